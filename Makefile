@@ -1,0 +1,50 @@
+# `make run` and `make test` set up what they need; `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.setup
+DEV := $(VENV)/.setup-dev
+# Made for tests: Debian has no `python` for venvs without ensurepip; PYTHON=python3.12 picks another interpreter.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(SETUP) ## make .venv with what serving needs (seconds when nothing changed)
+
+$(SETUP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Atoll needs Python 3.11, 3.12 or 3.13; name one: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(DEV): requirements-dev.txt $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(SETUP) ## serve Atoll on port 7071 (HOST, PORT, WORKERS, DATASET_PATH, SERVICE_MODEL are settings)
+	@exec $(BIN)/python -m common.host
+
+test: $(DEV) ## run the tests, in parallel
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+lint: $(DEV) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEV) ## measure what the docs claim (minutes)
+	$(BIN)/python -m benchmarks.imputation $(ARGS)
+
+lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-annotate -q \
+	  --custom-compile-command "make lock" -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt --universal --python-version 3.11 --no-emit-index-url \
+	  --no-annotate -q --custom-compile-command "make lock" -o requirements-dev.txt
+
+clean: ## remove the environment, caches and local state
+	rm -rf $(VENV) .atoll .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,1 @@
+"""One package a model; each knows `common`, never another model."""
