@@ -1,0 +1,62 @@
+"""`create_app`: the ASGI app that uvicorn serves and that Azure Functions wraps."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from common import routes
+from common.errors import AtollError
+from common.http.boundary import RequestBoundary
+from common.http.cors import Cors
+from common.http.problems import answer_atoll_error, answer_http_exception, answer_validation_error
+from common.plugins.mount import mount
+from common.runtime import Runtime
+from common.settings import Settings, get_settings
+from common.version import VERSION
+
+_DESCRIPTION = "Many ML models behind one API. `/models` lists what is served here, `/params` what each model asks for."
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The app with all plugins mounted; no data is read and no thread started before the lifespan begins.
+
+    Parameters
+    ----------
+    settings : by default those of the environment.
+
+    Raises
+    ------
+    SettingsError
+        A setting cannot be used.
+    """
+    settings = settings or get_settings()
+    runtime = Runtime.build(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        runtime.start()
+        yield
+
+    app = FastAPI(
+        title="Atoll",
+        version=VERSION,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.http.max_body_bytes,
+    )
+    app.state.runtime = runtime
+    app.add_exception_handler(AtollError, answer_atoll_error)
+    app.add_exception_handler(RequestValidationError, answer_validation_error)
+    app.add_exception_handler(HTTPException, answer_http_exception)
+    # The last one added is the outermost.
+    app.add_middleware(Cors, origins=settings.http.cors_origins)
+    app.add_middleware(RequestBoundary)
+    routes.include(app)
+    for record in runtime.records:
+        mount(app, record)
+    return app

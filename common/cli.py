@@ -1,0 +1,80 @@
+"""The command line, `atoll` or `python -m common.cli`. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+Imports are made where they are used, so that `--help` answers at once.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="atoll",
+    help="Many ML models behind one serverless API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind to [HOST, 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one [PORT, 7071].")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes [WORKERS, 1].")] = None,
+    reload: Annotated[bool, typer.Option("--reload", help="Start anew when the code changes (development).")] = False,
+    ssl_keyfile: Annotated[Path | None, typer.Option(help="Private key, PEM; serves https.")] = None,
+    ssl_certfile: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+) -> None:
+    """Serve all models on this machine until Ctrl-C.
+
+    An option given here counts before the setting in brackets. docs/settings.md lists all settings.
+    """
+    from common.errors import SettingsError
+
+    # The processes that uvicorn starts read their settings from the environment, as this one does.
+    for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
+        if value is not None:
+            os.environ[name] = str(value)
+    try:
+        from common.host.server import serve as run
+        from common.settings import get_settings
+
+        run(get_settings(), reload=reload, ssl_keyfile=ssl_keyfile, ssl_certfile=ssl_certfile)
+    except SettingsError as exc:
+        typer.echo(f"atoll: {exc.detail}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def models() -> None:
+    """List the models found here, and why one is unavailable. Reads no data and needs no server."""
+    from common.plugins.discovery import discover
+    from common.settings import get_settings
+
+    records = discover(get_settings().plugins)
+    for record in records:
+        typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
+    if any(record.router is None for record in records):
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from common.version import VERSION
+
+    typer.echo(VERSION)
+
+
+def main(prefix: Sequence[str] = (), prog_name: str = "atoll") -> None:
+    """Run the command line; `prefix` stands before the arguments given (`python -m common.host` is `atoll serve`)."""
+    import sys
+
+    app(args=[*prefix, *sys.argv[1:]], prog_name=prog_name)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m common.cli")

@@ -1,0 +1,77 @@
+"""The outermost layer: request id, time, access log, metrics, and an answer to whatever went wrong inside.
+
+An exception that leaves the ASGI app loses its response under Azure Functions, and closes the connection under
+uvicorn; so nothing is re-raised here but cancellation.
+"""
+
+import re
+import time
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from common.errors import AtollError
+from common.http.problems import problem_response
+from common.telemetry import metrics
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.http")
+
+_GIVEN_ID = re.compile(rb"[0-9A-Za-z._:-]{1,128}")
+UNMATCHED = "(unmatched)"
+
+
+def request_id_of(scope: Scope) -> str:
+    """The caller's own `X-Request-ID` if it is short and plain, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _GIVEN_ID.fullmatch(value):
+            given: bytes = value
+            return given.decode("ascii")
+    return uuid.uuid4().hex
+
+
+class RequestBoundary:
+    """Pure ASGI. Sets `scope["state"]["request_id"]`, answers `X-Request-ID`, and never re-raises an `Exception`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = request_id_of(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        header = (b"x-request-id", request_id.encode())
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), header]
+            await send(message)
+
+        tokens = bind_contextvars(request_id=request_id)
+        try:
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as exc:
+                log.error("request failed", path=scope["path"], exc_info=exc)
+                if not status:
+                    await problem_response(AtollError(), scope)(scope, receive, send_with_id)
+            self._observe(scope, status, time.perf_counter() - started)
+        finally:
+            reset_contextvars(**tokens)
+
+    @staticmethod
+    def _observe(scope: Scope, status: int, seconds: float) -> None:
+        # The template, never the path: a label value for each path given would grow without end.
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        method = scope["method"] if route != UNMATCHED else "*"
+        metrics.REQUESTS.labels(method, route, status).inc()
+        metrics.SECONDS.labels(method, route).observe(seconds)
+        if not route.startswith(("/health", "/metrics")):
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 2))

@@ -1,0 +1,105 @@
+"""Errors become answers: problem+json, or on an old prefix the shape its old clients know."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from common.errors import (
+    BY_STATUS,
+    PROBLEM_JSON,
+    AtollError,
+    FieldError,
+    Invalid,
+    UnsupportedMediaType,
+    problem,
+    shorten,
+)
+
+# Gives the body of an error in the shape of an old interface.
+LegacyShape = Callable[[AtollError], Any]
+
+# Old prefixes and their shapes; filled where plugins are mounted (`common.plugins.mount`).
+LEGACY_STATE = "legacy_error_shapes"
+
+_JSON = ("application/json", "+json")
+
+
+def problem_response(error: AtollError, scope: Scope) -> Response:
+    """The answer to `error` for the request of `scope`."""
+    path = scope["path"]
+    app = scope.get("app")
+    for prefix, shape in getattr(getattr(app, "state", None), LEGACY_STATE, {}).items():
+        if path.startswith(prefix + "/"):
+            body = orjson.dumps(shape(error), default=str)
+            return Response(body, error.status, error.headers, media_type="application/json")
+    request_id = scope.get("state", {}).get("request_id", "")
+    body = orjson.dumps(problem(error, instance=shorten_path(path), request_id=request_id), default=str)
+    return Response(body, error.status, error.headers, media_type=PROBLEM_JSON)
+
+
+def shorten_path(path: str) -> str:
+    """A path fit for an answer: valid text, at most 200 characters."""
+    return path[:200].encode("utf-8", "replace").decode()
+
+
+def field_errors(errors: Sequence[Any]) -> list[FieldError]:
+    """pydantic's errors with our names: the field as a dotted path, the value cut short."""
+    return [
+        FieldError(
+            field=".".join(str(part) for part in item["loc"])[:200].encode("utf-8", "replace").decode(),
+            message=item["msg"].removeprefix("Value error, "),
+            value=shorten(item.get("input")),
+        )
+        for item in errors
+    ]
+
+
+def from_validation(request: Request, exc: RequestValidationError) -> AtollError:
+    """The error for a request that FastAPI could not read into the route's types."""
+    errors = exc.errors()
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body_unread = any(tuple(item["loc"]) == ("body",) for item in errors)
+    if body_unread and content_type and not content_type.endswith(_JSON):
+        return UnsupportedMediaType(f"the body is {content_type[:80]!r}; send application/json")
+    fields = field_errors(errors)
+    shown = "; ".join(f"{item.field.removeprefix('body.')}: {item.message}" for item in fields[:5])
+    more = f" (and {len(fields) - 5} more)" if len(fields) > 5 else ""
+    return Invalid(shown + more, errors=fields[:50])
+
+
+def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
+    """The error for Starlette's own exceptions: no such route, method not allowed, unreadable body."""
+    detail = exc.detail if isinstance(exc.detail, str) else orjson.dumps(exc.detail, default=str).decode()
+    if exc.status_code == 404 and detail == "Not Found":
+        detail = f"there is no {shorten_path(request.url.path)!r} here; /docs lists the routes, /models the models"
+    elif exc.status_code == 405:
+        allowed = (exc.headers or {}).get("Allow", "")
+        detail = f"{request.method[:20]} is not possible here; use {allowed or 'another method'}"
+    known = BY_STATUS.get(exc.status_code)
+    if known is not None:
+        return known(detail, headers=exc.headers)
+    error = AtollError(detail, headers=exc.headers)
+    # A status without a class of its own; the instance says what the class cannot.
+    error.status, error.title, error.slug = exc.status_code, "Error", f"http-{exc.status_code}"  # type: ignore[misc]
+    return error
+
+
+async def answer_atoll_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, AtollError)  # noqa: S101 - registered for this class only
+    return problem_response(exc, request.scope)
+
+
+async def answer_validation_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class only
+    return problem_response(from_validation(request, exc), request.scope)
+
+
+async def answer_http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class only
+    return problem_response(from_http_exception(request, exc), request.scope)

@@ -1,0 +1,10 @@
+"""The plugin contract: what a package under `models/` may declare, how it is found, checked, loaded and mounted.
+
+A plugin's module needs `Plugin`, `BaseDefinition` and `param` from here and nothing else of the framework.
+"""
+
+from common.plugins.contract import Dataset, OldPrefix, Plugin, is_served
+from common.plugins.definition import BaseDefinition, param
+from common.plugins.fingerprint import code_version
+
+__all__ = ["BaseDefinition", "Dataset", "OldPrefix", "Plugin", "code_version", "is_served", "param"]

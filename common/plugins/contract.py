@@ -1,0 +1,76 @@
+"""What a plugin may declare beside its `router`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common.http.problems import LegacyShape
+from common.settings import get_settings
+
+# First path segments of Atoll's own routes; no plugin may bear one of these names.
+RESERVED_NAMES = frozenset(
+    {
+        "clusters",
+        "console",
+        "datasets",
+        "docs",
+        "health",
+        "jobs",
+        "keys",
+        "metrics",
+        "models",
+        "openapi",
+        "params",
+        "registry",
+        "settings",
+        "tasks",
+        "v2",
+    }
+)
+
+
+@dataclass(frozen=True)
+class OldPrefix:
+    """A path under which old clients know the plugin's routes, and how errors look to them."""
+
+    path: str
+    error_shape: LegacyShape
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that a plugin answers from, for `/datasets` and the start-up lines."""
+
+    name: str
+    folder: Path
+    origin: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Optional declarations of a plugin, as `plugin` in its package. A `router` alone is a plugin too.
+
+    Parameters
+    ----------
+    title : name for people; by default the router's first tag, then the package's name.
+    load : gets ready to answer: reads data, warms caches. Runs once a process, on a thread, after start-up; the
+        plugin's routes wait for it. If it raises, the model is unavailable, the error's text is the reason, and it is
+        tried again later.
+    datasets : the data sets in use, once loaded.
+    prefixes : old prefixes that answer too.
+    examples : request bodies for `POST …/predict` by name; shown in the docs and run by `atoll plugin check`.
+    """
+
+    title: str | None = None
+    load: Callable[[], None] | None = None
+    datasets: Callable[[], Sequence[Dataset]] | None = None
+    prefixes: Sequence[OldPrefix] = ()
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def is_served(name: str) -> bool:
+    """Whether this process is asked to serve the plugin `name`: a plugin may ask before it loads anything."""
+    chosen = get_settings().plugins.service_model
+    return not chosen or name in chosen

@@ -1,0 +1,110 @@
+"""Finding plugins: the packages of `models/`, of the folders in `ATOLL_PLUGIN_PATH`, and installed entry points.
+
+A plugin that cannot be imported never takes the app down; it is recorded with the reason.
+"""
+
+import importlib
+import importlib.util
+import pkgutil
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+from fastapi import APIRouter
+
+from common.plugins.contract import RESERVED_NAMES, Plugin
+from common.plugins.record import PluginRecord
+from common.settings import PluginSettings
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.plugins")
+
+ENTRY_POINT_GROUP = "atoll.models"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+Importer = Callable[[], ModuleType]
+
+
+def discover(settings: PluginSettings) -> list[PluginRecord]:
+    """Import the plugins that this process serves, in the order of their names.
+
+    A name found twice is taken from `models/` first, then from `ATOLL_PLUGIN_PATH`, then from entry points. A plugin
+    named in `SERVICE_MODEL` that does not exist is recorded as unavailable.
+    """
+    found: dict[str, Importer] = {}
+    for name, importer in _candidates(settings):
+        if name in found:
+            log.warning("plugin found twice, the first is used", model=name)
+        found.setdefault(name, importer)
+    chosen = settings.service_model
+    records = [_import(name, importer) for name, importer in found.items() if not chosen or name in chosen]
+    records += [
+        PluginRecord.unavailable(
+            name, f"SERVICE_MODEL names {name!r}, but there is no such plugin; found: {', '.join(sorted(found))}"
+        )
+        for name in chosen
+        if name not in found
+    ]
+    return sorted(records, key=lambda record: record.name)
+
+
+def _candidates(settings: PluginSettings) -> Iterator[tuple[str, Importer]]:
+    models = importlib.import_module("models")
+    yield from _packages(models.__path__, lambda name: lambda: importlib.import_module(f"models.{name}"))
+    for folder in settings.path:
+        yield from _packages([str(folder)], lambda name, folder=folder: lambda: _import_from(folder, name))  # type: ignore[misc]
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda item: item.name):
+        yield point.name, point.load
+
+
+def _packages(path: Iterable[str], importer: Callable[[str], Importer]) -> Iterator[tuple[str, Importer]]:
+    for module in pkgutil.iter_modules(list(path)):
+        if module.ispkg and not module.name.startswith("_"):
+            yield module.name, importer(module.name)
+
+
+def _import_from(folder: Path, name: str) -> ModuleType:
+    """Import `folder/name` as a module of its own name, without putting `folder` on the import path for good."""
+    spec = importlib.util.spec_from_file_location(
+        name, folder / name / "__init__.py", submodule_search_locations=[str(folder / name)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot import {folder / name}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _import(name: str, importer: Importer) -> PluginRecord:
+    if name in RESERVED_NAMES or not _NAME.fullmatch(name):
+        return PluginRecord.unavailable(name, f"{name!r} cannot be a plugin's name: it is reserved or not [a-z0-9_]")
+    started = time.process_time()
+    try:
+        module = importer()
+        router, plugin = _declared(module)
+    # SystemExit too: a plugin written as a script must not end the server.
+    except (Exception, SystemExit) as exc:
+        log.error("plugin cannot be imported", model=name, exc_info=exc)
+        return PluginRecord.unavailable(name, f"cannot be imported: {type(exc).__name__}: {exc}"[:500])
+    record = PluginRecord(name, router=router, plugin=plugin, module=module.__name__)
+    record.import_cpu_s = time.process_time() - started
+    return record
+
+
+def _declared(module: ModuleType) -> tuple[APIRouter, Plugin]:
+    router = getattr(module, "router", None)
+    if not isinstance(router, APIRouter):
+        raise TypeError("its package has no `router: APIRouter`")
+    plugin = getattr(module, "plugin", None) or Plugin()
+    if not isinstance(plugin, Plugin):
+        raise TypeError("its `plugin` is not a common.plugins.Plugin")
+    return router, plugin

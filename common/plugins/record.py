@@ -1,0 +1,109 @@
+"""A plugin found in this process, and the state of its model."""
+
+import asyncio
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fastapi import APIRouter
+
+from common.errors import AtollError, ModelUnavailable
+from common.plugins.contract import Plugin
+from common.telemetry import metrics
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.plugins")
+
+State = Literal["loading", "ready", "unavailable"]
+
+# A failed load (no data yet, a share that is down) is tried again when somebody asks, but not more often than this.
+RETRY_LOAD_S = 10.0
+# What a request waits for a model that is loading before it is told to come back.
+WAIT_FOR_LOAD_S = 30.0
+
+
+@dataclass(eq=False)
+class PluginRecord:
+    """`router` is None where the import failed. `reason` says why a model is unavailable."""
+
+    name: str
+    router: APIRouter | None = None
+    plugin: Plugin = field(default_factory=Plugin)
+    module: str = ""
+    state: State = "loading"
+    reason: str | None = None
+    import_cpu_s: float = 0.0
+    load_s: float | None = None
+    _failed_at: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        if self.router is not None and self.plugin.load is None:
+            self._become_ready(None)
+
+    @classmethod
+    def unavailable(cls, name: str, reason: str) -> "PluginRecord":
+        return cls(name, state="unavailable", reason=reason)
+
+    @property
+    def title(self) -> str:
+        """The plugin's title, else its router's first tag, else its name."""
+        tags = self.router.tags if self.router else []
+        return self.plugin.title or (str(tags[0]) if tags else self.name)
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the router's own paths: nothing, or the plugin's name if the router has no prefix."""
+        return "" if self.router is None or self.router.prefix else f"/{self.name}"
+
+    def is_ready(self) -> bool:
+        return self.state == "ready"
+
+    def load(self) -> None:
+        """Run the plugin's `load` unless it has succeeded, or failed a moment ago. Blocks; never raises."""
+        if self.is_ready() or self.plugin.load is None:
+            return
+        with self._lock:
+            # Callers that waited for the lock find the outcome here.
+            if self.is_ready():
+                return
+            if self.state == "unavailable" and not self.may_retry():
+                return
+            started = time.monotonic()
+            try:
+                self.plugin.load()
+            except (Exception, SystemExit) as exc:
+                self.reason = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__}: {exc}"
+                self.state, self._failed_at = "unavailable", time.monotonic()
+                log.error("model cannot be loaded", model=self.name, reason=self.reason, exc_info=exc)
+                return
+            self._become_ready(time.monotonic() - started)
+            log.info("model ready", model=self.name, load_s=round(self.load_s or 0, 3))
+
+    def may_retry(self) -> bool:
+        """Whether the last load failed, and long enough ago to try again."""
+        failed = self.state == "unavailable" and self.plugin.load is not None
+        return failed and time.monotonic() - self._failed_at >= RETRY_LOAD_S
+
+    def _become_ready(self, load_s: float | None) -> None:
+        self.state, self.reason, self.load_s = "ready", None, load_s
+        metrics.MODEL_READY.labels(self.name).set(1)
+
+    async def require_ready(self) -> None:
+        """Wait until the model is ready; the dependency of every route of a plugin that declares `load`.
+
+        Raises
+        ------
+        ModelUnavailable
+            It could not be loaded, or is still loading after `WAIT_FOR_LOAD_S`.
+        """
+        if self.is_ready():
+            return
+        loading = asyncio.get_running_loop().run_in_executor(None, self.load)
+        try:
+            await asyncio.wait_for(asyncio.shield(loading), WAIT_FOR_LOAD_S)
+        except TimeoutError:
+            raise ModelUnavailable(f"{self.name} is still loading; try again", retry_after_s=5) from None
+        if not self.is_ready():
+            raise ModelUnavailable(f"{self.name} is unavailable: {self.reason}", retry_after_s=RETRY_LOAD_S)

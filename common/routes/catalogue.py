@@ -1,0 +1,69 @@
+"""`/models` and `/params`: what is served here, and what each model asks for."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+
+from common.plugins.parameters import parameters
+from common.plugins.record import PluginRecord, State
+from common.runtime import Runtime
+
+router = APIRouter(tags=["Atoll"])
+
+
+class ModelInfo(BaseModel):
+    """A model and its state."""
+
+    name: str
+    title: str
+    state: State
+    reason: str | None = Field(None, description="Why it is unavailable.")
+    routes: list[str] = Field(description="Method and path of each of its routes.")
+    old_prefixes: list[str] = Field(description="Prefixes that answer too, for old clients.")
+    load_s: float | None = Field(None, description="Seconds its data took to load.")
+
+
+class ModelParameters(BaseModel):
+    """What a model asks for."""
+
+    model: str = Field(description="Name of the model.")
+    label: str = Field(description="Name for people.")
+    inputs: list[dict[str, Any]] | None = Field(
+        None, description="Fields of its `predict`: parameter, label, type, values, req_endpoint, conditions."
+    )
+
+
+@router.get("/models", summary="The models of this process, and their state")
+async def models(request: Request) -> list[ModelInfo]:
+    runtime: Runtime = request.app.state.runtime
+    return [_info(record) for record in runtime.records]
+
+
+@router.get("/params", response_model_exclude_none=True, summary="What each model asks for")
+async def params(request: Request) -> list[ModelParameters]:
+    runtime: Runtime = request.app.state.runtime
+    return [
+        ModelParameters(model=record.name, label=record.title, inputs=parameters(record.router, record.prefix))
+        for record in runtime.records
+        if record.router is not None
+    ]
+
+
+def _info(record: PluginRecord) -> ModelInfo:
+    routes = [
+        f"{method} {record.prefix}{route.path}"
+        for route in (record.router.routes if record.router else ())
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods or ())
+    ]
+    return ModelInfo(
+        name=record.name,
+        title=record.title,
+        state=record.state,
+        reason=record.reason,
+        routes=routes,
+        old_prefixes=[old.path for old in record.plugin.prefixes],
+        load_s=record.load_s,
+    )

@@ -1,0 +1,43 @@
+"""All Prometheus metrics of the framework. `docs/metrics.md` explains each; a test compares the two.
+
+With several processes on one machine (`WORKERS` > 1) the host names a folder in PROMETHEUS_MULTIPROC_DIR before this
+module is imported; prometheus_client then keeps every value in that folder and any process can answer for all.
+"""
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+# From a cached answer (1 ms) to the 230 s after which Azure's front end gives up.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 230)
+
+REQUESTS = Counter("atoll_http_requests_total", "Requests answered.", ("method", "route", "status"))
+SECONDS = Histogram("atoll_http_request_seconds", "Time to answer a request.", ("method", "route"), buckets=_SECONDS)
+STARTUPS = Counter("atoll_startups_total", "Times this installation's processes went through start-up.")
+MODEL_READY = Gauge(
+    "atoll_model_ready", "Processes in which the model is ready to answer.", ("model",), multiprocess_mode="livesum"
+)
+POOL_TAKEN = Gauge("atoll_pool_taken", "Predictions running or waiting for a thread.", multiprocess_mode="livesum")
+POOL_REJECTED = Counter("atoll_pool_rejected_total", "Predictions refused because the queue was full.")
+CACHE_ANSWERS = Counter("atoll_cache_answers_total", "Cacheable answers, by where they came from.", ("outcome",))
+CACHE_BYTES = Gauge("atoll_cache_bytes", "Bytes of results kept in memory.", multiprocess_mode="livesum")
+
+
+def exposition() -> bytes:
+    """The metrics of this process, or of all processes of this host, in Prometheus' text format."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in prometheus_client
+    return generate_latest(registry)
