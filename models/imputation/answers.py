@@ -1,0 +1,111 @@
+"""The two ways to answer: from the predictors alone, or from a country's own years corrected by the predictors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.imputation.history import Baseline, lessons
+from models.imputation.intervals import interval, least_trees
+from models.imputation.level2 import Choice, Task, choose, finish
+from models.imputation.problem import Problem
+from models.imputation.spec import Floats, Ints, Model
+from models.imputation.weights import balanced, weighted_quantile
+
+MIN_LESSONS = 5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Ends and middle for some rows on the modelling scale, and how the model did on rows held out."""
+
+    centre: Floats
+    lower: Floats
+    upper: Floats
+    mse: float
+    model: Model
+    depth: int | None
+
+
+def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[Answer | None, Floats]:
+    """The level model: the target from the predictors, for countries without usable years of their own.
+
+    Where every row has been answered already, only the importances are learnt.
+
+    Returns:
+        The answer for `rows`, and the importances (n_features,) of the chosen predictors.
+    """
+
+    spec, X = problem.spec, problem.filled.filled.astype(np.float32)
+    task = Task(
+        X[problem.train],
+        problem.y,
+        problem.w,
+        problem.train,
+        X[rows],
+        problem.fold,
+        tuple(problem.fold_columns),
+        problem.columns,
+        spec.model,
+        spec.estimators,
+        spec.interval,
+        float(np.average(problem.y, weights=problem.w)),
+        (spec.seed, 2),
+    )
+    if own is not None and not len(rows):
+        unscored = Choice(own.model, own.depth, problem.y, 1.0, {})
+        return None, finish(task, unscored).importances
+    choice = choose(task)
+    final = finish(task, choice, least_trees(task))
+    lower, upper = interval(task, choice, final)
+    mse = float((problem.w * (problem.units(choice.honest) - problem.truth) ** 2).sum())
+    return Answer(final.centre, lower, upper, mse, choice.kind, choice.depth), final.importances
+
+
+def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer, bool]:
+    """The series model: a country's own other years, corrected by what level 2 learns about the errors of that.
+
+    Returns:
+        The answer for `rows`, and whether too few countries had a history to learn anything from.
+    """
+
+    spec, filled = problem.spec, problem.filled.filled
+    taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows)
+    guess, spread = asking.guess[rows], asking.spread[rows]
+    if len(np.unique(taught.country)) < MIN_LESSONS:
+        reach = 3.0 * spread
+        kind = Model.rfr if spec.model is Model.all else spec.model
+        mse = float(np.square(problem.units(guess + spread) - problem.units(guess)).mean())
+        return Answer(guess, guess - reach, guess + reach, mse, kind, None), True
+    place = np.searchsorted(problem.train, taught.country)
+    extra = filled.shape[1] + np.arange(taught.features.shape[1])
+    task = Task(
+        np.hstack([filled[taught.country], taught.features]).astype(np.float32),
+        taught.error,
+        balanced(problem.sids[taught.country], taught.share),
+        taught.country,
+        np.hstack([filled[rows], asking.features()[rows]]).astype(np.float32),
+        problem.fold[place],
+        tuple(np.concatenate([columns, extra]) for columns in problem.fold_columns),
+        np.concatenate([problem.columns, extra]),
+        spec.model,
+        spec.estimators,
+        spec.interval,
+        0.0,
+        (spec.seed, 3),
+    )
+    choice = choose(task)
+    final = finish(task, choice, least_trees(task))
+    lower, upper = interval(task, choice, final)
+    held_out = problem.units(taught.guess + taught.spread * choice.honest)
+    mse = float((task.w * (held_out - problem.observed[taught.country]) ** 2).sum())
+    centre, lower, upper = (guess + spread * part for part in (final.centre, lower, upper))
+    return Answer(centre, lower, upper, mse, choice.kind, choice.depth), False
+
+
+def widest(problem: Problem) -> tuple[float, float, float]:
+    """Middle and ends of the training distribution itself, on the modelling scale."""
+    y, w = problem.y, problem.w
+    beyond = float(w.mean())
+    high = weighted_quantile(y, w, 0.95, beyond)
+    low = -weighted_quantile(-y, w, 0.95, beyond)
+    return float(np.average(y, weights=w)), low, high

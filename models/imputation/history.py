@@ -1,0 +1,179 @@
+"""What a country's own other years say about the year in question.
+
+Along a series the target is taken for a Brownian bridge: between two observations the best guess is the line, beyond
+the last one it is that one, and the error grows with the distance to them. Level 2 then models the error in units of
+its expected size. Countries whose year is known teach it how large errors are: their own year, and the years around it
+as far as the asking countries miss them, are hidden first.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.imputation.spec import Floats, Ints, Mask
+
+PRIOR = 3.0
+SLOPE_YEARS = 5
+REPLICATES = 3
+PATTERNS = 8
+_SNAP = np.array([0, 1, 2, 3, 4, 6, 6, 6, 9, 9, 9, 9, 9])
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Per country (n,), on the modelling scale.
+
+    Attributes:
+        known: whether there is any observation to lean on.
+        guess: interpolation, or the nearest observation where one side has none.
+        spread: the expected size of its error, positive.
+        drift: what the recent slope would add where one side has none, in units of the spread; 0 between observations.
+        left, right: years to the nearest observation on each side, 0 for none.
+    """
+
+    known: Mask
+    guess: Floats
+    spread: Floats
+    drift: Floats
+    left: Ints
+    right: Ints
+
+    def features(self) -> Floats:
+        """(n, 5) what level 2 may use beside the predictors."""
+        return np.column_stack([self.guess, np.log(self.spread), self.drift, self.left, self.right])
+
+
+N_FEATURES = 5
+
+
+def baseline(series: Floats, years: Ints, year: int, left: int = 1, right: int = 1) -> Baseline:
+    """From observations at least `left` years before `year` or `right` after it (0: none on that side).
+
+    Args:
+        series: (n_years, n_countries) on the modelling scale, NaN missing.
+        years: (n_years,) calendar years, ascending.
+    """
+    allowed = np.zeros(len(years), bool)
+    if left:
+        allowed |= years <= year - left
+    if right:
+        allowed |= years >= year + right
+    seen = np.isfinite(series) & allowed[:, None]
+    values = np.where(seen, series, 0.0)
+    index = np.arange(len(years))[:, None]
+    before, after = (years < year)[:, None], (years > year)[:, None]
+    l_at = np.where(seen & before, index, -1).max(axis=0)
+    r_at = np.where(seen & after, index, len(years)).min(axis=0)
+    has_l, has_r = l_at >= 0, r_at < len(years)
+    l_at, r_at = np.maximum(l_at, 0), np.minimum(r_at, len(years) - 1)
+    columns = np.arange(series.shape[1])
+    l_gap = np.where(has_l, year - years[l_at], 0)
+    r_gap = np.where(has_r, years[r_at] - year, 0)
+    both = has_l & has_r
+    width = np.maximum(l_gap + r_gap, 1)
+    l_share = np.where(both, r_gap / width, has_l.astype(np.float64))
+    guess = l_share * values[l_at, columns] + np.where(both, l_gap / width, has_r & ~has_l) * values[r_at, columns]
+    length = np.where(both, l_gap * r_gap / width, np.maximum(l_gap + r_gap, 1))
+    steps, bends = _volatility(values, seen, years)
+    spread = np.sqrt(np.where(both, bends, steps) * length)
+    slope_l = _slope(values, seen & before, years, l_at, l_at, -1)
+    slope_r = _slope(values, seen & after, years, r_at, r_at, 1)
+    drift = np.where(both, 0.0, np.where(has_l, slope_l * l_gap, -slope_r * r_gap)) / spread
+    return Baseline(has_l | has_r, guess, spread, np.clip(drift, -20, 20), l_gap, r_gap)
+
+
+def _volatility(values: Floats, seen: Mask, years: Ints) -> tuple[Floats, Floats]:
+    """Variance per year of the steps of each series and of its bends (the middle of three off the line), (n,), (n,).
+
+    Each country's own is drawn towards that of all by `PRIOR` observations; never zero.
+    """
+    n_years, n = values.shape
+    index = np.arange(n_years)[:, None]
+    columns = np.arange(n)
+    last = np.maximum.accumulate(np.where(seen, index, -1), axis=0)
+    following = np.minimum.accumulate(np.where(seen, index, n_years)[::-1], axis=0)[::-1]
+    prev = np.vstack([np.full((1, n), -1), last[:-1]])
+    nxt = np.vstack([following[1:], np.full((1, n), n_years)])
+    has_prev, has_both = seen & (prev >= 0), seen & (prev >= 0) & (nxt < n_years)
+    prev, nxt = np.maximum(prev, 0), np.minimum(nxt, n_years - 1)
+    a = np.maximum(years[:, None] - years[prev], 1)
+    b = np.maximum(years[nxt] - years[:, None], 1)
+    v_prev, v_next = values[prev, columns], values[nxt, columns]
+    steps = np.where(has_prev, (values - v_prev) ** 2 / a, 0.0)
+    line = (b * v_prev + a * v_next) / (a + b)
+    bends = np.where(has_both, (values - line) ** 2 * (a + b) / (a * b), 0.0)
+    return _pooled(steps.sum(axis=0), has_prev.sum(axis=0)), _pooled(bends.sum(axis=0), has_both.sum(axis=0))
+
+
+def _pooled(total: Floats, count: Ints) -> Floats:
+    own = total / np.maximum(count, 1)
+    present = own[count > 0]
+    if not len(present):
+        return np.ones(len(total))
+    common = float(np.minimum(present, np.quantile(present, 0.9)).mean())
+    common = common if common > 0 else float(present.mean())
+    pooled = (PRIOR * common + total) / (PRIOR + count)
+    largest = float(pooled.max())
+    return np.maximum(pooled, 1e-8 * largest) if largest > 0 else np.ones(len(total))
+
+
+def _slope(values: Floats, seen: Mask, years: Ints, at: Ints, end: Ints, towards: int) -> Floats:
+    """Change per year between the nearest observation and the farthest within `SLOPE_YEARS` of it, 0 without one."""
+    index = np.arange(len(years))[:, None]
+    near = years[end]
+    inside = seen & (np.abs(years[:, None] - near) <= SLOPE_YEARS)
+    far = np.where(inside, index, len(years)).min(axis=0) if towards < 0 else np.where(inside, index, -1).max(axis=0)
+    far = np.clip(far, 0, len(years) - 1)
+    columns = np.arange(values.shape[1])
+    apart = years[at] - years[far]
+    change = values[at, columns] - values[far, columns]
+    usable = inside.any(axis=0) & (apart != 0)
+    return np.where(usable, change / np.where(apart != 0, apart, 1), 0.0)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Training rows for the error of the baseline.
+
+    Attributes:
+        country: (n,) country index of each row; a country appears once for each pattern of gaps it is hidden with.
+        features: (n, 5); error: (n,) in units of the spread; share: (n,) weight inside the country, sums to 1.
+    """
+
+    country: Ints
+    features: Floats
+    error: Floats
+    guess: Floats
+    spread: Floats
+    share: Floats
+
+
+def lessons(series: Floats, years: Ints, year: int, train: Ints, asking: Baseline, rows: Ints) -> Lessons:
+    """Hide the year and its surroundings in the training countries as the asking countries miss them.
+
+    Args:
+        series: (n_years, n_countries) on the modelling scale.
+        train: country indices with the year observed; rows: those asking, `asking` being the baseline of all countries.
+    """
+    left = _snap(asking.left[rows[asking.known[rows]]])
+    right = _snap(asking.right[rows[asking.known[rows]]])
+    patterns, frequency = np.unique(np.stack([left, right], axis=1), axis=0, return_counts=True)
+    patterns = patterns[np.argsort(-frequency, kind="stable")][:PATTERNS]
+    truth = series[int(np.flatnonzero(years == year)[0]), train]
+    picked = []
+    n_patterns = len(patterns)
+    for number, (l_gap, r_gap) in enumerate(patterns):
+        hidden = baseline(series[:, train], years, year, int(l_gap), int(r_gap))
+        turn = (np.arange(len(train)) - number) % n_patterns < REPLICATES
+        use = np.flatnonzero(hidden.known & turn)
+        error = (truth[use] - hidden.guess[use]) / hidden.spread[use]
+        picked.append((use, hidden.features()[use], error, hidden.guess[use], hidden.spread[use]))
+    use, features, error, guess, spread = (np.concatenate(part) for part in zip(*picked, strict=True))
+    share = 1.0 / np.bincount(use, minlength=len(train))[use]
+    return Lessons(train[use], features, error, guess, spread, share)
+
+
+def _snap(gaps: Ints) -> Ints:
+    """Long gaps to a few lengths, so that few patterns need to be rehearsed."""
+    snapped: Ints = _SNAP[np.minimum(gaps, len(_SNAP) - 1)]
+    return snapped

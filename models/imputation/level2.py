@@ -1,0 +1,188 @@
+"""Level 2: tree ensembles that choose their own depth and kind, with predictions held out for every training row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.imputation.boosting import DEPTHS as BOOSTED_DEPTHS
+from models.imputation.boosting import Boosted
+from models.imputation.spec import Floats, Floats32, Interval, Ints, Mask, Model
+from models.imputation.trees import DEPTHS, Forest, seeded
+
+FOLD_TREES = 100
+KINDS = (Model.rfr, Model.etr, Model.gbr)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A regression to solve, with honest errors and intervals.
+
+    Attributes:
+        X: (n, p) float32; y: (n,); w: (n,) weights that sum to 1; group: (n,) rows that are held out together.
+        X_new: (m, p) rows to predict.
+        fold: (n,) number of the fold that holds the row out.
+        fold_columns: per fold, the columns chosen without it; columns: those chosen from all rows.
+        anchor: what predictions are shrunk to where the trees do not help.
+        seed: words that determine all randomness.
+    """
+
+    X: Floats32
+    y: Floats
+    w: Floats
+    group: Ints
+    X_new: Floats32
+    fold: Ints
+    fold_columns: tuple[Ints, ...]
+    columns: Ints
+    model: Model
+    estimators: int
+    interval: Interval
+    anchor: float
+    seed: tuple[int, ...]
+
+    @property
+    def kinds(self) -> tuple[Model, ...]:
+        return KINDS if self.model is Model.all else (self.model,)
+
+    @property
+    def n_folds(self) -> int:
+        return len(self.fold_columns)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one learner sees and predicts, columns chosen; `fold` is -1 for the final one."""
+
+    fold: int
+    X: Floats32
+    y: Floats
+    w: Floats
+    group: Ints
+    X_new: Floats32
+
+    @classmethod
+    def of(cls, task: Task, fold: int) -> "Part":
+        if fold < 0:
+            columns = task.columns
+            return cls(fold, _pick(task.X, columns), task.y, task.w, task.group, _pick(task.X_new, columns))
+        held, columns = task.fold == fold, task.fold_columns[fold]
+        X, X_held = _pick(task.X[~held], columns), _pick(task.X[held], columns)
+        return cls(fold, X, task.y[~held], task.w[~held], task.group[~held], X_held)
+
+
+def _pick(X: Floats32, columns: Ints) -> Floats32:
+    return np.ascontiguousarray(X[:, columns])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The kind and depth that answered, and what they said of rows they had not seen.
+
+    Attributes:
+        honest: (n,) held-out predictions of the training rows. The choice that predicts a fold was made from the errors
+            on the other folds, so that choosing does not flatter them.
+        shrink: 0..1, how far predictions go from the anchor to the trees.
+    """
+
+    kind: Model
+    depth: int | None
+    honest: Floats
+    shrink: float
+    forests: dict[int, Forest]
+
+
+def depths_of(kind: Model) -> tuple[int | None, ...]:
+    return BOOSTED_DEPTHS if kind is Model.gbr else DEPTHS
+
+
+def choose(task: Task) -> Choice:
+    """Cross-validate every kind at every depth.
+
+    Cross-validation rather than out-of-bag errors because it also covers tiny forests, where many rows are in
+    every bag, the repeated choice of predictors, and boosting. Fold forests stop at `FOLD_TREES` trees.
+    """
+    candidates = [(kind, depth) for kind in task.kinds for depth in depths_of(kind)]
+    held_out = np.empty((len(candidates), len(task.y)))
+    forests: dict[tuple[Model, int], Forest] = {}
+    for fold in range(task.n_folds):
+        part, held = Part.of(task, fold), task.fold == fold
+        if not held.any():
+            continue
+        row = 0
+        for kind in task.kinds:
+            curve, forest = _curve(task, part, kind)
+            held_out[row : row + len(curve), held] = curve
+            row += len(curve)
+            if forest is not None:
+                forests[kind, fold] = forest
+    losses = task.w * (task.y - held_out) ** 2
+    by_fold = np.stack([losses[:, task.fold == fold].sum(axis=1) for fold in range(task.n_folds)], axis=1)
+    total = by_fold.sum(axis=1)
+    best = int(total.argmin())
+    elsewhere = (total[:, None] - by_fold).argmin(axis=0)
+    honest = held_out[elsewhere[task.fold], np.arange(len(task.y))]
+    shrink = _shrinkage(task, honest)
+    kind, depth = candidates[best]
+    return Choice(
+        kind,
+        depth,
+        task.anchor + shrink * (honest - task.anchor),
+        shrink,
+        {fold: forest for (grown, fold), forest in forests.items() if grown is kind},
+    )
+
+
+def _curve(task: Task, part: Part, kind: Model) -> tuple[Floats, Forest | None]:
+    """Predictions of the part's new rows at each depth of the kind, (n_depths, n_new)."""
+    state = seeded(*task.seed, KINDS.index(kind), part.fold + 1)
+    if kind is Model.gbr:
+        grown = [Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state) for depth in BOOSTED_DEPTHS]
+        return np.stack([model.predict(part.X_new) for model in grown]), None
+    n_trees = min(task.estimators, FOLD_TREES)
+    forest = Forest.grow(kind, part.X, part.y, part.w, part.group, n_trees, state)
+    return forest.curve(forest.apply(part.X_new)), forest
+
+
+def _shrinkage(task: Task, honest: Floats) -> float:
+    """The factor 0..1 that makes the held-out predictions fit best around the anchor."""
+    moved = honest - task.anchor
+    power = float((task.w * moved * moved).sum())
+    return float(np.clip((task.w * moved * (task.y - task.anchor)).sum() / power, 0.0, 1.0)) if power > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class Final:
+    """The learner of all rows: its predictions (m,), already shrunk, and its importances over the task's columns."""
+
+    centre: Floats
+    importances: Floats
+    forest: Forest | None
+    part: Part
+
+
+def finish(task: Task, choice: Choice, least_trees: int = 0) -> Final:
+    """Grow the chosen kind on all rows; a forest gets at least `least_trees` trees, of which the first count."""
+    part = Part.of(task, -1)
+    state = seeded(*task.seed, KINDS.index(choice.kind), 0)
+    forest = None
+    if choice.kind is Model.gbr:
+        depth = choice.depth or BOOSTED_DEPTHS[0]
+        model = Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state)
+        raw, importances = model.predict(part.X_new), model.importances
+    else:
+        n_trees = max(task.estimators, least_trees)
+        forest = Forest.grow(choice.kind, part.X, part.y, part.w, part.group, n_trees, state)
+        nodes = forest.cut(forest.apply(part.X_new), choice.depth)
+        raw, importances = forest.value[nodes][: task.estimators].mean(axis=0), forest.importances
+    return Final(task.anchor + choice.shrink * (raw - task.anchor), importances, forest, part)
+
+
+def folds(group: Ints, sids: Mask, n_folds: int, state: np.random.RandomState) -> Ints:
+    """Number of the fold of each row (n,): countries dealt out in random order, small island states first."""
+    countries, first = np.unique(group, return_index=True)
+    shuffled = state.permutation(len(countries))
+    dealt = np.concatenate([shuffled[sids[first[shuffled]]], shuffled[~sids[first[shuffled]]]])
+    number = np.empty(len(countries), np.int64)
+    number[dealt] = np.arange(len(countries)) % n_folds
+    picked: Ints = number[np.searchsorted(countries, group)]
+    return picked
