@@ -54,8 +54,9 @@ class Runtime:
     def _load_all(self) -> None:
         for record in self.records:
             record.load()
-        told = {record.name: record.state for record in self.records}
-        log.info("models", **told)
+        for dataset in {dataset for record in self.records for dataset in record.datasets()}:
+            log.info("data set", name=dataset.name, folder=str(dataset.folder), origin=dataset.origin)
+        log.info("models", **{record.name: record.state for record in self.records})
 
     def retry_failed(self) -> None:
         """Try again, in the background, to load models that could not be loaded a while ago."""

@@ -73,7 +73,6 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
     lines = {
         "address": f"{url}   (docs {url}/docs, models {url}/models)",
         "processes": str(settings.http.workers),
-        "data set": str(storage.dataset_path) if storage.dataset_path else "DATASET_PATH is not set; see below",
         "state": f"{storage.state_dir}   (share {storage.share_dir})",
     }
     out.write(f"Atoll {VERSION}\n" + "".join(f"  {name:<10}{text}\n" for name, text in lines.items()))

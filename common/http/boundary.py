@@ -20,6 +20,8 @@ log = get_logger("atoll.http")
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z._:-]{1,128}")
 UNMATCHED = "(unmatched)"
+# Prefix by id of route, for routes whose own path lacks it; filled where plugins are mounted.
+MOUNTED_STATE = "mounted_prefixes"
 
 
 def request_id_of(scope: Scope) -> str:
@@ -29,6 +31,18 @@ def request_id_of(scope: Scope) -> str:
             given: bytes = value
             return given.decode("ascii")
     return uuid.uuid4().hex
+
+
+def route_template(scope: Scope) -> str:
+    """The path template of the route that answered, e.g. `/docs/{name}`."""
+    route = scope.get("route")
+    if route is None:
+        return UNMATCHED
+    # A router without a prefix of its own is mounted under its plugin's name, which its routes do not know.
+    state = getattr(scope.get("app"), "state", None)
+    prefix: str = getattr(state, MOUNTED_STATE, {}).get(id(route), "")
+    path: str = route.path
+    return prefix + path
 
 
 class RequestBoundary:
@@ -43,6 +57,10 @@ class RequestBoundary:
             return
         request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        head = scope["method"] == "HEAD"
+        if head:
+            # Whatever answers GET answers HEAD, without the body; the web framework does so for some routes only.
+            scope = {**scope, "method": "GET"}
         header = (b"x-request-id", request_id.encode())
         started = time.perf_counter()
         status = 0
@@ -52,6 +70,8 @@ class RequestBoundary:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), header]
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         tokens = bind_contextvars(request_id=request_id)
@@ -62,16 +82,16 @@ class RequestBoundary:
                 log.error("request failed", path=scope["path"], exc_info=exc)
                 if not status:
                     await problem_response(AtollError(), scope)(scope, receive, send_with_id)
-            self._observe(scope, status, time.perf_counter() - started)
+            self._observe(scope, "HEAD" if head else scope["method"], status, time.perf_counter() - started)
         finally:
             reset_contextvars(**tokens)
 
     @staticmethod
-    def _observe(scope: Scope, status: int, seconds: float) -> None:
+    def _observe(scope: Scope, method: str, status: int, seconds: float) -> None:
         # The template, never the path: a label value for each path given would grow without end.
-        route = getattr(scope.get("route"), "path", UNMATCHED)
-        method = scope["method"] if route != UNMATCHED else "*"
-        metrics.REQUESTS.labels(method, route, status).inc()
-        metrics.SECONDS.labels(method, route).observe(seconds)
+        route = route_template(scope)
+        label = method if route != UNMATCHED else "*"
+        metrics.REQUESTS.labels(label, route, status).inc()
+        metrics.SECONDS.labels(label, route).observe(seconds)
         if not route.startswith(("/health", "/metrics")):
             log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 2))

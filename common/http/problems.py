@@ -65,12 +65,18 @@ def from_validation(request: Request, exc: RequestValidationError) -> AtollError
     errors = exc.errors()
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body_unread = any(tuple(item["loc"]) == ("body",) for item in errors)
+    error: AtollError
     if body_unread and content_type and not content_type.endswith(_JSON):
-        return UnsupportedMediaType(f"the body is {content_type[:80]!r}; send application/json")
+        error = UnsupportedMediaType(f"the body is {content_type[:80]!r}; send application/json")
+        error.__cause__ = exc
+        return error
     fields = field_errors(errors)
     shown = "; ".join(f"{item.field.removeprefix('body.')}: {item.message}" for item in fields[:5])
     more = f" (and {len(fields) - 5} more)" if len(fields) > 5 else ""
-    return Invalid(shown + more, errors=fields[:50])
+    error = Invalid(shown + more, errors=fields[:50])
+    # Old prefixes answer these in the shape that clients of the web framework know.
+    error.__cause__ = exc
+    return error
 
 
 def from_http_exception(request: Request, exc: HTTPException) -> AtollError:

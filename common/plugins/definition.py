@@ -72,7 +72,8 @@ class _ByName:
     @staticmethod
     def __get_pydantic_core_schema__(source: type[enum.Enum], _: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(
-            source.__getitem__,
+            # Not source.__getitem__: in an enum of strings that is the strings' own.
+            lambda name: source[name],
             core_schema.no_info_before_validator_function(_plain, core_schema.literal_schema(list(source.__members__))),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 _plain, return_schema=core_schema.str_schema(), when_used="always"

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from common.errors import PROBLEM_JSON, Problem
+from common.http.boundary import MOUNTED_STATE
 from common.http.problems import LEGACY_STATE, LegacyShape
 from common.plugins.record import PluginRecord
 
@@ -29,6 +30,9 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
     dependencies = [Depends(record.require_ready)] if record.plugin.load is not None else []
     tags: list[str | Enum] | None = None if router.tags else [record.name]
     app.include_router(router, prefix=record.prefix, tags=tags, dependencies=dependencies, responses=PROBLEMS)
+    if record.prefix:
+        mounted: dict[int, str] = getattr(app.state, MOUNTED_STATE, {})
+        setattr(app.state, MOUNTED_STATE, mounted | {id(route): record.prefix for route in router.routes})
     shapes: dict[str, LegacyShape] = getattr(app.state, LEGACY_STATE, {})
     setattr(app.state, LEGACY_STATE, shapes)
     for old in record.plugin.prefixes:

@@ -3,13 +3,14 @@
 import asyncio
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fastapi import APIRouter
 
 from common.errors import AtollError, ModelUnavailable
-from common.plugins.contract import Plugin
+from common.plugins.contract import Dataset, Plugin
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
@@ -56,6 +57,10 @@ class PluginRecord:
     def prefix(self) -> str:
         """What stands before the router's own paths: nothing, or the plugin's name if the router has no prefix."""
         return "" if self.router is None or self.router.prefix else f"/{self.name}"
+
+    def datasets(self) -> Sequence[Dataset]:
+        """The data sets that the model answers from; none before it is ready."""
+        return self.plugin.datasets() if self.plugin.datasets and self.is_ready() else ()
 
     def is_ready(self) -> bool:
         return self.state == "ready"

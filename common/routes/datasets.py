@@ -32,8 +32,7 @@ async def datasets(request: Request) -> list[DatasetInfo]:
 def _list(runtime: Runtime) -> list[DatasetInfo]:
     found = {folder: (folder.name, "share", set[str]()) for folder in folders_on(runtime.settings.storage.share_dir)}
     for record in runtime.records:
-        declared = record.plugin.datasets() if record.plugin.datasets and record.state == "ready" else ()
-        for dataset in declared:
+        for dataset in record.datasets():
             used_by = found.get(dataset.folder, ("", "", set[str]()))[2] | {record.name}
             found[dataset.folder] = (dataset.name, dataset.origin, used_by)
     answer = []

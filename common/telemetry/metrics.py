@@ -5,6 +5,8 @@ module is imported; prometheus_client then keeps every value in that folder and 
 """
 
 import os
+import re
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -13,9 +15,13 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    disable_created_metrics,
     generate_latest,
     multiprocess,
 )
+
+# A second series per counter that says when it began; nobody asks it, and it doubles the page.
+disable_created_metrics()
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -38,6 +44,18 @@ def exposition() -> bytes:
     """The metrics of this process, or of all processes of this host, in Prometheus' text format."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
+    _forget_dead_processes(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in prometheus_client
     return generate_latest(registry)
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    """Drop the gauges of processes that have ended; their counters go on counting."""
+    for pid in {int(found[1]) for path in folder.glob("*.db") if (found := re.search(r"_(\d+)\.db$", path.name))}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]  # untyped in prometheus_client
+        except PermissionError:
+            continue

@@ -1,0 +1,17 @@
+"""Two-level imputation: fills the gaps of a country indicator in one year, with intervals and reasons.
+
+Level 1 fills the predictors, level 2 learns the target from them; `docs/imputation.md` describes the method.
+"""
+
+from common.plugins import OldPrefix, Plugin
+from models._indicators import source
+from models._indicators.old_errors import old_error
+from models.imputation.routes import router
+
+plugin = Plugin(
+    load=source.load_current,
+    datasets=source.datasets,
+    prefixes=[OldPrefix("/twolvlImp", old_error)],
+)
+
+__all__ = ["plugin", "router"]

@@ -1,0 +1,78 @@
+"""The routes of imputation: what may be asked, how long it takes, and the answer."""
+
+from functools import partial
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from common.plugins import code_version
+from common.serving import answer
+from models._indicators import source
+from models.imputation import choices
+from models.imputation.definitions import Option, PredictorsRequest, PredictRequest, PredictResponse
+from models.imputation.estimate import estimate_s
+
+router = APIRouter(prefix="/imputation", tags=["Two Level Imputation"])
+
+
+@router.get("/target_sample_size", summary="Countries that must have a value for an indicator to be a target")
+async def target_sample_size() -> int:
+    return choices.target_sample_size(source.current())
+
+
+@router.get("/predictor_sample_size", summary="Countries that must have a value for an indicator to be a predictor")
+async def predictor_sample_size() -> int:
+    return choices.predictor_sample_size(source.current())
+
+
+@router.get("/target_years", summary="Years that can be filled")
+async def target_years() -> list[str]:
+    return choices.years(source.current())
+
+
+@router.get("/datasets", summary="Data sets with targets in a year, name by code")
+async def datasets(target_year: str = Query(examples=["2001"])) -> dict[str, str]:
+    data = source.current()
+    return choices.datasets(data, choices.check_year(data, target_year, where="query"))
+
+
+@router.get("/targets", summary="Targets of a data set in a year, name by code")
+async def targets(target_year: str = Query(examples=["2001"]), dataset: str = Query()) -> dict[str, str]:
+    data = source.current()
+    year = choices.check_year(data, target_year, where="query")
+    return choices.targets(data, year, choices.check_dataset(data, year, dataset, where="query"))
+
+
+@router.get("/dimensions", summary="Variants of a target")
+async def dimensions(
+    target: str = Query(description="Code or name."),
+    target_year: str = Query(examples=["2001"]),
+    dataset: str = Query(),
+) -> list[Option]:
+    data = source.current()
+    year = choices.check_year(data, target_year, where="query")
+    found = choices.dimensions(data, year, choices.check_dataset(data, year, dataset, where="query"), target)
+    return [Option(**item) for item in found]
+
+
+@router.post("/predictors", summary="Predictors to choose from, or how many may be chosen")
+async def predictors(body: PredictorsRequest) -> dict[str, str]:
+    return choices.predictors(source.current(), body)
+
+
+@router.post("/estimate", summary="Seconds that a prediction will take")
+async def estimate(body: PredictRequest) -> float:
+    data = source.current()
+    return estimate_s(data, choices.spec_of(data, body))
+
+
+@router.post("/predict", response_model=PredictResponse, summary="Fill an indicator for small island states")
+async def predict(body: PredictRequest, request: Request) -> Response:
+    """Equal requests get equal bytes; `Cache-Control: no-cache` computes anew, `X-Cache` tells which."""
+    # Not at the top of the module: the engine brings scikit-learn, which a process may never need.
+    from models.imputation import service
+
+    data = source.current()
+    spec = choices.spec_of(data, body)
+    key = (code_version("models.imputation", "models._indicators"), data.digest, repr(spec))
+    return await answer(request, key, partial(service.predict, data, spec))
