@@ -5,91 +5,13 @@ One function takes every HTTP request and hands it to the app; it is anonymous a
 the worker searches the text for them and would load another runtime.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit
-
 import azure.functions as func
 
 from common.app import create_app
+from common.functions import Bridge
 from common.settings import get_settings
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
-
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-
-
-class Bridge:
-    """Calls an ASGI app through the library's middleware, and makes good what that one gets wrong.
-
-    The library's own `AsgiFunctionApp` runs the start-up once for each of the requests that come first together,
-    registers whatever methods its version knows, and runs the shutdown in a foreign event loop.
-    """
-
-    def __init__(self, asgi: AsgiApp) -> None:
-        self._asgi = asgi
-        self._starting = asyncio.Lock()
-        self._started: func.AsgiMiddleware | None = None
-
-    async def start(self) -> func.AsgiMiddleware:
-        """Run the app's start-up once, whichever functions come first; after a failure the next one tries again."""
-        async with self._starting:
-            if self._started is None:
-                # A new one each time: after a failure a middleware takes every later attempt to be over at once.
-                middleware = func.AsgiMiddleware(self._call)  # type: ignore[no-untyped-call]
-                if not await middleware.notify_startup():  # type: ignore[no-untyped-call]
-                    raise RuntimeError("the app could not start; the log says why")
-                self._started = middleware
-        return self._started
-
-    async def handle(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-        middleware = await self.start()
-        response: func.HttpResponse = await middleware.handle_async(_with_readable_path(req), context)
-        return response
-
-    async def _call(self, scope: Message, receive: Receive, send: Send) -> None:
-        async def send_complete(message: Message) -> None:
-            # ASGI lets an app leave out headers and body; the library does not.
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": _merged(message.get("headers", ()))}
-            elif message["type"] == "http.response.body":
-                message = {"body": b"", **message}
-            await send(message)
-
-        await self._asgi({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send_complete)
-
-
-def _with_readable_path(req: func.HttpRequest) -> func.HttpRequest:
-    """Read bytes that are not UTF-8 as U+FFFD, as other servers do; the library fails before the app could answer."""
-    if "%" not in req.url:
-        return req
-    url = urlsplit(req.url)
-    return func.HttpRequest(
-        req.method,
-        url._replace(path=quote(unquote(url.path))).geturl(),
-        headers=req.headers,
-        params=req.params,
-        route_params=req.route_params,
-        body=req.get_body(),
-    )
-
-
-def _merged(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """One line a header, as UTF-8: the worker keeps the last of several (but for cookies) and reads no Latin-1."""
-    lines: dict[bytes, bytes] = {}
-    cookies = []
-    for name, raw in headers:
-        key, value = name.lower(), raw.decode("latin-1").encode()
-        if key == b"set-cookie":
-            cookies.append((key, value))
-        else:
-            lines[key] = lines[key] + b", " + value if key in lines else value
-    return [*lines.items(), *cookies]
-
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 bridge = Bridge(create_app())

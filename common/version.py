@@ -9,9 +9,13 @@ def _version() -> str:
     try:
         return version("atoll")
     except PackageNotFoundError:
+        pass
+    try:
         text = (Path(__file__).resolve().parent.parent / "pyproject.toml").read_text(encoding="utf-8")
-        found = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
-        return found.group(1) if found else "0"
+    except OSError:
+        return "0"
+    found = re.search(r'^version = "([^"]+)"', text, re.MULTILINE)
+    return found.group(1) if found else "0"
 
 
 VERSION = _version()

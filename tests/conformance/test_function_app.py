@@ -10,8 +10,9 @@ from typing import Any, cast
 import azure.functions as func
 import pytest
 
+from common.functions import AsgiApp, Bridge, Message, Receive, Send
 from common.settings import get_settings
-from function_app import METHODS, AsgiApp, Bridge, Message, Receive, Send
+from function_app import METHODS
 from tests.conformance.environment import CHECKOUT
 
 Load = Callable[[str], func.FunctionApp]
