@@ -9,10 +9,12 @@ from starlette.exceptions import HTTPException
 
 from common import routes
 from common.errors import AtollError
+from common.http import openapi
 from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
 from common.http.problems import answer_atoll_error, answer_http_exception, answer_validation_error
 from common.plugins.mount import mount
+from common.plugins.parameters import predict_route
 from common.runtime import Runtime
 from common.settings import Settings, get_settings
 from common.version import VERSION
@@ -59,4 +61,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     routes.include(app)
     for record in runtime.records:
         mount(app, record)
+    examples = {
+        record.prefix + route.path: record.plugin.examples
+        for record in runtime.records
+        if record.router and record.plugin.examples and (route := predict_route(record.router))
+    }
+    openapi.complete(app, examples)
     return app

@@ -5,14 +5,14 @@ from enum import Enum
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from common.errors import PROBLEM_JSON, Problem
 from common.http.boundary import MOUNTED_STATE
+from common.http.openapi import problem_answer
 from common.http.problems import LEGACY_STATE, LegacyShape
 from common.plugins.record import PluginRecord
 
 # What any route of a plugin may answer; documented once here instead of at every route.
 PROBLEMS: dict[int | str, dict[str, object]] = {
-    status: {"description": text, "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}}}
+    status: problem_answer(text)
     for status, text in {
         413: "The body is too large.",
         415: "The body is not JSON.",

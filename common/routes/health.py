@@ -7,7 +7,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import PROBLEM_JSON, Problem, Unavailable
+from common.errors import Unavailable
+from common.http.openapi import problem_answer
 from common.plugins.record import State
 from common.runtime import Runtime
 from common.telemetry import metrics
@@ -37,12 +38,7 @@ async def live() -> Live:
 @router.get(
     "/health/ready",
     summary="Do the models served here have their data?",
-    responses={
-        503: {
-            "description": "Some model is loading or unavailable; `models` names each and the reason.",
-            "content": {PROBLEM_JSON: {"schema": Problem.model_json_schema()}},
-        }
-    },
+    responses={503: problem_answer("Some model is loading or unavailable; `models` names each and the reason.")},
 )
 async def ready(request: Request) -> Ready:
     """503 until every model that this process is asked to serve (`SERVICE_MODEL`, by default all found) is ready."""

@@ -1,0 +1,42 @@
+"""What Atoll adds to the OpenAPI document that FastAPI writes: the shape of errors, and plugins' examples."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+
+from common.errors import PROBLEM_JSON, Problem
+
+_COMPONENT = "#/components/schemas/{model}"
+
+
+def problem_answer(description: str) -> dict[str, Any]:
+    """A value for `responses=`: an error answer of the one shape."""
+    return {
+        "description": description,
+        "content": {PROBLEM_JSON: {"schema": {"$ref": _COMPONENT.format(model=Problem.__name__)}}},
+    }
+
+
+def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Make `app.openapi()` define `Problem`, and offer the examples of request bodies.
+
+    Parameters
+    ----------
+    examples : path of a POST route -> name -> body.
+    """
+    build: Callable[[], dict[str, Any]] = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = build()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            problem = Problem.model_json_schema(ref_template=_COMPONENT)
+            schemas |= problem.pop("$defs") | {Problem.__name__: problem}
+            for path, bodies in examples.items():
+                content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+                content["examples"] = {name: {"value": dict(body)} for name, body in bodies.items()}
+        # Built once; FastAPI keeps it.
+        return build()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for changing the document
