@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import PydanticSerializationError
 from starlette.exceptions import HTTPException
 
 from common import routes
@@ -12,7 +13,13 @@ from common.errors import AtollError
 from common.http import openapi
 from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
-from common.http.problems import answer_atoll_error, answer_http_exception, answer_validation_error
+from common.http.limit import BodyLimit
+from common.http.problems import (
+    answer_atoll_error,
+    answer_half_character,
+    answer_http_exception,
+    answer_validation_error,
+)
 from common.plugins.mount import mount
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
@@ -49,13 +56,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.http.max_body_bytes,
     )
     app.state.runtime = runtime
     app.add_exception_handler(AtollError, answer_atoll_error)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
+    app.add_exception_handler(UnicodeEncodeError, answer_half_character)
+    app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)
     routes.include(app)

@@ -94,4 +94,4 @@ class RequestBoundary:
         metrics.REQUESTS.labels(label, route, status).inc()
         metrics.SECONDS.labels(label, route).observe(seconds)
         if not route.startswith(("/health", "/metrics")):
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+            log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 2))

@@ -1,5 +1,6 @@
 """Errors become answers: problem+json, or on an old prefix the shape its old clients know."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ LegacyShape = Callable[[AtollError], Any]
 LEGACY_STATE = "legacy_error_shapes"
 
 _JSON = ("application/json", "+json")
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def problem_response(error: AtollError, scope: Scope) -> Response:
@@ -56,6 +58,8 @@ def field_errors(errors: Sequence[Any]) -> list[FieldError]:
             message=item["msg"].removeprefix("Value error, "),
             value=shorten(item.get("input")),
         )
+        if item["type"] != "json_invalid"
+        else FieldError(field="body", message=f"not JSON at character {item['loc'][-1]}: {item['ctx']['error']}")
         for item in errors
     ]
 
@@ -64,10 +68,13 @@ def from_validation(request: Request, exc: RequestValidationError) -> AtollError
     """The error for a request that FastAPI could not read into the route's types."""
     errors = exc.errors()
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    body_unread = any(tuple(item["loc"]) == ("body",) for item in errors)
+    # The framework hands on the bytes of a body that it did not take for JSON; without a body there is no input.
+    unread = [item for item in errors if tuple(item["loc"]) == ("body",)]
+    sent = any(isinstance(item.get("input"), bytes) for item in unread)
     error: AtollError
-    if body_unread and content_type and not content_type.endswith(_JSON):
-        error = UnsupportedMediaType(f"the body is {content_type[:80]!r}; send application/json")
+    if unread and not content_type.endswith(_JSON) and (content_type or sent):
+        given = f"the body is {content_type[:80]!r}" if content_type else "the body has no Content-Type"
+        error = UnsupportedMediaType(f"{given}; send application/json")
         error.__cause__ = exc
         return error
     fields = field_errors(errors)
@@ -84,6 +91,8 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
     detail = exc.detail if isinstance(exc.detail, str) else orjson.dumps(exc.detail, default=str).decode()
     if exc.status_code == 404 and detail == "Not Found":
         detail = f"there is no {shorten_path(request.url.path)!r} here; /docs lists the routes, /models the models"
+    elif exc.status_code == 400 and detail == "There was an error parsing the body":
+        detail = "the body cannot be read; send JSON in UTF-8, without numbers of thousands of digits or deep nesting"
     elif exc.status_code == 405:
         allowed = (exc.headers or {}).get("Allow", "")
         detail = f"{request.method[:20]} is not possible here; use {allowed or 'another method'}"
@@ -109,3 +118,15 @@ async def answer_validation_error(request: Request, exc: Exception) -> Response:
 async def answer_http_exception(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class only
     return problem_response(from_http_exception(request, exc), request.scope)
+
+
+async def answer_half_character(request: Request, exc: Exception) -> Response:
+    """JSON can name half of a surrogate pair (`"\\ud800"`), which is no character and cannot be sent back.
+
+    Nothing finds it before something tries to encode it; that is the fault of the request, unless it has none.
+    """
+    if not _HALF_CHARACTER.search(await request.body()):
+        raise exc
+    told = r"holds half a character (\ud800 to \udfff alone); send well-formed Unicode"
+    error = Invalid(f"body: {told}", errors=[FieldError(field="body", message=told, value=None)])
+    return problem_response(error, request.scope)
