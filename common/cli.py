@@ -54,10 +54,47 @@ def models() -> None:
     from common.plugins.discovery import discover
     from common.settings import get_settings
 
+    _quiet()
     records = discover(get_settings().plugins)
     for record in records:
         typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
     if any(record.router is None for record in records):
+        raise typer.Exit(1)
+
+
+plugin_app = typer.Typer(help="Begin a plugin, and check one.", no_args_is_help=True)
+app.add_typer(plugin_app, name="plugin")
+
+
+@plugin_app.command("new")
+def plugin_new(
+    name: Annotated[str, typer.Argument(help="Name of the package, e.g. prices.")],
+    folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("models"),
+) -> None:
+    """Write a plugin to start from."""
+    from common.errors import SettingsError
+    from common.plugins.scaffold import scaffold
+
+    try:
+        path = scaffold(name, folder)
+    except SettingsError as exc:
+        typer.echo(f"atoll: {exc.detail}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"wrote {path}; serve it with `make run`, check it with `atoll plugin check {name}`")
+
+
+@plugin_app.command("check")
+def plugin_check(name: Annotated[str, typer.Argument(help="Name of the plugin.")]) -> None:
+    """Run the conformance kit: imports, schema, data, examples, errors. Exit code 1 if a check fails."""
+    import asyncio
+
+    from common.plugins.conformance import check
+
+    _quiet()
+    outcomes = asyncio.run(check(name))
+    for outcome in outcomes:
+        typer.echo(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.check}  {outcome.message}".rstrip())
+    if not all(outcome.passed for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -67,6 +104,14 @@ def version() -> None:
     from common.version import VERSION
 
     typer.echo(VERSION)
+
+
+def _quiet() -> None:
+    """Commands print their own outcome; the log would only repeat it."""
+    from common.settings import TelemetrySettings
+    from common.telemetry.logs import configure_logs
+
+    configure_logs(TelemetrySettings(level="CRITICAL"))
 
 
 def main(prefix: Sequence[str] = (), prog_name: str = "atoll") -> None:

@@ -1,6 +1,6 @@
 """What Atoll adds to the OpenAPI document that FastAPI writes: the shape of errors, and plugins' examples."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -33,6 +33,7 @@ def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             problem = Problem.model_json_schema(ref_template=_COMPONENT)
             schemas |= problem.pop("$defs") | {Problem.__name__: problem}
+            _drop_unused(document)
             for path, bodies in examples.items():
                 content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
                 content["examples"] = {name: {"value": dict(body)} for name, body in bodies.items()}
@@ -40,3 +41,23 @@ def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]
         return build()
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for changing the document
+
+
+def _drop_unused(document: dict[str, Any]) -> None:
+    """Leave out schemas that nothing refers to: FastAPI lists enums by value, where definitions name their members."""
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    while unused := schemas.keys() - set(_referred(document)):
+        for name in unused:
+            del schemas[name]
+
+
+def _referred(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            yield reference.rpartition("/")[2]
+        for value in node.values():
+            yield from _referred(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _referred(value)

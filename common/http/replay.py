@@ -1,0 +1,56 @@
+"""Calling the app within its own process, without a socket: the same middleware, routes and errors as over HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp, Message
+
+
+@dataclass
+class Replayed:
+    """An answer: status, headers (names in lower case) and the whole body."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+async def replay(
+    app: ASGIApp, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> Replayed:
+    """Send one request to `app`; `path` may carry a query."""
+    raw_path, _, query = path.partition("?")
+    sent = {"content-type": "application/json", "content-length": str(len(body))} | dict(headers or {})
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": raw_path,
+        "raw_path": raw_path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
+        "client": None,
+        "server": None,
+    }
+    answer = Replayed()
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            return {"type": "http.disconnect"}
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message["headers"]}
+        elif message["type"] == "http.response.body":
+            answer.body += message.get("body", b"")
+
+    await app(scope, receive, send)
+    return answer
