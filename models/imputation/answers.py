@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.imputation.history import Baseline, lessons
+from models.imputation.history import Baseline, Lessons, lessons, steering
 from models.imputation.intervals import interval, least_trees
-from models.imputation.level2 import Choice, Task, choose, finish
+from models.imputation.level2 import Choice, Task, choose, finish, worth
 from models.imputation.problem import Problem
 from models.imputation.spec import Floats, Ints, Model
 from models.imputation.weights import balanced, weighted_quantile
@@ -78,13 +78,15 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         return Answer(guess, guess - reach, guess + reach, mse, kind, None), True
     place = np.searchsorted(problem.train, taught.country)
     extra = filled.shape[1] + np.arange(taught.features.shape[1])
+    w, fold = balanced(problem.sids[taught.country], taught.share), problem.fold[place]
+    steered, course = _steered(taught, w, fold, asking.directions()[rows])
     task = Task(
         np.hstack([filled[taught.country], taught.features]).astype(np.float32),
-        taught.error,
-        balanced(problem.sids[taught.country], taught.share),
+        taught.error - steered,
+        w,
         taught.country,
         np.hstack([filled[rows], asking.features()[rows]]).astype(np.float32),
-        problem.fold[place],
+        fold,
         tuple(np.concatenate([columns, extra]) for columns in problem.fold_columns),
         np.concatenate([problem.columns, extra]),
         spec.model,
@@ -96,10 +98,21 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
     choice = choose(task)
     final = finish(task, choice, least_trees(task))
     lower, upper = interval(task, choice, final)
-    held_out = problem.units(taught.guess + taught.spread * choice.honest)
+    held_out = problem.units(taught.guess + taught.spread * (steered + choice.honest))
     mse = float((task.w * (held_out - problem.observed[taught.country]) ** 2).sum())
-    centre, lower, upper = (guess + spread * part for part in (final.centre, lower, upper))
+    centre, lower, upper = (guess + spread * (course + part) for part in (final.centre, lower, upper))
     return Answer(centre, lower, upper, mse, choice.kind, choice.depth), False
+
+
+def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tuple[Floats, Floats]:
+    """The linear part of the baseline's error: held out for the lessons (n,), and for the rows asked for (m,)."""
+    held_out = np.zeros(len(w))
+    for k in np.unique(fold):
+        seen = fold != k
+        if seen.any():
+            held_out[~seen] = taught.directions[~seen] @ steering(taught, w, seen)
+    useful = worth(held_out, taught.error, w, taught.country)
+    return useful * held_out, useful * (directions @ steering(taught, w, np.ones(len(w), bool)))
 
 
 def widest(problem: Problem) -> tuple[float, float, float]:

@@ -11,9 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.imputation.spec import Floats, Ints, Mask
+from models.imputation.weights import weighted_quantile
 
 PRIOR = 3.0
 SLOPE_YEARS = 5
+NEAR_YEARS = 2.0
+LIMIT = 5.0
+RIDGE = np.array([10.0] * 4 + [30.0] * 3)
 REPLICATES = 3
 PATTERNS = 8
 _SNAP = np.array([0, 1, 2, 3, 4, 6, 6, 6, 9, 9, 9, 9, 9])
@@ -29,6 +33,8 @@ class Baseline:
         spread: the expected size of its error, positive.
         drift: what the recent slope would add where one side has none, in units of the spread; 0 between observations.
         left, right: years to the nearest observation on each side, 0 for none.
+        others: (n, 3) other guesses, as their distance from `guess` in units of the spread: the series' mean near the
+            year, its mean over all years, the line between the second-nearest observations.
     """
 
     known: Mask
@@ -37,13 +43,20 @@ class Baseline:
     drift: Floats
     left: Ints
     right: Ints
+    others: Floats
 
     def features(self) -> Floats:
-        """(n, 5) what level 2 may use beside the predictors."""
-        return np.column_stack([self.guess, np.log(self.spread), self.drift, self.left, self.right])
+        """(n, 8) what level 2 may use beside the predictors."""
+        return np.column_stack([self.guess, np.log(self.spread), self.drift, self.left, self.right, self.others])
 
+    def directions(self) -> Floats:
+        """(n, 7) in which the guess may be off in all countries alike.
 
-N_FEATURES = 5
+        Along the drift, towards the other guesses, by a constant for each kind of gap (a year moves all together).
+        """
+        before, after = self.left > 0, self.right > 0
+        kinds = np.column_stack([before & after, before & ~after, after & ~before]).astype(np.float64)
+        return np.column_stack([np.clip(self.drift, -LIMIT, LIMIT), np.clip(self.others, -LIMIT, LIMIT), kinds])
 
 
 def baseline(series: Floats, years: Ints, year: int, left: int = 1, right: int = 1) -> Baseline:
@@ -79,7 +92,27 @@ def baseline(series: Floats, years: Ints, year: int, left: int = 1, right: int =
     slope_l = _slope(values, seen & before, years, l_at, l_at, -1)
     slope_r = _slope(values, seen & after, years, r_at, r_at, 1)
     drift = np.where(both, 0.0, np.where(has_l, slope_l * l_gap, -slope_r * r_gap)) / spread
-    return Baseline(has_l | has_r, guess, spread, np.clip(drift, -20, 20), l_gap, r_gap)
+    others = np.column_stack(_other_guesses(values, seen, years, year, guess)) - guess[:, None]
+    others = np.clip(others / spread[:, None], -20, 20)
+    return Baseline(has_l | has_r, guess, spread, np.clip(drift, -20, 20), l_gap, r_gap, others)
+
+
+def _other_guesses(values: Floats, seen: Mask, years: Ints, year: int, guess: Floats) -> tuple[Floats, Floats, Floats]:
+    """The mean near the year, that of all years, the line between the second-nearest; `guess` where there is none."""
+    closeness = seen * np.exp(-np.abs(years - year) / NEAR_YEARS)[:, None]
+    total = closeness.sum(axis=0)
+    near = np.where(total > 0, (closeness * values).sum(axis=0) / np.where(total > 0, total, 1.0), guess)
+    count = seen.sum(axis=0)
+    mean = np.where(count > 0, values.sum(axis=0) / np.maximum(count, 1), guess)
+    before, after = seen & (years < year)[:, None], seen & (years > year)[:, None]
+    l_rank = np.cumsum(before[::-1], axis=0)[::-1]
+    second_l = before & (l_rank == 2)
+    second_r = after & (np.cumsum(after, axis=0) == 2)
+    has = second_l.any(axis=0) & second_r.any(axis=0)
+    l_gap = (second_l * (year - years)[:, None]).sum(axis=0)
+    r_gap = (second_r * (years - year)[:, None]).sum(axis=0)
+    line = r_gap * (second_l * values).sum(axis=0) + l_gap * (second_r * values).sum(axis=0)
+    return near, mean, np.where(has, line / np.maximum(l_gap + r_gap, 1), guess)
 
 
 def _volatility(values: Floats, seen: Mask, years: Ints) -> tuple[Floats, Floats]:
@@ -137,11 +170,13 @@ class Lessons:
 
     Attributes:
         country: (n,) country index of each row; a country appears once for each pattern of gaps it is hidden with.
-        features: (n, 5); error: (n,) in units of the spread; share: (n,) weight inside the country, sums to 1.
+        features: (n, 8), directions: (n, 7), see `Baseline`.
+        error: (n,) in units of the spread; share: (n,) weight inside the country, sums to 1.
     """
 
     country: Ints
     features: Floats
+    directions: Floats
     error: Floats
     guess: Floats
     spread: Floats
@@ -167,13 +202,32 @@ def lessons(series: Floats, years: Ints, year: int, train: Ints, asking: Baselin
         turn = (np.arange(len(train)) - number) % n_patterns < REPLICATES
         use = np.flatnonzero(hidden.known & turn)
         error = (truth[use] - hidden.guess[use]) / hidden.spread[use]
-        picked.append((use, hidden.features()[use], error, hidden.guess[use], hidden.spread[use]))
-    use, features, error, guess, spread = (np.concatenate(part) for part in zip(*picked, strict=True))
+        picked.append(
+            (use, hidden.features()[use], hidden.directions()[use], error, hidden.guess[use], hidden.spread[use])
+        )
+    use, features, directions, error, guess, spread = (np.concatenate(part) for part in zip(*picked, strict=True))
     share = 1.0 / np.bincount(use, minlength=len(train))[use]
-    return Lessons(train[use], features, error, guess, spread, share)
+    return Lessons(train[use], features, directions, error, guess, spread, share)
 
 
 def _snap(gaps: Ints) -> Ints:
     """Long gaps to a few lengths, so that few patterns need to be rehearsed."""
     snapped: Ints = _SNAP[np.minimum(gaps, len(_SNAP) - 1)]
     return snapped
+
+
+def steering(taught: Lessons, w: Floats, rows: Mask) -> Floats:
+    """How far to go along each direction (7,): a ridge regression of the error, drawn to not at all.
+
+    Errors beyond three robust standard deviations count as three, so that no single jump decides.
+
+    Args:
+        w: (n,) weights of the lessons; rows: (n,) those to learn from.
+    """
+    directions, error, mass = taught.directions[rows], taught.error[rows], w[rows]
+    limit = 3.0 * 1.4826 * weighted_quantile(np.abs(error), mass, 0.5)
+    limit = limit if limit > 0 else 3.0 * float(np.sqrt(np.average(error * error, weights=mass)))
+    scaled = directions * (mass / mass.sum() * len(np.unique(taught.country[rows])))[:, None]
+    gram = directions.T @ scaled + np.diag(RIDGE)
+    solved: Floats = np.linalg.solve(gram, scaled.T @ np.clip(error, -limit, limit))
+    return solved

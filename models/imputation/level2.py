@@ -10,6 +10,7 @@ from models.imputation.spec import Floats, Floats32, Interval, Ints, Mask, Model
 from models.imputation.trees import DEPTHS, Forest, seeded
 
 FOLD_TREES = 100
+CAUTION = 1.0
 KINDS = (Model.rfr, Model.etr, Model.gbr)
 
 
@@ -121,7 +122,7 @@ def choose(task: Task) -> Choice:
     best = int(total.argmin())
     elsewhere = (total[:, None] - by_fold).argmin(axis=0)
     honest = held_out[elsewhere[task.fold], np.arange(len(task.y))]
-    shrink = _shrinkage(task, honest)
+    shrink = worth(honest - task.anchor, task.y - task.anchor, task.w, task.group)
     kind, depth = candidates[best]
     return Choice(
         kind,
@@ -143,11 +144,22 @@ def _curve(task: Task, part: Part, kind: Model) -> tuple[Floats, Forest | None]:
     return forest.curve(forest.apply(part.X_new)), forest
 
 
-def _shrinkage(task: Task, honest: Floats) -> float:
-    """The factor 0..1 that makes the held-out predictions fit best around the anchor."""
-    moved = honest - task.anchor
-    power = float((task.w * moved * moved).sum())
-    return float(np.clip((task.w * moved * (task.y - task.anchor)).sum() / power, 0.0, 1.0)) if power > 0 else 0.0
+def worth(moved: Floats, wanted: Floats, w: Floats, group: Ints) -> float:
+    """The factor 0..1 by which held-out predictions are best multiplied, less its standard error.
+
+    Predictions that do not show what they are worth on held-out countries are noise. The standard error is that of
+    least squares with errors that belong together inside a group.
+
+    Args:
+        moved: (n,) predicted departures from a known middle; wanted: (n,) the true ones; w: (n,) weights.
+    """
+    power = float((w * moved * moved).sum())
+    if power <= 0:
+        return 0.0
+    factor = float((w * moved * wanted).sum()) / power
+    _, member = np.unique(group, return_inverse=True)
+    pulls = np.bincount(member, weights=w * moved * (wanted - factor * moved))
+    return float(np.clip(factor - CAUTION * np.sqrt((pulls**2).sum()) / power, 0.0, 1.0))
 
 
 @dataclass(frozen=True)
