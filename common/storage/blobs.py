@@ -1,0 +1,221 @@
+"""Write-once blobs on the share, named by their SHA-256: what a version's artefacts are made of.
+
+A blob's name says what its content must be, so a blob that was half written, damaged or overwritten is found out when
+it is read, on every backend, whatever its rename promises: `open`, `read` and `path` hand out nothing before size and
+digest have been checked. What does not fit is moved to `quarantine/`, for a person to look at, and can be put again.
+
+That a half-written upload shows under the final name at all is rare: never on a local disk (fsync, then rename), in
+Azure Files (renamed by the service) and on object stores (a copy shows when it is complete); on SMB and NFS after the
+server lost power; on HDFS if a rename is refused. That is what the check is for.
+"""
+
+import hashlib
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from common.errors import DependencyFailed
+from common.storage.share import CHUNK_BYTES, FileMissing, Share
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.storage")
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# A blob up to this size is checked in memory; a larger one in a temporary file.
+_IN_MEMORY_BYTES = 8 << 20
+
+
+class CorruptBlob(DependencyFailed):
+    """A blob's bytes are not those of its name; it has been put aside."""
+
+    title, slug = "Damaged artefact", "corrupt-blob"
+
+
+@dataclass(frozen=True)
+class BlobRef:
+    """A blob: its SHA-256 in hex, and its size."""
+
+    sha256: str
+    size_bytes: int
+
+    def __post_init__(self) -> None:
+        if not _SHA256.fullmatch(self.sha256) or self.size_bytes < 0:
+            raise ValueError(f"no SHA-256 in lower-case hex, or a negative size: {self.sha256[:80]!r}")
+
+    @property
+    def share_path(self) -> str:
+        return f"blobs/{self.sha256[:2]}/{self.sha256}"
+
+
+class Blobs:
+    """The blobs of a share.
+
+    Parameters
+    ----------
+    cache_dir : folder of this machine for blobs that programs open by path, if the share is not mounted.
+    """
+
+    def __init__(self, share: Share, cache_dir: Path) -> None:
+        self.share = share
+        self._cache_dir = cache_dir / "blobs"
+
+    def put(self, content: Path | bytes | Iterable[bytes]) -> BlobRef:
+        """Write a blob, unless it is there and whole. Putting the same content twice, or at once, is harmless.
+
+        Parameters
+        ----------
+        content : a file, bytes, or parts; those are held in memory or a temporary file until their digest is known.
+
+        Raises
+        ------
+        ShareFull, ShareDown
+            Nothing is left that would be taken for the blob.
+        """
+        if isinstance(content, Path):
+            with content.open("rb") as file:
+                return self._put(file)
+        if isinstance(content, bytes):
+            # Iterating over bytes gives numbers.
+            content = [content]
+        with _spooled() as file:
+            for chunk in content:
+                file.write(chunk)
+            return self._put(file)
+
+    def exists(self, ref: BlobRef) -> bool:
+        """Whether a file of the right name and size is there; only reading it tells whether it is whole."""
+        found = self.share.stat(ref.share_path)
+        return found is not None and found.size_bytes == ref.size_bytes
+
+    def open(self, ref: BlobRef) -> BinaryIO:
+        """The blob as a file at its beginning, checked; the caller closes it. It is not the share's own file.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+        """
+        file = _spooled()
+        try:
+            for chunk in self._checked(ref):
+                file.write(chunk)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def read(self, ref: BlobRef) -> bytes:
+        """The whole blob, checked.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+        """
+        return b"".join(self._checked(ref))
+
+    def path(self, ref: BlobRef) -> Path:
+        """A file of this machine with the blob, checked now; not to be written to.
+
+        The share's own file if it is mounted, else a copy that is kept.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+        """
+        mounted = self.share.local_path(ref.share_path)
+        if mounted is not None:
+            for _ in self._checked(ref):
+                pass
+            return mounted
+        kept = self._cache_dir / ref.sha256[:2] / ref.sha256
+        if kept.is_file() and _digest(kept) == ref:
+            return kept
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=".fetch-", delete=False) as file:
+            try:
+                for chunk in self._checked(ref):
+                    file.write(chunk)
+                file.close()
+                Path(file.name).replace(kept)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        return kept
+
+    def _put(self, file: BinaryIO) -> BlobRef:
+        ref = _digest_of(file)
+        if self.exists(ref):
+            # Not by its size alone: the new copy may be meant to replace a damaged one.
+            with suppress(CorruptBlob, FileMissing):
+                for _ in self._checked(ref):
+                    pass
+                return ref
+        file.seek(0)
+        self.share.write(ref.share_path, _checking(_chunks(file), ref))
+        return ref
+
+    def _checked(self, ref: BlobRef) -> Iterator[bytes]:
+        """The parts of a blob; after the last, CorruptBlob if they are not the blob's. Only for callers that wait."""
+        digest, size_bytes = hashlib.sha256(), 0
+        for chunk in self.share.read(ref.share_path):
+            digest.update(chunk)
+            size_bytes += len(chunk)
+            yield chunk
+        if size_bytes != ref.size_bytes or digest.hexdigest() != ref.sha256:
+            aside = self._quarantine(ref)
+            raise CorruptBlob(
+                f"the artefact {ref.sha256[:12]}… is damaged ({size_bytes} of {ref.size_bytes} bytes) and was {aside}; "
+                "publish the version again"
+            )
+
+    def _quarantine(self, ref: BlobRef) -> str:
+        target = f"quarantine/{ref.sha256}-{time.time_ns():x}"
+        try:
+            self.share.move(ref.share_path, target)
+        # The reader has to hear of the damage whatever fails here; moved or not, it is never served.
+        except Exception as exc:
+            log.error("a damaged artefact could not be put aside", sha256=ref.sha256, exc_info=exc)
+            return "left where it is"
+        log.error("a damaged artefact was put aside", sha256=ref.sha256, moved_to=target)
+        return f"moved to {target}"
+
+
+def _spooled() -> BinaryIO:
+    return cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES))
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
+
+
+def _digest_of(file: BinaryIO) -> BlobRef:
+    file.seek(0)
+    digest, size_bytes = hashlib.sha256(), 0
+    for chunk in _chunks(file):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+    return BlobRef(digest.hexdigest(), size_bytes)
+
+
+def _digest(path: Path) -> BlobRef:
+    with path.open("rb") as file:
+        return _digest_of(file)
+
+
+def _checking(chunks: Iterable[bytes], ref: BlobRef) -> Iterator[bytes]:
+    """The same parts; an error after the last if a file was changed while it was put, which ends the write."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if digest.hexdigest() != ref.sha256:
+        raise CorruptBlob("the file was changed while it was put on the share; put it again")
