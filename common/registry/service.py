@@ -1,0 +1,192 @@
+"""What a process holds of the registry: publish outside a job, move aliases, and find the version that serves."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from common.clock import Clock, SystemClock
+from common.database import Database
+from common.registry import store
+from common.registry.versions import (
+    AliasChange,
+    ModelEntry,
+    Version,
+    check_alias,
+    check_artefact,
+    check_model,
+    split_name,
+)
+from common.storage.blobs import Blobs
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.registry")
+
+# Half of the second within which every process has to know.
+_POLL_S = 0.5
+# A database that does not answer is left alone for so long; what is known goes on being served.
+_PAUSE_S = 5.0
+_KNOWN = 1024
+
+
+class Registry:
+    """One a process; threads may share it. All methods block.
+
+    Parameters
+    ----------
+    poll_s : seconds for which this process trusts what it knows before it asks whether something changed.
+    """
+
+    def __init__(
+        self, database: Database, blobs: Blobs, *, clock: Clock | None = None, poll_s: float = _POLL_S
+    ) -> None:
+        self.blobs = blobs
+        self._database = database
+        self._clock = clock or SystemClock()
+        self._poll_s = poll_s
+        self._polling = threading.Lock()
+        self._stamps: dict[str, int] | None = None
+        self._trusted_until_s = 0.0
+        # Name -> the model's stamp before the version was read, and the version.
+        self._known: dict[str, tuple[int, Version]] = {}
+
+    def publish(
+        self,
+        model: str,
+        artefacts: Mapping[str, Path | bytes | Iterable[bytes]],
+        *,
+        author: str,
+        code_version: str,
+        metrics: Mapping[str, Any] | None = None,
+        data_hash: str | None = None,
+        alias: str | None = None,
+    ) -> Version:
+        """Put the artefacts on the share, add a version, and point `alias` to it, if given, in the same transaction.
+
+        A job does not call this: its last transaction calls `store.insert_version` and `store.set_alias`.
+
+        Raises
+        ------
+        Invalid
+            A name cannot be used; nothing was written.
+        ShareFull, ShareDown
+            No version was added.
+        """
+        check_model(model)
+        for name in artefacts:
+            check_artefact(name)
+        if alias is not None:
+            check_alias(alias)
+        # Blobs first: a version that can be seen is whole. Those of a version that fails to commit do no harm.
+        refs = {name: self.blobs.put(content) for name, content in artefacts.items()}
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> Version:
+            number = store.insert_version(
+                connection,
+                model,
+                refs,
+                created_at=now,
+                author=author,
+                code_version=code_version,
+                metrics=metrics,
+                data_hash=data_hash,
+            )
+            if alias is not None:
+                store.set_alias(connection, model, alias, number, changed_at=now)
+            return store.get(connection, model, number)
+
+        version = self._database.write(work)
+        self.look_again()
+        log.info("version published", model=model, number=version.number, alias=alias)
+        return version
+
+    def set_alias(self, model: str, alias: str, number: int) -> AliasChange:
+        """Point an alias to a version; the same again changes nothing. Every process serves it within a second.
+
+        Raises
+        ------
+        NotFound, Invalid
+        """
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> int | None:
+            return store.set_alias(connection, model, alias, number, changed_at=now)
+
+        previous = self._database.write(work, repeatable=True)
+        self.look_again()
+        if previous != number:
+            log.info("alias moved", model=model, alias=alias, number=number, previous=previous)
+        return AliasChange(model=model, alias=alias, version=number, previous=previous)
+
+    def resolve(self, name: str) -> Version:
+        """The version that `model`, `model:alias` or `model:number` means now, or did less than a second ago.
+
+        If the database does not answer, what was known of it goes on being served.
+
+        Raises
+        ------
+        NotFound, Invalid
+        """
+        model, which = split_name(name)
+        stamp = self._current_stamps().get(model)
+        known = self._known.get(name)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        version = self._database.read(lambda connection: store.get(connection, model, which))
+        if stamp is not None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[name] = (stamp, version)
+        return version
+
+    def look_again(self) -> None:
+        """Ask the database at the next `resolve`; called after this process has changed something."""
+        self._trusted_until_s = self._clock.monotonic_s()
+
+    def get(self, model: str, number: int) -> Version:
+        return self._database.read(lambda connection: store.get(connection, model, number))
+
+    def get_model(self, model: str) -> ModelEntry:
+        return self._database.read(lambda connection: store.get_model(connection, model))
+
+    def list_models(self) -> list[ModelEntry]:
+        return self._database.read(store.list_models)
+
+    def list_versions(self, model: str, *, before: int | None = None, limit: int = 100) -> list[Version]:
+        return self._database.read(
+            lambda connection: store.list_versions(connection, model, before=before, limit=limit)
+        )
+
+    def open(self, version: Version, artefact: str) -> BinaryIO:
+        """An artefact as a file, checked; the caller closes it. Raises as `Blobs.open`, and NotFound."""
+        return self.blobs.open(version.artefact(artefact).ref)
+
+    def path(self, version: Version, artefact: str) -> Path:
+        """A file of this machine with an artefact, checked; not to be written to. Raises as `open`."""
+        return self.blobs.path(version.artefact(artefact).ref)
+
+    def _current_stamps(self) -> dict[str, int]:
+        stamps = self._stamps
+        if stamps is not None and self._clock.monotonic_s() < self._trusted_until_s:
+            return stamps
+        # One asks; the others go on with what is known, if something is.
+        if not self._polling.acquire(blocking=stamps is None):
+            return stamps or {}
+        try:
+            asked_s = self._clock.monotonic_s()
+            # Set before the answer, so that `look_again` during the question is not lost.
+            self._trusted_until_s = asked_s + self._poll_s
+            try:
+                self._stamps = self._database.read(store.stamps)
+            except DBAPIError as exc:
+                if self._stamps is None:
+                    raise
+                log.warning("the database does not answer; what is known goes on being served", exc_info=exc)
+                self._trusted_until_s = self._clock.monotonic_s() + _PAUSE_S
+            return self._stamps
+        finally:
+            self._polling.release()
