@@ -4,11 +4,13 @@
 environment.
 """
 
+import os
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.errors import SettingsError
@@ -165,6 +167,117 @@ class ServingSettings(_Area):
     )
 
 
+class DatabaseSettings(_Area):
+    """Where state is kept."""
+
+    url: SecretStr | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="`postgresql://user:password@host/name` or `sqlite:///file`; by default a file in `ATOLL_STATE`.",
+    )
+    pool_size: int = Field(
+        8,
+        ge=1,
+        le=256,
+        validation_alias="DATABASE_POOL",
+        description="Connections to PostgreSQL that a process keeps; it opens at most twice as many.",
+    )
+
+
+class Schedule(BaseModel):
+    """A job that is accepted again and again."""
+
+    cron: str = Field(description="Five fields: minute, hour, day, month, weekday; in UTC.")
+    path: str = Field(description="What is asked for, e.g. `/sample_model/predict`.")
+    body: Any = Field(None, description="The request's body.")
+
+
+class JobSettings(_Area):
+    """Queued work: queues, attempts, times."""
+
+    storage: SecretStr | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage",
+        description="Connection string of the Azure storage account whose queues carry the jobs "
+        "(`UseDevelopmentStorage=true` is Azurite); by default tables in the database do.",
+    )
+    storage_queue_uri: str | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage__queueServiceUri",
+        description="Address of the queue service, to log in with a managed identity instead of a connection string.",
+    )
+    concurrency: int = Field(
+        2, ge=1, le=256, validation_alias="JOB_CONCURRENCY", description="Jobs that a worker runs at once."
+    )
+    worker_classes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        validation_alias="JOB_WORKERS",
+        description="Classes of jobs this process can run, of `cpu`, `train`; by default `train` only where torch is.",
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=100, validation_alias="JOB_ATTEMPTS", description="Attempts of a job before it is dead."
+    )
+    retry_base_s: float = Field(
+        5.0,
+        ge=0,
+        validation_alias="JOB_RETRY_S",
+        description="Wait before the second attempt, in seconds; it doubles with each further one.",
+    )
+    retry_cap_s: float = Field(
+        600.0, ge=0, validation_alias="JOB_RETRY_MAX_S", description="Longest wait between attempts, in seconds."
+    )
+    heartbeat_s: float = Field(
+        10.0, gt=0, validation_alias="JOB_HEARTBEAT_S", description="Seconds between the heartbeats of a running job."
+    )
+    stall_s: float = Field(
+        45.0,
+        gt=0,
+        validation_alias="JOB_STALL_S",
+        description="Seconds without a heartbeat after which a job's worker counts as lost.",
+    )
+    lease_s: float = Field(
+        600.0,
+        ge=1,
+        validation_alias="JOB_LEASE_S",
+        description="Seconds that a queue hides a message from others; renewed at half of it.",
+    )
+    tick_s: float = Field(
+        15.0, gt=0, validation_alias="JOB_TICK_S", description="Seconds between the scheduler's rounds."
+    )
+    drain_s: float = Field(
+        25.0,
+        ge=0,
+        validation_alias="JOB_DRAIN_S",
+        description="Seconds that a stopping worker waits for running jobs before it puts them back.",
+    )
+    cancel_grace_s: float = Field(
+        30.0,
+        ge=0,
+        validation_alias="JOB_CANCEL_GRACE_S",
+        description="Seconds that a job has to end once it is cancelled or past its deadline; then it is abandoned.",
+    )
+    result_days: float = Field(
+        7.0, gt=0, validation_alias="JOB_RESULT_DAYS", description="Days that a job's result is kept."
+    )
+    keep_days: float = Field(
+        30.0, gt=0, validation_alias="JOB_KEEP_DAYS", description="Days that the record of a finished job is kept."
+    )
+    schedules: tuple[Schedule, ...] = Field(
+        (),
+        validation_alias="SCHEDULES",
+        description='Jobs by the clock (UTC), as JSON: `[{"cron": "0 3 * * *", "path": "/name/predict", "body": {}}]`.',
+    )
+
+    _split_classes = field_validator("worker_classes", mode="before")(_split)
+
+    @field_validator("worker_classes")
+    @classmethod
+    def _check_classes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= {"cpu", "train"}:
+            raise ValueError("worker classes are cpu, train")
+        return value
+
+
 class TelemetrySettings(_Area):
     """Logs."""
 
@@ -193,6 +306,8 @@ class Settings:
         plugins: PluginSettings | None = None,
         storage: StorageSettings | None = None,
         serving: ServingSettings | None = None,
+        database: DatabaseSettings | None = None,
+        jobs: JobSettings | None = None,
         telemetry: TelemetrySettings | None = None,
     ) -> None:
         try:
@@ -200,6 +315,8 @@ class Settings:
             self.plugins = plugins or PluginSettings()
             self.storage = storage or StorageSettings()
             self.serving = serving or ServingSettings()
+            self.database = database or DatabaseSettings()
+            self.jobs = jobs or JobSettings()
             self.telemetry = telemetry or TelemetrySettings()
         except ValidationError as exc:
             faults = "; ".join(
@@ -211,8 +328,38 @@ class Settings:
     def roles(self) -> frozenset[str]:
         return self.plugins.roles
 
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with its password: not for logs."""
+        if self.database.url is not None:
+            return self.database.url.get_secret_value()
+        return f"sqlite:///{self.storage.state_dir.absolute() / 'atoll.db'}"
 
-AREAS: tuple[type[_Area], ...] = (HttpSettings, PluginSettings, StorageSettings, ServingSettings, TelemetrySettings)
+
+AREAS: tuple[type[_Area], ...] = (
+    HttpSettings,
+    PluginSettings,
+    StorageSettings,
+    ServingSettings,
+    DatabaseSettings,
+    JobSettings,
+    TelemetrySettings,
+)
+
+_SECRET_NAME = re.compile(
+    r"SECRET|PASSWORD|PASSWD|TOKEN|CREDENTIAL|(?:^|_)KEYS?(?:_|$)|CONNECTION|SAS|_URL$|Storage$", re.I
+)
+# Shorter values ("true", "1") stand in too many innocent texts.
+_SECRET_CHARS = 8
+
+
+def secret_values() -> tuple[str, ...]:
+    """Values of this process's environment that must not appear in a log, an error or a job's record; longest first.
+
+    Plugins have secrets of their own, so they are told by the names that variables usually have.
+    """
+    found = {value for name, value in os.environ.items() if len(value) >= _SECRET_CHARS and _SECRET_NAME.search(name)}
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 @lru_cache(maxsize=1)
