@@ -1,0 +1,224 @@
+"""The one SQL database: SQLite in a file by default, PostgreSQL where `DATABASE_URL` says so.
+
+All state that must survive a process is here: jobs, queues, versions, keys, leases. Only what needs the database
+imports this module, because SQLAlchemy takes longer to import than the rest of the app's core.
+
+`durable`: a transaction that promises something to somebody outside (a job was accepted, a version is published) is
+on the disk before it returns. Others (a heartbeat, a message taken from the queue) need not be: were they lost with
+the machine's power, the work they belong to was lost with it, and is begun again. Neither is ever lost when only a
+process dies. This is what lets SQLite do hundreds of jobs a second on a disk that syncs slowly.
+"""
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from common.errors import SettingsError
+from common.migrations import head, migrate
+from common.settings import Settings
+
+T = TypeVar("T")
+
+# Longer than any transaction of ours takes; a migration of a large table is the longest.
+_SQLITE_BUSY_MS = 30_000
+_CONNECT_TIMEOUT_S = 10
+_TRIES = 6
+_FIRST_PAUSE_S = 0.02
+# serialization_failure, deadlock_detected: the server rolled back and asks for the same again.
+_AT_COMMIT = "at commit"
+_AGAIN = frozenset({"40001", "40P01"})
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time. PostgreSQL keeps it as such; SQLite as text, which sorts in the same order."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """Connections and transactions. One a process; threads may share it.
+
+    Parameters
+    ----------
+    url : `sqlite:///file`, or `postgresql://user:password@host/name`.
+    pool_size : connections to PostgreSQL that are kept; twice as many may be open at once.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        try:
+            self.url = _with_driver(sa.make_url(url))
+        except ArgumentError:
+            raise SettingsError("DATABASE_URL cannot be read; it looks like postgresql://user@host/name") from None
+        # SQLite has one writer at a time. Waiting here is fair and wakes at once; SQLite itself sleeps and polls.
+        self._writer = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        self.engine = self._sqlite() if self.is_sqlite else self._postgresql(pool_size)
+
+    @classmethod
+    def build(cls, settings: Settings) -> "Database":
+        return cls(settings.database_url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextlib.contextmanager
+    def transaction(self, *, durable: bool = True) -> Iterator[sa.Connection]:
+        """A transaction that may write; committed at the end, rolled back when left by an exception.
+
+        It is tried once; `write` is the one that tries again.
+        """
+        with self._writer, self.engine.connect() as connection:
+            connection = connection.execution_options(durable=durable)
+            with connection.begin():
+                if not durable and not self.is_sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+                yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads; on SQLite it never waits for a writer."""
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(reading=True)
+            with connection.begin():
+                yield connection
+
+    def write(self, work: Callable[[sa.Connection], T], *, durable: bool = True, repeatable: bool = False) -> T:
+        """Run `work(connection)` in a transaction; again if the database asks for it or the connection is lost.
+
+        Parameters
+        ----------
+        work : does nothing but SQL, since it may run more than once.
+        repeatable : running `work` after it was committed changes nothing. Only then is it tried again when the
+            connection is lost at the very commit, where nobody can know whether it was made.
+        """
+        return self._again(lambda: self._once(work, durable), repeatable=repeatable)
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run `work(connection)`, which only reads; again if the connection is lost."""
+
+        def once() -> T:
+            with self.reading() as connection:
+                return work(connection)
+
+        return self._again(once, repeatable=True)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date. Any number of processes may call it at once: one works, the others wait."""
+        if self.read(_revision) == head():
+            return
+        with self.transaction() as connection:
+            if not self.is_sqlite:
+                # SQLite's writers are alone already. The number is arbitrary, but the same in every process.
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20240607)")
+            if _revision(connection) != head():
+                migrate(connection)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _once(self, work: Callable[[sa.Connection], T], durable: bool) -> T:
+        committing = False
+        try:
+            with self.transaction(durable=durable) as connection:
+                value = work(connection)
+                committing = True
+        except DBAPIError as exc:
+            if committing:
+                exc.add_detail(_AT_COMMIT)
+            raise
+        return value
+
+    def _again(self, once: Callable[[], T], *, repeatable: bool) -> T:
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                return once()
+            except DBAPIError as exc:
+                if not left or not _may_repeat(exc, repeatable=repeatable):
+                    raise
+                # Twice as long each time, and never in step with others who met the same conflict.
+                time.sleep(_FIRST_PAUSE_S * 2 ** (_TRIES - 1 - left) * random.uniform(0.5, 1))
+        raise AssertionError("unreachable")
+
+    def _sqlite(self) -> sa.Engine:
+        if self.url.database:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(self.url, pool_size=32, max_overflow=32, hide_parameters=True)
+        sa.event.listen(engine, "connect", _open_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _postgresql(self, pool_size: int) -> sa.Engine:
+        return sa.create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            # Parameters are bodies and tokens; errors are logged.
+            hide_parameters=True,
+            connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+        )
+
+
+def _with_driver(url: sa.URL) -> sa.URL:
+    if url.get_backend_name() == "sqlite":
+        return url
+    if url.drivername in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "postgresql+psycopg":
+        return url
+    raise SettingsError(f"DATABASE_URL: {url.drivername} is not supported; use sqlite or postgresql")
+
+
+def _open_sqlite(connection: DBAPIConnection, record: Any) -> None:
+    # Otherwise Python's driver begins transactions by itself, and only at the first write.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_SQLITE_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("reading"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    level = "FULL" if options.get("durable", True) else "NORMAL"
+    if connection.info.get("synchronous") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {level}")
+        connection.info["synchronous"] = level
+    # A transaction that reads first and writes later would fail, not wait, if another one wrote in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _may_repeat(exc: DBAPIError, *, repeatable: bool) -> bool:
+    if getattr(exc.orig, "sqlstate", None) in _AGAIN or "database is locked" in str(exc.orig):
+        return True
+    lost = exc.connection_invalidated or "connection failed" in str(exc.orig)
+    return lost and (repeatable or _AT_COMMIT not in exc.detail)
