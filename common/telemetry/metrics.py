@@ -39,6 +39,20 @@ POOL_REJECTED = Counter("atoll_pool_rejected_total", "Predictions refused becaus
 CACHE_ANSWERS = Counter("atoll_cache_answers_total", "Cacheable answers, by where they came from.", ("outcome",))
 CACHE_BYTES = Gauge("atoll_cache_bytes", "Bytes of results kept in memory.", multiprocess_mode="livesum")
 
+# From a prediction (10 ms) to a training that takes all day.
+_JOB_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 14400, 43200, 86400)
+
+JOBS_ACCEPTED = Counter("atoll_jobs_accepted_total", "Jobs accepted.", ("kind",))
+JOB_ATTEMPTS = Counter(
+    "atoll_job_attempts_total", "Attempts ended, by the state the job is in then.", ("kind", "state")
+)
+JOB_WAIT_SECONDS = Histogram("atoll_job_wait_seconds", "Time from due to begun.", ("kind",), buckets=_JOB_SECONDS)
+JOB_SECONDS = Histogram("atoll_job_seconds", "Time that attempts ran.", ("kind",), buckets=_JOB_SECONDS)
+JOBS_REPAIRED = Counter("atoll_jobs_repaired_total", "Jobs that the scheduler had to look after.", ("why",))
+QUEUE_LENGTH = Gauge("atoll_queue_length", "Messages in a queue.", ("queue",), multiprocess_mode="mostrecent")
+QUEUE_WAITING = Gauge("atoll_queue_waiting", "Jobs waiting for a worker.", ("queue",), multiprocess_mode="mostrecent")
+SCHEDULER_TICKS = Counter("atoll_scheduler_ticks_total", "Rounds of the scheduler, by how they ended.", ("outcome",))
+
 
 def exposition() -> bytes:
     """The metrics of this process, or of all processes of this host, in Prometheus' text format."""

@@ -1,0 +1,21 @@
+"""What can go wrong with a job, as exceptions."""
+
+from common.errors import AtollError
+
+
+class JobRefused(AtollError):
+    """Raised by an executor or a plugin: the job is wrong as asked, and trying again would not help.
+
+    The job becomes `failed`, with the detail as its error text.
+    """
+
+    status, title, slug = 422, "Job refused", "job-refused"
+
+
+class JobCancelled(BaseException):
+    """Raised by `JobContext.check_cancelled` to leave the work. A `BaseException`, as asyncio's own is: plugins that
+    go on after any `Exception` must not go on after this one."""
+
+
+class Fenced(Exception):
+    """This attempt is over: another one took its place, or the job was finished. Its write changed nothing."""

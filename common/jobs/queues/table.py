@@ -1,0 +1,118 @@
+"""Queues in a table of the database: nothing to install, and a message is as safe as the job it is for."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from common.clock import Clock, new_id
+from common.database import Database
+from common.jobs.queues.base import POISON, Depth, Message
+from common.jobs.rows import SKEW_S
+from common.jobs.tables import messages
+
+# Messages are never sent further ahead; one that lies beyond was sent before the clock was set back.
+_LONGEST_DELAY_S = 7 * 24 * 3600.0
+
+
+class TableQueue:
+    """Messages as rows. On PostgreSQL receivers skip rows that others are just taking; SQLite's take turns.
+
+    In the same process `send` wakes whoever waits. Other processes look every `poll_s`, which costs one index probe.
+    """
+
+    poll_s = 0.05
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._arrived = threading.Event()
+
+    def send(self, queue: str, job_id: str, delay_s: float = 0.0) -> None:
+        now = self._clock.now()
+        values = {
+            "id": new_id(self._clock),
+            "queue": queue,
+            "job_id": job_id,
+            "visible_at": now + timedelta(seconds=min(delay_s, _LONGEST_DELAY_S)),
+            "receipt": "",
+            "dequeue_count": 0,
+            "created_at": now,
+        }
+        # Not durable: the sweeper sends again what a power failure took away.
+        self._database.write(lambda c: c.execute(sa.insert(messages).values(**values)).rowcount, durable=False)
+        self._arrived.set()
+
+    def ready(self, queues: Sequence[str]) -> Sequence[str]:
+        query = sa.select(messages.c.queue).distinct().where(messages.c.queue.in_(queues), self._is_visible())
+        found = set(self._database.read(lambda c: c.execute(query).scalars().all()))
+        return [queue for queue in queues if queue in found]
+
+    def receive(self, queue: str, limit: int, visibility_s: float) -> list[Message]:
+        now = self._clock.now()
+        pick = (
+            sa.select(messages.c.id)
+            .where(messages.c.queue == queue, self._is_visible())
+            .order_by(messages.c.visible_at, messages.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        take = (
+            sa.update(messages)
+            .where(messages.c.id.in_(pick.scalar_subquery()))
+            .values(
+                visible_at=now + timedelta(seconds=visibility_s),
+                dequeue_count=messages.c.dequeue_count + 1,
+                receipt=new_id(self._clock),
+            )
+            .returning(messages)
+        )
+        rows = self._database.write(lambda c: c.execute(take).all(), durable=False)
+        # The database returns changed rows in any order; ids are in the order of sending.
+        return [
+            Message(row.id, row.queue, row.job_id, row.receipt, row.dequeue_count)
+            for row in sorted(rows, key=lambda row: row.id)
+        ]
+
+    def renew(self, message: Message, visibility_s: float) -> Message | None:
+        until = self._clock.now() + timedelta(seconds=visibility_s)
+        statement = sa.update(messages).where(self._held(message)).values(visible_at=until)
+        held = self._database.write(lambda c: c.execute(statement).rowcount, durable=False, repeatable=True)
+        if visibility_s <= 0:
+            self._arrived.set()
+        return message if held else None
+
+    def delete(self, message: Message) -> None:
+        statement = sa.delete(messages).where(self._held(message))
+        self._database.write(lambda c: c.execute(statement).rowcount, durable=False, repeatable=True)
+
+    def poison(self, message: Message) -> None:
+        values = {"queue": message.queue + POISON, "visible_at": self._clock.now()}
+        statement = sa.update(messages).where(self._held(message)).values(**values)
+        self._database.write(lambda c: c.execute(statement).rowcount, repeatable=True)
+
+    def depth(self, queue: str) -> Depth:
+        query = sa.select(sa.func.count(), sa.func.min(messages.c.created_at)).where(messages.c.queue == queue)
+        count, oldest = self._database.read(lambda c: c.execute(query).one())
+        return Depth(count, oldest)
+
+    def wait(self, timeout_s: float) -> None:
+        self._arrived.wait(timeout_s)
+        self._arrived.clear()
+
+    def wake(self) -> None:
+        self._arrived.set()
+
+    def close(self) -> None:
+        return
+
+    def _is_visible(self) -> sa.ColumnElement[bool]:
+        now: datetime = self._clock.now()
+        return (messages.c.visible_at <= now) | (
+            messages.c.visible_at > now + timedelta(seconds=_LONGEST_DELAY_S + SKEW_S)
+        )
+
+    @staticmethod
+    def _held(message: Message) -> sa.ColumnElement[bool]:
+        return (messages.c.id == message.id) & (messages.c.receipt == message.receipt)

@@ -1,0 +1,88 @@
+"""Reading and changing rows within a transaction; what the stores share."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from common.errors import NotFound
+from common.jobs.blobs import INLINE_BYTES, Blobs
+from common.jobs.records import Job
+from common.jobs.states import Kind, State
+from common.jobs.tables import jobs, payloads
+
+# A time that should lie in the past but is further ahead than this was written before the clock was set back.
+SKEW_S = 60.0
+
+
+def job_of(row: sa.Row[Any]) -> Job:
+    values = dict(row._mapping)
+    return Job(**values | {"kind": Kind(values["kind"]), "state": State(values["state"])})
+
+
+def find(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job | None:
+    """A job; `lock` keeps others from changing it before the transaction ends (SQLite's writers are alone anyway)."""
+    query = sa.select(jobs).where(jobs.c.id == job_id)
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    return job_of(row) if row else None
+
+
+def need(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
+    job = find(connection, job_id, lock=lock)
+    if job is None:
+        raise NotFound(f"there is no job {job_id[:40]}; it may have been removed, or was never accepted")
+    return job
+
+
+def change(connection: sa.Connection, job: Job, now: datetime, **values: Any) -> Job:
+    """Write `values` to a locked job, as a change that readers see."""
+    statement = (
+        sa.update(jobs)
+        .where(jobs.c.id == job.id)
+        .values(version=jobs.c.version + 1, updated_at=now, **values)
+        .returning(jobs)
+    )
+    return job_of(connection.execute(statement).one())
+
+
+def older_than(column: sa.ColumnElement[datetime], now: datetime, age_s: float) -> sa.ColumnElement[bool]:
+    """Whether a time is more than `age_s` ago, or impossibly far ahead: then the clock was set back since."""
+    return sa.or_(column < now - timedelta(seconds=age_s), column > now + timedelta(seconds=SKEW_S))
+
+
+class Payloads:
+    """Bodies: small ones in the database, large ones on the share.
+
+    A large one is put on the share before the transaction that names it, so a name never precedes its content.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    def prepare(self, job_id: str, content: bytes) -> dict[str, Any]:
+        """The values of a row, the content being safe where they say."""
+        inline = len(content) <= INLINE_BYTES
+        return {
+            "content": content if inline else None,
+            "blob": None if inline else self._blobs.put(job_id, content),
+            "size_bytes": len(content),
+        }
+
+    @staticmethod
+    def write(connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
+        mine = (payloads.c.job_id == job_id) & (payloads.c.part == part)
+        if connection.execute(sa.update(payloads).where(mine).values(**values)).rowcount == 0:
+            connection.execute(sa.insert(payloads).values(job_id=job_id, part=part, **values))
+
+    @staticmethod
+    def select(connection: sa.Connection, job_id: str, part: str) -> sa.Row[Any] | None:
+        mine = (payloads.c.job_id == job_id) & (payloads.c.part == part)
+        return connection.execute(sa.select(payloads).where(mine)).first()
+
+    def read(self, row: sa.Row[Any]) -> bytes:
+        return row.content if row.blob is None else self._blobs.get(row.blob)
+
+    def remove(self, job_ids: Sequence[str]) -> None:
+        for job_id in job_ids:
+            self._blobs.remove(job_id)

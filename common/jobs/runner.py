@@ -1,0 +1,182 @@
+"""Runs the job that a message names; the worker and the queue functions of Azure call the same `handle`."""
+
+import os
+import random
+import socket
+import threading
+from collections.abc import Mapping
+from enum import StrEnum
+
+from structlog.contextvars import bound_contextvars
+
+from common.clock import Clock, new_id
+from common.jobs.attempt import Running, insist
+from common.jobs.attempts import NotBegun
+from common.jobs.context import Executor, JobContext
+from common.jobs.errors import Fenced
+from common.jobs.queues.base import Message, Queue
+from common.jobs.records import Job, Outcome
+from common.jobs.redact import redact
+from common.jobs.states import Event, Kind
+from common.jobs.store import JobStore
+from common.settings import JobSettings, secret_values
+from common.telemetry import metrics
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.jobs")
+
+
+class Disposition(StrEnum):
+    """What to do with the message. `GIVE_BACK`: it was not handled, and should come again."""
+
+    DELETE = "delete"
+    GIVE_BACK = "give back"
+
+
+class Runner:
+    """Runs jobs, one a call of `handle`, as many at once as there are threads that call.
+
+    Parameters
+    ----------
+    executors : who runs the jobs of a kind.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        queue: Queue,
+        executors: Mapping[Kind, Executor],
+        settings: JobSettings,
+        clock: Clock,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._executors = executors
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng or random.Random()
+        self._secrets = secret_values()
+        self._name = f"{socket.gethostname()[:60]}-{os.getpid()}"
+        self._running: dict[str, Running] = {}
+        self._lock = threading.Lock()
+
+    def handle(self, message: Message) -> Disposition:
+        """Run the message's job to its end, and say what to do with the message. Does not raise."""
+        worker_id = f"{self._name}-{new_id(self._clock)}"
+        try:
+            begun = insist(lambda: self._store.begin_attempt(message.job_id, worker_id))
+        except Exception as exc:  # whatever it is, the message must stay
+            log.error("job cannot begin", job=message.job_id, exc_info=exc)
+            return Disposition.GIVE_BACK
+        if isinstance(begun, NotBegun):
+            return self._pass_by(message, begun)
+        with bound_contextvars(job=begun.id, kind=begun.kind.value, epoch=begun.epoch):
+            return self._run(begun)
+
+    def handle_poison(self, job_id: str) -> None:
+        """The backstop for a message that came back too often: its job is dead, unless it is running or finished."""
+        self._store.exhaust(job_id, "its message came back too often without being handled")
+
+    def running(self) -> list[Job]:
+        """The jobs under way in this process."""
+        with self._lock:
+            return [running.job for running in self._running.values()]
+
+    def cancel_here(self, job_id: str) -> None:
+        """Tell a job that runs in this process that it was cancelled; it would notice by itself a little later."""
+        with self._lock:
+            running = self._running.get(job_id)
+        if running is not None:
+            running.cancel()
+
+    def leave(self) -> None:
+        """Put all running jobs back into their queues, because this process has to end."""
+        with self._lock:
+            found = list(self._running.values())
+        for running in found:
+            running.leave()
+
+    def _pass_by(self, message: Message, reason: NotBegun) -> Disposition:
+        if reason.due_in_s is not None:
+            # A duplicate came before the job's time: a message that comes in time takes its place.
+            try:
+                self._queue.send(message.queue, message.job_id, reason.due_in_s)
+            except Exception as exc:  # each kind of queue has errors of its own
+                log.warning("message cannot be sent", job=message.job_id, exc_info=exc)
+                return Disposition.GIVE_BACK
+        log.debug("message passed by", job=message.job_id, reason=reason.reason)
+        return Disposition.DELETE
+
+    def _run(self, job: Job) -> Disposition:
+        context = JobContext(job, self._store, self._clock, self._clean)
+        running = Running(job, context, self._store, self._settings, self._clock)
+        with self._lock:
+            self._running[job.id] = running
+        began_s = self._clock.monotonic_s()
+        try:
+            executor = self._executors.get(job.kind)
+            if context.remaining_s <= 0:
+                outcome = Outcome(Event.EXPIRE, "its deadline passed before it could begin")
+            elif executor is None:
+                outcome = Outcome(Event.REFUSE, f"this worker runs no {job.kind} jobs")
+            else:
+                running.run(executor)
+                outcome = running.outcome(self._clean, self._rng)
+            ended = self._finish(running, outcome)
+        except Fenced:
+            log.warning("attempt is over already; nothing it does counts any more")
+            return Disposition.DELETE
+        except Exception as exc:  # the store is away: the scheduler finds the job when it is back
+            log.error("job cannot be finished", exc_info=exc)
+            return Disposition.GIVE_BACK
+        finally:
+            context.stop()
+            with self._lock:
+                self._running.pop(job.id, None)
+        self._tell(job, ended, self._clock.monotonic_s() - began_s)
+        if ended.state.is_waiting:
+            self.enqueue(ended)
+        return Disposition.DELETE
+
+    def enqueue(self, job: Job) -> None:
+        """Send the message for a waiting job. If that fails, the scheduler does it later."""
+        delay_s = max(0.0, (job.due_at - self._clock.now()).total_seconds())
+        try:
+            self._queue.send(job.queue, job.id, delay_s)
+            self._store.mark_enqueued(job.id, job.epoch)
+        except Exception as exc:  # each kind of queue has errors of its own
+            log.warning("job is not in its queue yet", job=job.id, exc_info=exc)
+
+    def _finish(self, running: Running, outcome: Outcome) -> Job:
+        job, context = running.job, running.context
+        try:
+            insist(context.flush)
+            return insist(lambda: self._store.finish(job.id, job.epoch, outcome, context.commit))
+        except Fenced:
+            raise
+        except Exception as exc:
+            if outcome.event is not Event.SUCCEED:
+                raise
+            # What the work wanted to write with its end cannot be written: that is a failed attempt too.
+            log.warning("job's effect cannot be written", exc_info=exc)
+            failed = running.failed(exc, self._clean, self._rng)
+            return insist(lambda: self._store.finish(job.id, job.epoch, failed))
+
+    def _tell(self, job: Job, ended: Job, ran_s: float) -> None:
+        started_at = job.started_at or job.queued_at
+        waited_s = max(0.0, (started_at - max(job.queued_at, job.due_at)).total_seconds())
+        metrics.JOB_WAIT_SECONDS.labels(job.kind.value).observe(waited_s)
+        metrics.JOB_SECONDS.labels(job.kind.value).observe(ran_s)
+        metrics.JOB_ATTEMPTS.labels(job.kind.value, ended.state.value).inc()
+        log.info(
+            "job",
+            state=ended.state.value,
+            model=job.model,
+            attempt=job.attempts,
+            error=ended.error,
+            ms=round(ran_s * 1000, 1),
+        )
+
+    def _clean(self, text: str) -> str:
+        return redact(text, self._secrets)

@@ -1,0 +1,151 @@
+"""What routes do with jobs: submit, cancel, retry. Record first, enqueue second; the scheduler repairs the gap."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from common.clock import Clock, new_id
+from common.errors import Invalid
+from common.jobs.queues.base import queue_name
+from common.jobs.records import Accepted, Draft, Job
+from common.jobs.runner import Runner
+from common.jobs.states import Kind
+from common.jobs.store import JobStore
+from common.settings import JobSettings
+from common.telemetry import metrics
+
+KEY_CHARS = 256
+URL_CHARS = 2000
+
+# What a replay needs. Never credentials, nor `Prefer`, which would queue the replay anew.
+_KEPT_HEADERS = frozenset({"accept", "accept-language", "cache-control", "content-type", "x-request-id"})
+_KEPT_PREFIX = "atoll-"
+# Headers that may differ between two requests for the same.
+_UNHASHED = frozenset({"x-request-id"})
+
+
+class JobService:
+    """The kernel as the rest of the app sees it. Reading goes through `store`.
+
+    Parameters
+    ----------
+    services : the models that this process serves, where not all; they name its queues.
+    """
+
+    def __init__(
+        self, store: JobStore, runner: Runner, settings: JobSettings, clock: Clock, services: Sequence[str] = ()
+    ) -> None:
+        self.store = store
+        self._runner = runner
+        self._settings = settings
+        self._clock = clock
+        self._services = services
+
+    def submit(
+        self,
+        kind: Kind,
+        path: str,
+        body: bytes = b"",
+        *,
+        model: str = "",
+        owner: str = "",
+        worker: str = "cpu",
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+        idempotency_key: str | None = None,
+        callback_url: str | None = None,
+        deadline: datetime | None = None,
+        traceparent: str | None = None,
+        max_attempts: int | None = None,
+    ) -> Accepted:
+        """Accept a job; once this returns it will not be lost.
+
+        Parameters
+        ----------
+        path : of the request, with its query.
+        owner : who may see it; keys of different owners are different keys.
+        worker : the class of workers that can run it.
+        headers : of the request; those that a replay needs are kept, credentials never are.
+        idempotency_key : the same key and the same request within 24 hours are the same job.
+        deadline : when it is of no use any more.
+
+        Raises
+        ------
+        Invalid
+            A value cannot be used, or the key was used for another request.
+        """
+        kept = _kept(headers or {})
+        draft = Draft(
+            id=new_id(self._clock),
+            kind=kind,
+            queue=queue_name(kind, worker, self._services),
+            path=path,
+            model=model,
+            owner=owner,
+            worker=worker,
+            method=method,
+            headers=kept,
+            body=body,
+            idempotency_key=_checked_key(idempotency_key),
+            body_hash=_hash(kind, method, path, kept, body),
+            callback_url=_checked_url(callback_url),
+            deadline=deadline,
+            traceparent=traceparent[:64] if traceparent else None,
+            max_attempts=max_attempts or self._settings.max_attempts,
+        )
+        if deadline is not None and deadline <= self._clock.now():
+            raise Invalid.field(
+                "deadline", "has passed; send a time in the future", deadline.isoformat(), where="header"
+            )
+        accepted = self.store.accept(draft)
+        if accepted.is_new:
+            metrics.JOBS_ACCEPTED.labels(kind.value).inc()
+            self._runner.enqueue(accepted.job)
+        return accepted
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job that waits or runs. Raises `NotFound`, or `Conflict` if it has finished."""
+        job = self.store.request_cancel(job_id)
+        self._runner.cancel_here(job_id)
+        return job
+
+    def retry(self, job_id: str) -> Job:
+        """Run a failed or dead job again. Raises `NotFound`, or `Conflict` in any other state."""
+        job = self.store.retry_by_person(job_id)
+        self._runner.enqueue(job)
+        return job
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {name: value for name, value in lower.items() if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIX)}
+
+
+def _hash(kind: Kind, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    """What makes two requests the same. Lengths go in, so that parts cannot run into each other."""
+    named = [f"{name}:{value}" for name, value in sorted(headers.items()) if name not in _UNHASHED]
+    digest = hashlib.sha256()
+    for part in [kind.encode(), method.encode(), path.encode(), "\n".join(named).encode(), body]:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _checked_key(key: str | None) -> str | None:
+    if key is not None and not (0 < len(key) <= KEY_CHARS and key.isprintable()):
+        raise Invalid.field("Idempotency-Key", f"is 1 to {KEY_CHARS} printable characters", key, where="header")
+    return key
+
+
+def _checked_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= URL_CHARS
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Invalid.field("callback", "is an http or https address", url, where="header")
+    return url

@@ -1,0 +1,170 @@
+"""The store's third for the scheduler: what was left lying, what is over its time, and leases."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from common.clock import Clock
+from common.database import Database
+from common.jobs.records import Beat, Job
+from common.jobs.rows import Payloads, change, find, job_of, older_than
+from common.jobs.states import ACTIVE, WAITING, Event, State, transition
+from common.jobs.tables import attempts, jobs, keys, leases, logs, payloads, schedules
+
+# How long an idempotency key names its job.
+KEY_S = 24 * 3600.0
+
+
+class SweepStore:
+    """Queries and repairs over all jobs. Any process may call any of them at any time.
+
+    Parameters
+    ----------
+    keep_s : seconds that records of finished jobs are kept.
+    """
+
+    def __init__(self, database: Database, clock: Clock, stored: Payloads, *, result_s: float, keep_s: float) -> None:
+        self._database = database
+        self._clock = clock
+        self._stored = stored
+        self._result_s = result_s
+        self._keep_s = keep_s
+
+    def unqueued(self, age_s: float, limit: int = 500) -> list[Job]:
+        """Waiting jobs for which no message was sent in `age_s` after they should have got one; the oldest first."""
+        return self._waiting(
+            jobs.c.enqueued_at.is_(None), older_than(jobs.c.queued_at, self._clock.now(), age_s), limit
+        )
+
+    def overlooked(self, queue: str, age_s: float, limit: int = 500) -> list[Job]:
+        """Jobs of a queue that are due, and whose message was sent, for more than `age_s`."""
+        now = self._clock.now()
+        late = older_than(jobs.c.enqueued_at, now, age_s) & (jobs.c.due_at < now - timedelta(seconds=age_s))
+        return self._waiting(jobs.c.queue == queue, late, limit)
+
+    def waiting_queues(self) -> dict[str, int]:
+        """Queues with waiting jobs, and how many wait in each."""
+        query = sa.select(jobs.c.queue, sa.func.count()).where(jobs.c.state.in_(WAITING)).group_by(jobs.c.queue)
+        return {row[0]: row[1] for row in self._database.read(lambda c: c.execute(query).all())}
+
+    def beats(self) -> list[Beat]:
+        """The heartbeats of all attempts under way."""
+        query = sa.select(jobs.c.id.label("job_id"), jobs.c.epoch, jobs.c.heartbeat_at).where(jobs.c.state.in_(ACTIVE))
+        return [Beat(**row._mapping) for row in self._database.read(lambda c: c.execute(query).all())]
+
+    def expire_waiting(self, limit: int = 500) -> list[Job]:
+        """End waiting jobs whose deadline has passed."""
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> list[Job]:
+            late = sa.select(jobs.c.id).where(jobs.c.state.in_(WAITING), jobs.c.deadline < now).limit(limit)
+            found = [find(connection, row.id, lock=True) for row in connection.execute(late).all()]
+            return [self._expire(connection, job, now) for job in found if job and job.state.is_waiting]
+
+        return self._database.write(work)
+
+    def expire_one(self, job_id: str) -> Job | None:
+        """End a waiting job because its deadline has passed."""
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> Job | None:
+            job = find(connection, job_id, lock=True)
+            return self._expire(connection, job, now) if job and job.state.is_waiting else None
+
+        return self._database.write(work)
+
+    def exhaust(self, job_id: str, reason: str) -> Job | None:
+        """Give up a waiting job whose messages came back too often; None if it is not waiting."""
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> Job | None:
+            job = find(connection, job_id, lock=True)
+            if job is None or not job.state.is_waiting:
+                return None
+            return self._end(connection, job, Event.EXHAUST, reason, now)
+
+        return self._database.write(work)
+
+    def expire_results(self, limit: int = 500) -> int:
+        """Remove the bodies of jobs that are kept no longer; the records stay. Returns how many jobs."""
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            query = sa.select(jobs.c.id).where(jobs.c.expires_at < now).limit(limit)
+            ids = [row.id for row in connection.execute(query).all()]
+            connection.execute(sa.delete(payloads).where(payloads.c.job_id.in_(ids)))
+            kept = {"expires_at": None, "version": jobs.c.version + 1, "updated_at": now}
+            connection.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(**kept))
+            return ids
+
+        ids = self._database.write(work)
+        self._stored.remove(ids)
+        return len(ids)
+
+    def prune(self, limit: int = 500) -> int:
+        """Remove jobs that finished long ago, and idempotency keys that count no more. Returns how many jobs."""
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> Sequence[str]:
+            connection.execute(sa.delete(keys).where(keys.c.created_at < now - timedelta(seconds=KEY_S)))
+            old = jobs.c.finished_at < now - timedelta(seconds=self._keep_s)
+            ids = [row.id for row in connection.execute(sa.select(jobs.c.id).where(old).limit(limit)).all()]
+            for table in (payloads, attempts, logs):
+                connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
+            connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
+            return ids
+
+        ids = self._database.write(work)
+        self._stored.remove(ids)
+        return len(ids)
+
+    def take_lease(self, name: str, holder: str, ttl_s: float) -> bool:
+        """Get or keep a lease: True for one holder at a time, until `ttl_s` after it last asked.
+
+        A lease that ends impossibly late was taken before the clock was set back, and counts as free.
+        """
+        now = self._clock.now()
+        until = now + timedelta(seconds=ttl_s)
+
+        def work(connection: sa.Connection) -> bool:
+            free = (leases.c.expires_at < now) | (leases.c.expires_at > until) | (leases.c.holder == holder)
+            mine = sa.update(leases).where(leases.c.name == name, free).values(holder=holder, expires_at=until)
+            if connection.execute(mine).rowcount:
+                return True
+            if connection.execute(sa.select(leases.c.name).where(leases.c.name == name)).first():
+                return False
+            connection.execute(sa.insert(leases).values(name=name, holder=holder, expires_at=until))
+            return True
+
+        try:
+            return self._database.write(work, durable=False)
+        except sa.exc.IntegrityError:
+            # Another process made the row first.
+            return False
+
+    def schedule_next(self, name: str) -> datetime | None:
+        """When a schedule is due next; None before it was ever seen."""
+        query = sa.select(schedules.c.next_at).where(schedules.c.name == name)
+        return self._database.read(lambda c: c.execute(query).scalar())
+
+    def set_schedule(self, name: str, next_at: datetime) -> None:
+        def work(connection: sa.Connection) -> None:
+            changed = sa.update(schedules).where(schedules.c.name == name).values(next_at=next_at)
+            if connection.execute(changed).rowcount == 0:
+                connection.execute(sa.insert(schedules).values(name=name, next_at=next_at))
+
+        self._database.write(work, repeatable=True)
+
+    def _waiting(self, first: sa.ColumnElement[bool], second: sa.ColumnElement[bool], limit: int) -> list[Job]:
+        query = sa.select(jobs).where(jobs.c.state.in_(WAITING), first, second).order_by(jobs.c.id).limit(limit)
+        return [job_of(row) for row in self._database.read(lambda c: c.execute(query).all())]
+
+    def _expire(self, connection: sa.Connection, job: Job, now: datetime) -> Job:
+        return self._end(connection, job, Event.EXPIRE, "its deadline passed before it could begin", now)
+
+    def _end(self, connection: sa.Connection, job: Job, event: Event, error: str, now: datetime) -> Job:
+        after = transition(job.state, event)
+        assert isinstance(after, State)  # noqa: S101  # only waiting jobs come here
+        expires_at = now + timedelta(seconds=self._result_s)
+        return change(connection, job, now, state=after, error=error, finished_at=now, expires_at=expires_at)

@@ -1,0 +1,150 @@
+"""Puts the kernel together from the settings, and runs its background threads for hosts that have none."""
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp
+
+from common.clock import Clock, SystemClock
+from common.database import Database
+from common.errors import SettingsError
+from common.jobs.blobs import Blobs, DirectoryBlobs
+from common.jobs.context import Executor
+from common.jobs.prediction import PredictionExecutor
+from common.jobs.queues.base import Queue, queue_name
+from common.jobs.queues.table import TableQueue
+from common.jobs.runner import Runner
+from common.jobs.scheduler import Scheduler
+from common.jobs.service import JobService
+from common.jobs.states import Kind
+from common.jobs.store import JobStore
+from common.jobs.worker import Worker
+from common.settings import Settings
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.jobs")
+
+_RESTART_S = 2.0
+
+
+@dataclass(eq=False)
+class JobSystem:
+    """One a process. `build` opens nothing but the database; `migrate` must have run before the first job.
+
+    Attributes
+    ----------
+    executors : who runs the jobs of a kind; add to it before anything is started.
+    """
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    store: JobStore
+    queue: Queue
+    executors: dict[Kind, Executor]
+    runner: Runner
+    service: JobService
+    scheduler: Scheduler
+    _workers: list[Worker] = field(default_factory=list)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def build(
+        cls,
+        settings: Settings,
+        app: ASGIApp,
+        clock: Clock | None = None,
+        *,
+        database: Database | None = None,
+        queue: Queue | None = None,
+        blobs: Blobs | None = None,
+    ) -> "JobSystem":
+        """The kernel as configured; the keyword arguments take the place of what the settings would choose."""
+        clock = clock or SystemClock()
+        database = database or Database.build(settings)
+        store = JobStore(database, clock, blobs or DirectoryBlobs(settings.storage.share_dir / "jobs"), settings.jobs)
+        queue = queue or build_queue(settings, database, clock)
+        executors: dict[Kind, Executor] = {Kind.PREDICTION: PredictionExecutor(app)}
+        runner = Runner(store, queue, executors, settings.jobs, clock)
+        service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model)
+        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock)
+        return cls(settings, clock, database, store, queue, executors, runner, service, scheduler)
+
+    def migrate(self) -> None:
+        """Bring the database up to date; safe in any number of processes at once."""
+        self.database.migrate()
+
+    def queue_names(self) -> list[str]:
+        """The queues whose jobs this process can run."""
+        classes = self.settings.jobs.worker_classes or _classes_here()
+        services = self.settings.plugins.service_model
+        return [queue_name(kind, worker, services) for kind in self.executors for worker in classes]
+
+    def worker(self, names: Sequence[str] | None = None, concurrency: int | None = None) -> Worker:
+        """A worker for the queues named, by default for all that this process can run."""
+        jobs = self.settings.jobs
+        names = names or self.queue_names()
+        return Worker(self.queue, self.runner, names, jobs, self.clock, concurrency or jobs.concurrency)
+
+    def start_background(self, roles: Iterable[str]) -> None:
+        """Start a worker for the role `queues` and the scheduler for `timers`, on threads that end with the process."""
+        self.migrate()
+        roles = frozenset(roles)
+        if "queues" in roles:
+            self._keep_running("worker", self._work)
+        if "timers" in roles:
+            self._keep_running("scheduler", self.scheduler.run)
+
+    def stop(self, drain_s: float | None = None) -> None:
+        """Take nothing more, wait `drain_s` (by default the setting) for running jobs, put the rest back."""
+        self._stopping.set()
+        self.scheduler.stop()
+        for worker in self._workers:
+            worker.stop(drain_s)
+        for thread in self._threads:
+            # The worker itself ends a few seconds after its time to drain.
+            thread.join((self.settings.jobs.drain_s if drain_s is None else drain_s) + 10)
+        self.queue.close()
+        self.database.close()
+
+    def _work(self) -> None:
+        worker = self.worker()
+        self._workers.append(worker)
+        if not self._stopping.is_set():
+            worker.run()
+        self._workers.remove(worker)
+
+    def _keep_running(self, name: str, run: Callable[[], object]) -> None:
+        def keep() -> None:
+            while not self._stopping.is_set():
+                try:
+                    run()
+                except Exception as exc:
+                    log.error("background thread ended; starting it anew", thread=name, exc_info=exc)
+                    self._stopping.wait(_RESTART_S)
+
+        # A daemon: a job that hangs must not keep the process from ending.
+        thread = threading.Thread(target=keep, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+
+def build_queue(settings: Settings, database: Database, clock: Clock) -> Queue:
+    """Azure's queues where a storage account is configured, else tables of the database."""
+    jobs = settings.jobs
+    if jobs.storage is None and jobs.storage_queue_uri is None:
+        return TableQueue(database, clock)
+    from common.jobs.queues.azure import AzureQueue
+
+    if jobs.storage is not None:
+        return AzureQueue.from_connection_string(jobs.storage.get_secret_value())
+    if jobs.storage_queue_uri is None:
+        raise SettingsError("AzureWebJobsStorage is not set")
+    return AzureQueue.from_uri(jobs.storage_queue_uri)
+
+
+def _classes_here() -> tuple[str, ...]:
+    return ("cpu", "train") if importlib.util.find_spec("torch") else ("cpu",)
