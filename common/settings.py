@@ -8,10 +8,10 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from common.errors import SettingsError
 
@@ -29,6 +29,20 @@ def _split(value: object) -> object:
 
 class _Area(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # Code may name a field by its own name; the environment only by the documented one. Otherwise `PATH` would be
+        # the field `path`, and `URL` the database.
+        env_settings.config = cast(SettingsConfigDict, {**env_settings.config, "populate_by_name": False})
+        return init_settings, env_settings
 
 
 class HttpSettings(_Area):
@@ -198,6 +212,22 @@ class JobSettings(_Area):
     storage: SecretStr | None = Field(
         None,
         validation_alias="AzureWebJobsStorage",
+    @field_validator("cron")
+    @classmethod
+    def _check_cron(cls, value: str) -> str:
+        from croniter import croniter  # type: ignore[import-untyped]
+
+        if len(value.split()) != 5 or not croniter.is_valid(value):
+            raise ValueError("cron has five fields: minute, hour, day, month, weekday, e.g. `0 3 * * *`")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, value: str) -> str:
+        if not value.startswith("/"):
+            raise ValueError("path begins with /, e.g. `/sample_model/predict`")
+        return value
+
         description="Connection string of the Azure storage account whose queues carry the jobs "
         "(`UseDevelopmentStorage=true` is Azurite); by default tables in the database do.",
     )
