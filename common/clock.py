@@ -14,6 +14,9 @@ from typing import Protocol
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 11
 _RANDOM_CHARS = 16
+_SAME_MOMENT_US = 100_000
+_last_us = 0
+_id_lock = threading.Lock()
 
 
 class Clock(Protocol):
@@ -68,10 +71,17 @@ class FakeClock:
 def new_id(clock: Clock | None = None) -> str:
     """A new identifier: 27 characters of `[0-9a-z]`, sorting by the microsecond it was made in.
 
-    80 random bits follow the time, so ids cannot be guessed and two machines never make the same one.
+    80 random bits follow the time, so ids cannot be guessed and two machines never make the same one. Those that one
+    process makes in the same moment sort in the order in which they were made.
     """
-    now = (clock or SystemClock()).now()
-    return _base32(int(now.timestamp() * 1_000_000), _TIME_CHARS) + _base32(secrets.randbits(80), _RANDOM_CHARS)
+    global _last_us
+    now_us = int((clock or SystemClock()).now().timestamp() * 1_000_000)
+    with _id_lock:
+        # Only just behind the last one: a clock that was set back is followed.
+        if _last_us - _SAME_MOMENT_US <= now_us <= _last_us:
+            now_us = _last_us + 1
+        _last_us = now_us
+    return _base32(now_us, _TIME_CHARS) + _base32(secrets.randbits(80), _RANDOM_CHARS)
 
 
 def _base32(value: int, chars: int) -> str:

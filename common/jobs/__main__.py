@@ -29,7 +29,6 @@ def worker(
     """Run jobs until SIGTERM; what runs then is finished, or put back into its queue after JOB_DRAIN_S."""
     from common.app import create_app
     from common.errors import SettingsError
-    from common.jobs.system import JobSystem
     from common.settings import get_settings
     from common.telemetry.logs import configure_logs, get_logger
 
@@ -37,8 +36,7 @@ def worker(
         settings = get_settings()
         configure_logs(settings.telemetry)
         app = create_app(settings)
-        system: JobSystem = getattr(app.state, "jobs", None) or JobSystem.build(settings, app)
-        system.migrate()
+        system = app.state.runtime.jobs
     except SettingsError as exc:
         typer.echo(f"atoll: {exc.detail}", err=True)
         raise typer.Exit(1) from None

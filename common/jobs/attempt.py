@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from common.clock import Clock
 from common.jobs.context import Executor, JobContext
@@ -29,7 +30,7 @@ _STORE_TRIES = 7
 _FIRST_PAUSE_S = 0.1
 
 # The connection's errors. A mistake in the SQL is none of them, nor is `Fenced`.
-_AWAY = (SQLAlchemyError, OSError)
+_AWAY = (OperationalError, InterfaceError, PoolTimeout, OSError)
 
 
 def insist(call: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # Runs within the transaction that finishes a job, so that its effect and the job's end are one.
-Within = Callable[["Connection"], None]
+Within = Callable[["Connection"], object]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from common.clock import Clock, new_id
 from common.jobs.queues.base import Queue
@@ -86,16 +87,16 @@ class Scheduler:
             self._submit_scheduled,
             self._remove_old,
         )
-        failed = [step.__name__ for step in steps if not self._try(step)]
+        failed = [step for step in steps if not self._try(step, step.__name__)]
         metrics.SCHEDULER_TICKS.labels("failed" if failed else "done").inc()
         return True
 
     @staticmethod
-    def _try(step: Callable[[], None]) -> bool:
+    def _try(step: Callable[[], None], name: str) -> bool:
         try:
             step()
         except Exception as exc:
-            log.error("scheduler's step failed", step=step.__name__, exc_info=exc)
+            log.error("scheduler's step failed", step=name, exc_info=exc)
             return False
         return True
 
@@ -137,7 +138,7 @@ class Scheduler:
 
     def _submit_scheduled(self) -> None:
         for schedule in self._settings.schedules:
-            self._submit_one(schedule)
+            self._try(partial(self._submit_one, schedule), f"schedule {schedule.path}")
 
     def _submit_one(self, schedule: Schedule) -> None:
         """Submit the job of the slot that has come, if one has; the newest of several that were missed.

@@ -21,7 +21,7 @@ from common.jobs.tables import attempts, jobs, keys, logs
 from common.settings import JobSettings
 
 _DAY_S = 24 * 3600.0
-MAX_PAGE = 200
+MAX_PAGE = 500
 
 
 class JobStore(AttemptStore, SweepStore):

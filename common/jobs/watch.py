@@ -2,9 +2,10 @@
 
 Heartbeats are wall times of the workers' machines. A watcher that has seen one change knows by its own monotonic
 clock how long ago that was; so neither a jump of its clock nor a worker whose clock is wrong makes a live job look
-dead. The wall time only shortens the wait where it is believable, and for jobs that the watcher did not see begin.
+dead. The wall time counts only as far as it can be true, and at the watcher's first look, which has nothing else.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -26,6 +27,7 @@ class Watch:
         self._stall_s = stall_s
         # When each heartbeat was made, by the watcher's monotonic clock.
         self._made_s: dict[tuple[str, int], tuple[datetime, float]] = {}
+        self._looked_s: float | None = None
         self._offset_s: float | None = None
         self._jumped_s: float | None = None
         self._began_s: float | None = None
@@ -46,20 +48,16 @@ class Watch:
 
     def silent(self, beats: Sequence[Beat], now: datetime, monotonic_s: float) -> list[Beat]:
         """Those of `beats`, which are all there are, that are `stall_s` old."""
+        # What was not there at the last look cannot be older than that, whatever the wall clocks say.
+        most_s = math.inf if self._looked_s is None else monotonic_s - self._looked_s
+        self._looked_s = monotonic_s
         made: dict[tuple[str, int], tuple[datetime, float]] = {}
         for beat in beats:
             key = (beat.job_id, beat.epoch)
             seen = self._made_s.get(key)
             if seen is None or seen[0] != beat.heartbeat_at:
-                made_s = self._made(beat, now, monotonic_s, is_first=seen is None)
-                seen = (beat.heartbeat_at, made_s)
+                age_s = min(max(0.0, (now - beat.heartbeat_at).total_seconds()), most_s)
+                seen = (beat.heartbeat_at, monotonic_s - age_s)
             made[key] = seen
         self._made_s = made
         return [beat for beat in beats if monotonic_s - made[beat.job_id, beat.epoch][1] >= self._stall_s]
-
-    def _made(self, beat: Beat, now: datetime, monotonic_s: float, *, is_first: bool) -> float:
-        age_s = (now - beat.heartbeat_at).total_seconds()
-        recent = 0 <= age_s < self._stall_s
-        # One that is new since the last look cannot be that old: its worker's clock is behind.
-        old = is_first and age_s >= self._stall_s and self.is_steady(monotonic_s, self._stall_s)
-        return monotonic_s - age_s if recent or old else monotonic_s

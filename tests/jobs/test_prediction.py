@@ -1,0 +1,124 @@
+"""A queued prediction is the direct one, asked later."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse, Response
+
+from common.clock import FakeClock
+from common.database import Database
+from common.http.boundary import RequestBoundary
+from common.http.replay import Replayed, replay
+from common.jobs.prediction import PredictionExecutor
+from common.jobs.records import Job
+from common.jobs.runner import Runner
+from common.jobs.service import JobService
+from common.jobs.states import Kind, State
+from tests.jobs.kernel import Kernel
+
+app = FastAPI()
+app.add_middleware(RequestBoundary)
+
+
+@app.post("/echo")
+async def echo(request: Request) -> Response:
+    """Answers what it was asked, with all that could get lost on the way."""
+    body = request.url.query.encode() + b"|" + await request.body()
+    return Response(body, media_type=request.headers["content-type"], headers={"X-Cache": "miss"})
+
+
+@app.post("/refuse")
+async def refuse() -> Response:
+    return Response('{"detail": "target_year: send a year"}', 422, media_type="application/problem+json")
+
+
+@app.post("/busy")
+async def busy() -> Response:
+    return PlainTextResponse("later", 503, headers={"Retry-After": "9"})
+
+
+@app.post("/exit")
+async def leave() -> Response:
+    raise SystemExit(4)
+
+
+@app.post("/headers")
+async def headers(request: Request) -> dict[str, str]:
+    return dict(request.headers)
+
+
+@pytest.fixture
+def predicting(sqlite_url: str, tmp_path: Path, clock: FakeClock) -> Iterator[Kernel]:
+    database = Database(sqlite_url)
+    kernel = Kernel(database, tmp_path, clock)
+    executors = {Kind.PREDICTION: PredictionExecutor(app)}
+    kernel.runner = Runner(kernel.store, kernel.queue, executors, kernel.settings, clock)
+    kernel.service = JobService(kernel.store, kernel.runner, kernel.settings, clock)
+    yield kernel
+    database.close()
+
+
+def predict(kernel: Kernel, path: str, body: bytes = b"{}", **options: Any) -> Job:
+    return kernel.run(kernel.service.submit(Kind.PREDICTION, path, body, **options).job)
+
+
+async def ask(path: str, body: bytes, headers: dict[str, str]) -> Replayed:
+    return await replay(app, "POST", path, body=body, headers=headers)
+
+
+@pytest.mark.parametrize("body", [b"", b'{"a": 1}', "{'é': 1}".encode(), b"\x00\xff\xfe", b"x" * 1_000_000])
+def test_the_bytes_equal_those_of_the_direct_call(predicting: Kernel, body: bytes) -> None:
+    sent = {"content-type": "application/x-test"}
+    called = asyncio.run(ask("/echo?a=1&b=%C3%A9", body, sent))
+    ended = predict(predicting, "/echo?a=1&b=%C3%A9", body, headers=sent)
+    result = predicting.store.result(ended)
+    assert (result.status, result.content_type, result.body) == (
+        called.status,
+        called.headers["content-type"],
+        called.body,
+    )
+
+
+def test_a_request_that_is_refused_fails_with_the_body_as_its_reason(predicting: Kernel) -> None:
+    ended = predict(predicting, "/refuse")
+    assert (ended.state, ended.error) == (State.FAILED, "answered 422: target_year: send a year")
+    result = predicting.store.result(ended)
+    assert (result.status, result.content_type) == (422, "application/problem+json")
+
+
+def test_a_path_that_does_not_exist_fails(predicting: Kernel) -> None:
+    assert predict(predicting, "/nowhere").state is State.FAILED
+
+
+def test_an_app_that_is_busy_is_asked_again_when_it_said(predicting: Kernel, clock: FakeClock) -> None:
+    waiting = predict(predicting, "/busy")
+    assert (waiting.state, waiting.error) == (State.RETRYING, "answered 503: later")
+    assert (waiting.due_at - clock.now()).total_seconds() == 9
+
+
+def test_a_model_that_exits_ends_its_job_and_not_the_worker(predicting: Kernel) -> None:
+    ended = predict(predicting, "/exit")
+    assert (ended.state, ended.error) == (State.FAILED, "the model's code ended with exit code 4")
+    assert predict(predicting, "/echo", headers={"content-type": "a/b"}).state is State.SUCCEEDED
+
+
+def test_credentials_are_not_kept_and_what_the_answer_needs_is(predicting: Kernel) -> None:
+    sent = {
+        "Authorization": "Bearer hunter22",
+        "Cookie": "a=hunter22",
+        "X-API-Key": "hunter22",
+        "Prefer": "respond-async",
+        "Accept": "text/csv",
+        "X-Request-ID": "r-1",
+        "Content-Type": "application/json",
+    }
+    ended = predict(predicting, "/headers", headers=sent, traceparent="00-aa-bb-01")
+    body = predicting.store.result(ended).body.decode()
+    assert "hunter22" not in body + str(predicting.execute("SELECT * FROM jobs"))
+    assert "prefer" not in body
+    for kept in ("text/csv", "r-1", "00-aa-bb-01"):
+        assert kept in body
