@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import PydanticSerializationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from common import routes
@@ -29,12 +30,13 @@ from common.version import VERSION
 _DESCRIPTION = "Many ML models behind one API. `/models` lists what is served here, `/params` what each model asks for."
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, background: bool = False) -> FastAPI:
     """The app with all plugins mounted; no data is read and no thread started before the lifespan begins.
 
     Parameters
     ----------
     settings : by default those of the environment.
+    background : run queued jobs and timers on threads of this process, as `ATOLL_ROLES` says; the local host does.
 
     Raises
     ------
@@ -46,8 +48,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        runtime.start()
+        runtime.start(background=background)
         yield
+        # Waits for running jobs.
+        await run_in_threadpool(runtime.stop)
 
     app = FastAPI(
         title="Atoll",
@@ -58,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.runtime = runtime
+    runtime.attach(app)
     app.add_exception_handler(AtollError, answer_atoll_error)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
     app.add_exception_handler(HTTPException, answer_http_exception)

@@ -8,6 +8,7 @@
     ├── NotFound               404
     ├── MethodNotAllowed       405
     ├── Conflict               409
+    ├── Gone                   410  it was here, and is kept no longer
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
     ├── Invalid                422  a field is wrong; `errors` names it and what to send
@@ -101,6 +102,10 @@ class Conflict(AtollError):
     status, title, slug = 409, "Conflict", "conflict"
 
 
+class Gone(AtollError):
+    status, title, slug = 410, "Gone", "gone"
+
+
 class TooLarge(AtollError):
     status, title, slug = 413, "Content too large", "too-large"
 
@@ -155,6 +160,7 @@ BY_STATUS: dict[int, type[AtollError]] = {
         NotFound,
         MethodNotAllowed,
         Conflict,
+        Gone,
         TooLarge,
         UnsupportedMediaType,
         Invalid,

@@ -2,6 +2,9 @@
 
 import threading
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp
 
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
@@ -12,6 +15,9 @@ from common.serving.pool import WorkPool
 from common.settings import Settings
 from common.telemetry import metrics
 from common.telemetry.logs import configure_logs, get_logger
+
+if TYPE_CHECKING:
+    from common.jobs.system import JobSystem
 
 log = get_logger("atoll")
 
@@ -26,6 +32,9 @@ class Runtime:
     answers: Answers
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: bool = False
+    _jobs_lock: threading.Lock = field(default_factory=threading.Lock)
+    _jobs: "JobSystem | None" = None
+    _app: ASGIApp | None = None
 
     @classmethod
     def build(cls, settings: Settings) -> "Runtime":
@@ -36,8 +45,29 @@ class Runtime:
         answers = Answers(pool, ByteCache(serving.result_cache_bytes))
         return cls(settings, discover(settings.plugins), pool, answers)
 
-    def start(self) -> None:
+    def attach(self, app: ASGIApp) -> None:
+        """Name the app that queued predictions are put to."""
+        self._app = app
+
+    @property
+    def jobs(self) -> "JobSystem":
+        """The job system, built and its database brought up to date at the first call (some 100 ms, on any thread)."""
+        with self._jobs_lock:
+            if self._jobs is None:
+                # Brings SQLAlchemy, which a process that never sees a job does without.
+                from common.jobs.system import JobSystem
+
+                assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
+                jobs = JobSystem.build(self.settings, self._app)
+                jobs.migrate()
+                self._jobs = jobs
+            return self._jobs
+
+    def start(self, *, background: bool = False) -> None:
         """Configure logs and begin to load the models, once a process, however often and from wherever it is called.
+
+        With `background` the roles `queues` and `timers` run on threads of this process; under Functions the host
+        calls them.
 
         The Functions adapter runs the lifespan once per concurrent first request, and never for queue triggers.
         Loading goes on behind it, so that liveness is answered at once; routes wait for their own model.
@@ -50,6 +80,21 @@ class Runtime:
             metrics.STARTUPS.inc()
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
+            if background and self.settings.roles & {"queues", "timers"}:
+                threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let running jobs end for a while, and put the rest back. Nothing depends on it being called."""
+        with self._jobs_lock:
+            jobs = self._jobs
+        if jobs is not None:
+            jobs.stop()
+
+    def _start_jobs(self) -> None:
+        try:
+            self.jobs.start_background(self.settings.roles)
+        except Exception as exc:  # the database is away: requests for jobs say so, predictions go on
+            log.error("jobs cannot be run", exc_info=exc)
 
     def _load_all(self) -> None:
         for record in self.records:

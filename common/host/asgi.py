@@ -10,4 +10,4 @@ from common.telemetry.logs import configure_logs
 def app() -> FastAPI:
     # Before the plugins are imported, so that what goes wrong there is logged in the chosen format.
     configure_logs(get_settings().telemetry)
-    return create_app()
+    return create_app(background=True)

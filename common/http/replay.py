@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Scope
+
+_EXTENSION = "atoll.replay"
+
+
+def is_replay(scope: Scope) -> bool:
+    """Whether a request comes from `replay`: a worker's, which must be answered and not queued again."""
+    return _EXTENSION in scope.get("extensions", {})
 
 
 @dataclass
@@ -21,7 +28,7 @@ async def replay(
     """Send one request to `app`; `path` may carry a query."""
     raw_path, _, query = path.partition("?")
     sent = {"content-type": "application/json", "content-length": str(len(body))} | dict(headers or {})
-    scope = {
+    scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
@@ -34,6 +41,7 @@ async def replay(
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
         "client": None,
         "server": None,
+        "extensions": {_EXTENSION: {}},
     }
     answer = Replayed()
     given = False

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from common.http.problems import LegacyShape
 from common.settings import get_settings
@@ -60,14 +60,19 @@ class Plugin:
         tried again later.
     datasets : the data sets in use, once loaded.
     prefixes : old prefixes that answer too.
+    estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
+        that is to be queued is looked at by it first; one that takes longer than `ASYNC_AFTER_S` is queued unasked.
     examples : request bodies for `POST …/predict` by name; shown in the docs and run by `atoll plugin check`.
+    worker : class of workers that can run its jobs: `train` ones have torch.
     """
 
     title: str | None = None
     load: Callable[[], None] | None = None
     datasets: Callable[[], Sequence[Dataset]] | None = None
     prefixes: Sequence[OldPrefix] = ()
+    estimate: Callable[[Any], float] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    worker: Literal["cpu", "train"] = "cpu"
 
 
 def is_served(name: str) -> bool:

@@ -8,6 +8,8 @@ from fastapi.routing import APIRoute
 from common.http.boundary import MOUNTED_STATE
 from common.http.openapi import problem_answer
 from common.http.problems import LEGACY_STATE, LegacyShape
+from common.plugins.defer import make_deferrable
+from common.plugins.parameters import predict_route
 from common.plugins.record import PluginRecord
 
 # What any route of a plugin may answer; documented once here instead of at every route.
@@ -27,6 +29,9 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
     router = record.router
     if router is None:
         return
+    predict = predict_route(router)
+    if predict is not None:
+        make_deferrable(record, predict)
     dependencies = [Depends(record.require_ready)] if record.plugin.load is not None else []
     tags: list[str | Enum] | None = None if router.tags else [record.name]
     app.include_router(router, prefix=record.prefix, tags=tags, dependencies=dependencies, responses=PROBLEMS)

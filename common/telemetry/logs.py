@@ -57,8 +57,9 @@ def configure_logs(settings: TelemetrySettings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name == "uvicorn.error" or name == "uvicorn"
-    # The SDKs log every request with its headers at INFO.
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    # The SDKs log every request with its headers at INFO, Alembic each of its plugins.
+    for name in ("azure", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -6,11 +6,12 @@ Level 1 fills the predictors, level 2 learns the target from them; `docs/imputat
 from common.plugins import OldPrefix, Plugin
 from models._indicators import source
 from models._indicators.old_errors import old_error
-from models.imputation.routes import router
+from models.imputation.routes import estimate_body_s, router
 
 plugin = Plugin(
     load=source.load_current,
     datasets=source.datasets,
+    estimate=estimate_body_s,
     prefixes=[OldPrefix("/twolvlImp", old_error)],
 )
 

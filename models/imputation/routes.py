@@ -62,6 +62,11 @@ async def predictors(body: PredictorsRequest) -> dict[str, str]:
 
 @router.post("/estimate", summary="Seconds that a prediction will take")
 async def estimate(body: PredictRequest) -> float:
+    return estimate_body_s(body)
+
+
+def estimate_body_s(body: PredictRequest) -> float:
+    """Seconds that `predict` will take. Raises `Invalid` for a request that it would refuse."""
     data = source.current()
     return estimate_s(data, choices.spec_of(data, body))
 

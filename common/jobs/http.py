@@ -1,0 +1,82 @@
+"""Accepting a job over HTTP: what a request's headers ask of it, and the 202 that answers."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from common.errors import Invalid
+from common.jobs.accepted import JobAccepted
+from common.jobs.records import Job
+from common.jobs.states import Kind
+
+if TYPE_CHECKING:
+    from common.jobs.system import JobSystem
+
+# Asking again sooner than this tells nobody anything new.
+_POLL_S = 1
+_MAX_TIMEOUT_MS = 7 * 24 * 3600 * 1000
+
+
+def jobs_of(request: Request) -> "JobSystem":
+    """The process's job system; the first call builds it (some 100 ms), so not on the event loop."""
+    system: JobSystem = request.app.state.runtime.jobs
+    return system
+
+
+async def accept(
+    request: Request, kind: Kind, *, path: str, body: bytes, model: str, worker: str = "cpu", **more: Any
+) -> Response:
+    """Record and queue a job, and answer 202 with its place.
+
+    Read from the request's headers: `Idempotency-Key`, `X-Callback-Url`, `X-Timeout-Ms` (of no use after that),
+    `traceparent`.
+
+    Parameters
+    ----------
+    path : what the worker is to run, with its query.
+    more : further arguments of `JobService.submit`.
+
+    Raises
+    ------
+    Invalid
+        A header cannot be used, or the key was used for another request.
+    """
+    headers = dict(request.headers)
+    timeout_s = _timeout_s(headers.get("x-timeout-ms"))
+
+    def submit() -> Job:
+        system = jobs_of(request)
+        deadline = None if timeout_s is None else system.clock.now() + timedelta(seconds=timeout_s)
+        accepted = system.service.submit(
+            kind,
+            path,
+            body,
+            model=model,
+            worker=worker,
+            headers=headers,
+            idempotency_key=headers.get("idempotency-key"),
+            callback_url=headers.get("x-callback-url"),
+            deadline=deadline,
+            traceparent=headers.get("traceparent"),
+            **more,
+        )
+        return accepted.job
+
+    job = await run_in_threadpool(submit)
+    answer = {"Location": f"/jobs/{job.id}", "Retry-After": str(_POLL_S)}
+    if kind is Kind.PREDICTION:
+        answer["Preference-Applied"] = "respond-async"
+    return Response(JobAccepted.of(job).model_dump_json(), 202, answer, media_type="application/json")
+
+
+def _timeout_s(given: str | None) -> float | None:
+    if given is None:
+        return None
+    if not (given.isascii() and given.isdecimal() and 0 < int(given[:12]) <= _MAX_TIMEOUT_MS and len(given) <= 12):
+        raise Invalid.field(
+            "X-Timeout-Ms", f"is a whole number of milliseconds, 1 to {_MAX_TIMEOUT_MS}", given, where="header"
+        )
+    return int(given) / 1000

@@ -1,0 +1,115 @@
+"""`/jobs`: what is queued, what runs, what became of it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from common.errors import Conflict, Gone
+from common.http.openapi import problem_answer
+from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
+from common.jobs.http import jobs_of
+from common.jobs.records import Job, JobFilter
+from common.jobs.states import Kind, State
+
+router = APIRouter(prefix="/jobs", tags=["Jobs"])
+
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: problem_answer("No such job.")}
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_answer("Not in this state.")}
+_INVALID: dict[int | str, dict[str, Any]] = {422: problem_answer("A parameter is wrong.")}
+
+MAX_PAGE = 500
+
+
+@router.get("", summary="Jobs, newest first", responses=_INVALID)
+async def list_jobs(
+    request: Request,
+    state: State | None = None,
+    kind: Kind | None = None,
+    model: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
+) -> JobPage:
+    wanted = JobFilter(state=state, kind=kind, model=model)
+    page = await run_in_threadpool(lambda: jobs_of(request).store.list(wanted, cursor, limit))
+    return JobPage(jobs=[JobSummary.of(job) for job in page.jobs], next=page.cursor)
+
+
+@router.get(
+    "/{job_id}",
+    summary="A job: state, progress, attempts",
+    response_model=JobInfo,
+    responses=_UNKNOWN | {304: {"description": "Nothing has changed since the `ETag` given."}},
+)
+async def show_job(
+    request: Request, job_id: str, if_none_match: Annotated[str | None, Header(max_length=400)] = None
+) -> Response:
+    """Poll it with `If-None-Match`: an unchanged job costs an empty 304."""
+
+    def read() -> tuple[Job, int | None]:
+        store = jobs_of(request).store
+        job = store.get(job_id)
+        return job, store.queue_position(job)
+
+    job, position = await run_in_threadpool(read)
+    etag = f'"{job.version}-{"" if position is None else position}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if not job.state.is_finished:
+        headers["Retry-After"] = "1"
+    if if_none_match is not None and etag in (item.strip() for item in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
+    attempts = await run_in_threadpool(lambda: list(jobs_of(request).store.attempts(job_id)))
+    body = JobInfo.detailed(job, attempts, position).model_dump_json()
+    return Response(body, media_type="application/json", headers=headers)
+
+
+@router.get(
+    "/{job_id}/result",
+    summary="What the direct call would have answered",
+    response_class=Response,
+    responses=_UNKNOWN
+    | {409: problem_answer("It has not finished, or has no result."), 410: problem_answer("It is forgotten.")},
+)
+async def show_result(request: Request, job_id: str) -> Response:
+    """The bytes, type and status that the direct call would have given; a job that was refused gives its error."""
+
+    def read() -> Response:
+        store = jobs_of(request).store
+        job = store.get(job_id)
+        if not job.state.is_finished:
+            raise Conflict(f"the job is {job.state}; ask again when it has finished", headers={"Retry-After": "1"})
+        result = store.result(job)
+        if result is not None:
+            return Response(result.body, result.status, media_type=result.content_type)
+        if job.state is State.SUCCEEDED:
+            raise Gone("the result was kept for a while and is forgotten now; submit the job again")
+        raise Conflict(f"the job is {job.state} and has no result" + (f": {job.error}" if job.error else ""))
+
+    return await run_in_threadpool(read)
+
+
+@router.get("/{job_id}/logs", summary="Lines of a job's log", responses=_UNKNOWN | _INVALID)
+async def show_logs(
+    request: Request,
+    job_id: str,
+    after: Annotated[int, Query(ge=0, le=2**31 - 1, description="`seq` of the last line seen.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> list[LogLineInfo]:
+    def read() -> list[LogLineInfo]:
+        store = jobs_of(request).store
+        store.get(job_id)
+        return [LogLineInfo.of(line) for line in store.logs(job_id, after, limit)]
+
+    return await run_in_threadpool(read)
+
+
+@router.delete("/{job_id}", summary="Cancel a job", responses=_UNKNOWN | _CONFLICT)
+async def cancel_job(request: Request, job_id: str) -> JobSummary:
+    """A queued job is cancelled at once; a running one is told to stop and is `cancelling` until it has."""
+    return JobSummary.of(await run_in_threadpool(lambda: jobs_of(request).service.cancel(job_id)))
+
+
+@router.post("/{job_id}/retry", summary="Run a failed or dead job again", responses=_UNKNOWN | _CONFLICT)
+async def retry_job(request: Request, job_id: str) -> JobSummary:
+    return JobSummary.of(await run_in_threadpool(lambda: jobs_of(request).service.retry(job_id)))
