@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from common.errors import BadRequest, NotFound, TooLarge, Unavailable
+from common.errors import BadRequest, NotFound, TooLarge, Unavailable, UnsupportedMediaType
 from common.http.openapi import problem_answer
 from common.runtime import Runtime
 from common.storage import FileInfo, FileMissing, Share, open_share
@@ -27,7 +27,10 @@ _UPLOADS = CapacityLimiter(8)
 # Lifts the framework's own limit, whose answer is no problem+json; ours is a setting.
 _ANY_SIZE = 1 << 50
 _BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-_MISSING: dict[int | str, dict[str, Any]] = {404: problem_answer("No such file; `detail` names those that there are.")}
+_MISSING: dict[int | str, dict[str, Any]] = {
+    404: problem_answer("No such file; `detail` names those that there are."),
+    422: problem_answer("A name cannot be; `errors` says which."),
+}
 
 Name = Annotated[
     str,
@@ -77,6 +80,7 @@ async def datasets(request: Request) -> list[DatasetInfo]:
         200: {"description": "It was there, and has been replaced.", "model": StoredFile},
         400: problem_answer("The upload was interrupted. Nothing has changed."),
         413: problem_answer("Larger than `MAX_DATASET_BYTES`. Nothing has changed."),
+        415: problem_answer("A form or encoded content instead of the file itself."),
         422: problem_answer("A name cannot be used, or the digest is not that of the body. Nothing has changed."),
         503: problem_answer("The share is full. Nothing has changed."),
     },
@@ -94,6 +98,7 @@ async def put_file(
     runtime: Runtime = request.app.state.runtime
     max_bytes = runtime.settings.storage.max_dataset_bytes
     incoming = Incoming(request.stream(), max_bytes, told_sha256(content_digest, x_checksum_sha256))
+    _check_plain(request)
     told_bytes = request.headers.get("content-length", "")
     if told_bytes.isdigit() and int(told_bytes) > max_bytes:
         raise TooLarge(f"the file is larger than {max_bytes} bytes; send less, or raise MAX_DATASET_BYTES")
@@ -158,6 +163,17 @@ def _share(request: Request) -> Share:
     return open_share(runtime.settings.storage)
 
 
+def _check_plain(request: Request) -> None:
+    """Bodies that are not the file itself would be stored with what is around it."""
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise UnsupportedMediaType("the body is a form; send the file itself, as `curl -T file` does")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            f"Content-Encoding {encoding[:40]!r}; send the file as it is to be stored, without one"
+        )
+
+
 def _open(share: Share, name: str, file: str) -> tuple[FileInfo, Iterator[bytes]]:
     """A file's size and etag, and its content with the first part read: what is wrong is known before the answer."""
     path = f"{FOLDER}/{name}/{file}"
@@ -193,7 +209,9 @@ def _list(runtime: Runtime) -> list[DatasetInfo]:
         folders = {folder: (folder.name, "share", set()) for folder in folders_on(mounted.parent)}
     for record in runtime.records:
         for dataset in record.datasets():
-            folders.setdefault(dataset.folder, (dataset.name, dataset.origin, set()))[2].add(record.name)
+            # A model knows better than the share what the folder is called and where it comes from.
+            used_by = folders.get(dataset.folder, ("", "", set[str]()))[2] | {record.name}
+            folders[dataset.folder] = (dataset.name, dataset.origin, used_by)
     for folder, (name, origin, used_by) in folders.items():
         answer.append(_info(name, origin, describe(folder), used_by))
     if mounted is None:

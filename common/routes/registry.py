@@ -13,15 +13,23 @@ from common.registry.versions import ALIAS_PATTERN, MAX_NUMBER, AliasChange, Mod
 if TYPE_CHECKING:
     from common.registry.service import Registry
 
+_INVALID = problem_answer("A number or name cannot be; `errors` says which.")
+_MISSING: dict[int | str, dict[str, Any]] = {
+    404: problem_answer("No such model, version or alias; `detail` names those that there are."),
+    422: _INVALID,
+}
+_BODY: dict[int | str, dict[str, Any]] = {
+    400: problem_answer("The body cannot be read."),
+    413: problem_answer("The body is larger than `MAX_BODY_BYTES`."),
+    415: problem_answer("The body is not JSON."),
+}
+
 router = APIRouter(
     prefix="/registry",
     tags=["Registry"],
     responses={503: problem_answer("This process has no registry, because it has no database.")},
 )
 
-_MISSING: dict[int | str, dict[str, Any]] = {
-    404: problem_answer("No such model, version or alias; `detail` names those that there are.")
-}
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="Number of the version.")]
 
 
@@ -75,7 +83,7 @@ async def version(request: Request, model: str, n: Number) -> Version:
     return await run_in_threadpool(registry_of(request).get, model, n)
 
 
-@router.put("/{model}/aliases/{alias}", summary="Point an alias to a version", responses=_MISSING)
+@router.put("/{model}/aliases/{alias}", summary="Point an alias to a version", responses={**_MISSING, **_BODY})
 async def set_alias(
     request: Request,
     model: str,

@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 # The most that the service takes in one call.
 RANGE_BYTES = 4 << 20
 
+# A request is answered within minutes or not at all, so less patience than the SDK's 15 s before its first retry.
+_OPTIONS = {
+    "max_single_get_size": RANGE_BYTES,
+    "max_chunk_get_size": RANGE_BYTES,
+    "connection_timeout": 5,
+    "read_timeout": 30,
+    "initial_backoff": 1,
+    "increment_base": 2,
+}
+
 _FULL = frozenset({"ShareSizeLimitReached", "ShareQuotaExceeded", "InsufficientStorage"})
 _MISPLACED = frozenset({"ResourceTypeMismatch", "DirectoryNotEmpty"})
 
@@ -60,7 +70,7 @@ class AzureFilesShare(Share):
 
         account_url, share, self._folder, sas = _split(url)
         self.label = f"{account_url}/{share}/{self._folder}".rstrip("/")
-        options = {"max_single_get_size": RANGE_BYTES, "max_chunk_get_size": RANGE_BYTES} | options
+        options = _OPTIONS | options
         try:
             if credential and "=" in credential and ";" in credential:
                 self._client: ShareClient = ShareClient.from_connection_string(credential, share, **options)
@@ -140,6 +150,10 @@ class AzureFilesShare(Share):
                     self._client.get_file_client(self._at(path)).delete_file()
                     gone += 1
         return gone
+
+    def close(self) -> None:
+        """Let go of the connections; a process that serves keeps them until it ends."""
+        self._client.close()
 
     def _at(self, path: str) -> str:
         return f"{self._folder}/{path}".strip("/")

@@ -154,10 +154,9 @@ class Blobs:
         ref = _digest_of(file)
         if self.exists(ref):
             # Not by its size alone: the new copy may be meant to replace a damaged one.
-            with suppress(CorruptBlob, FileMissing):
-                for _ in self._checked(ref):
-                    pass
-                return ref
+            with suppress(FileMissing):
+                if _is_whole(self.share.read(ref.share_path), ref):
+                    return ref
         file.seek(0)
         self.share.write(ref.share_path, _checking(_chunks(file), ref))
         return ref
@@ -172,20 +171,22 @@ class Blobs:
         if size_bytes != ref.size_bytes or digest.hexdigest() != ref.sha256:
             aside = self._quarantine(ref)
             raise CorruptBlob(
-                f"the artefact {ref.sha256[:12]}… is damaged ({size_bytes} of {ref.size_bytes} bytes) and was {aside}; "
-                "publish the version again"
+                f"the artefact {ref.sha256[:12]}… is damaged ({size_bytes} of {ref.size_bytes} bytes) and was {aside}"
             )
 
     def _quarantine(self, ref: BlobRef) -> str:
         target = f"quarantine/{ref.sha256}-{time.time_ns():x}"
         try:
+            if _is_whole(self.share.read(ref.share_path), ref):
+                # It was damaged on its way here, or somebody has put it again.
+                return "found whole when it was read again; ask again"
             self.share.move(ref.share_path, target)
         # The reader has to hear of the damage whatever fails here; moved or not, it is never served.
         except Exception as exc:
             log.error("a damaged artefact could not be put aside", sha256=ref.sha256, exc_info=exc)
             return "left where it is"
         log.error("a damaged artefact was put aside", sha256=ref.sha256, moved_to=target)
-        return f"moved to {target}"
+        return f"moved to {target}; publish the version again"
 
 
 def _spooled() -> BinaryIO:
@@ -204,6 +205,13 @@ def _digest_of(file: BinaryIO) -> BlobRef:
         digest.update(chunk)
         size_bytes += len(chunk)
     return BlobRef(digest.hexdigest(), size_bytes)
+
+
+def _is_whole(chunks: Iterable[bytes], ref: BlobRef) -> bool:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest() == ref.sha256
 
 
 def _digest(path: Path) -> BlobRef:

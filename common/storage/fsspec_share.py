@@ -55,8 +55,13 @@ class FsspecShare(Share):
         self.label = _without_credentials(url)
         try:
             self._fs, root = url_to_fs(url, use_listings_cache=False, **options)
-        except (ImportError, ValueError, TypeError) as exc:
+        except ImportError as exc:
             raise SettingsError(f"FILE_SHARE={self.label!r} cannot be opened: {exc}") from None
+        except (ValueError, TypeError) as exc:
+            # Their text may hold the whole address.
+            raise SettingsError(
+                f"FILE_SHARE={self.label!r} cannot be opened ({type(exc).__name__}): is its protocol one of fsspec's?"
+            ) from None
         self._root = root.rstrip("/")
 
     def read(self, path: str) -> Iterator[bytes]:

@@ -236,6 +236,7 @@ def test_what_cannot_be_resolved_is_told_with_what_there_is(registry: Registry) 
         registry.resolve("other:7")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_is_a_name_or_refused(name: str) -> None:
     try:

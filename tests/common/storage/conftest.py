@@ -1,5 +1,6 @@
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,20 @@ from common.storage.fsspec_share import FsspecShare
 from common.storage.share import Share
 from tests.support.azure_files_standin import KEY, AzureFilesStandIn
 
-BACKENDS = ("directory", "fsspec-memory", "azure-sdk-against-stand-in")
+BACKENDS = ("directory", "fsspec-memory", "fsspec-local", "azure-sdk-against-stand-in")
 
 
 @pytest.fixture
 def azure_files_standin() -> Iterator[AzureFilesStandIn]:
     with AzureFilesStandIn() as stand_in:
         yield stand_in
+
+
+@pytest.fixture
+def azure_share(azure_files_standin: AzureFilesStandIn) -> Iterator[AzureFilesShare]:
+    """A folder of the stand-in's share through the real SDK, without its patience."""
+    with closing(AzureFilesShare(azure_files_standin.url + "/a/folder", KEY, retry_total=0)) as share:
+        yield share
 
 
 @pytest.fixture(params=BACKENDS)
@@ -38,6 +46,8 @@ def make(request: pytest.FixtureRequest, folder: Path) -> Share:
         case "fsspec-memory":
             # The memory of a process is one share; each test has a folder of its own.
             return FsspecShare(f"memory://{uuid.uuid4().hex}/share")
+        case "fsspec-local":
+            return FsspecShare(f"local://{folder}/local")
         case _:
-            stand_in: AzureFilesStandIn = request.getfixturevalue("azure_files_standin")
-            return AzureFilesShare(stand_in.url + "/a/folder", KEY, retry_total=0)
+            share: Share = request.getfixturevalue("azure_share")
+            return share

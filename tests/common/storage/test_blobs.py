@@ -86,6 +86,16 @@ def test_a_damaged_blob_is_put_aside_and_never_served(blobs: Blobs, damaged: byt
     assert b"".join(blobs.share.read(aside.path)) == damaged
 
 
+def test_a_blob_that_was_damaged_on_its_way_stays_where_it_is(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = blobs.put([b"weights"])
+    answers = iter([[b"veights"]])
+    original = blobs.share.read
+    monkeypatch.setattr(blobs.share, "read", lambda path: next(answers, None) or original(path))
+    with pytest.raises(CorruptBlob, match="ask again"):
+        blobs.read(ref)
+    assert blobs.read(ref) == b"weights"
+
+
 def test_a_damaged_blob_can_be_put_again(blobs: Blobs) -> None:
     ref = blobs.put([b"weights"])
     blobs.share.write(ref.share_path, [b"veights"])

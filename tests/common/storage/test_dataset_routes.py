@@ -206,6 +206,12 @@ def test_data_sets_are_listed_with_their_files(app: FastAPI, share: Share) -> No
     assert listed["other"]["rows"] is None
 
 
+@pytest.mark.parametrize("headers", [{"Content-Type": "multipart/form-data; boundary=x"}, {"Content-Encoding": "gzip"}])
+def test_a_body_that_is_not_the_file_itself_is_refused(app: FastAPI, share: Share, headers: dict[str, str]) -> None:
+    assert_problem(ask(app, "PUT", PATH, content=b"x", headers=headers), 415, "send the file")
+    assert share.find() == []
+
+
 @pytest.mark.parametrize(
     ("digest", "checksum"),
     [

@@ -175,6 +175,7 @@ def test_a_path_that_some_share_cannot_hold_is_refused_by_all(share: Share, path
     assert share.find() == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_path_is_refused_or_stays_below_the_share(path: str) -> None:
     try:
@@ -200,6 +201,7 @@ def test_every_path_that_is_allowed_can_be_written(share: Share, parts: list[str
     share.delete(path)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=10), max_size=10), st.integers(1, 7))
 def test_pieces_have_one_size_but_the_last(chunks: list[bytes], size: int) -> None:
     found = list(pieces(chunks, size))
