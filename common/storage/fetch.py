@@ -10,12 +10,17 @@ from pathlib import Path
 from common.storage.share import FileInfo, Share, ShareDown
 
 
-def fetch_folder(share: Share, folder: str, cache_dir: Path) -> Path:
+def fetch_folder(share: Share, folder: str, cache_dir: Path, *, deep: bool = True) -> Path:
     """A folder of this machine with the files of a folder of the share, as they are now.
 
     Of a mounted share its own folder, whether or not it exists. Else a copy in `cache_dir`, complete and not changed
     afterwards: its name is made of the path, size and etag of every file, so another state of the share is another
     folder, and several processes may fetch at once. A file that has not changed is not fetched again.
+
+    Parameters
+    ----------
+    cache_dir : `StorageSettings.cache_dir`; a state that is no longer used may be removed when no process runs.
+    deep : also the files of folders in it; a mounted share's folder has them anyway.
 
     Raises
     ------
@@ -25,7 +30,7 @@ def fetch_folder(share: Share, folder: str, cache_dir: Path) -> Path:
     mounted = share.local_path(folder)
     if mounted is not None:
         return mounted
-    files = share.find(folder)
+    files = [file for file in share.find(folder) if deep or "/" not in file.path.removeprefix(folder + "/")]
     state = _key(share.label, folder, *(f"{file.path}\0{file.size_bytes}\0{file.etag}" for file in files))
     cache = cache_dir / "fetched"
     target = cache / state / Path(folder).name

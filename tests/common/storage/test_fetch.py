@@ -21,6 +21,13 @@ def test_a_fetched_folder_holds_the_files_of_the_share(share: Share, tmp_path: P
     assert found == {"a.csv": b"a", "deeper/b.csv": b"b"}
 
 
+def test_folders_within_are_left_where_they_are_if_nobody_wants_them(remote_share: Share, tmp_path: Path) -> None:
+    remote_share.write("datasets/a.csv", [b"a"])
+    remote_share.write("datasets/deeper/b.csv", [b"b"])
+    folder = fetch_folder(remote_share, "datasets", tmp_path, deep=False)
+    assert [path.name for path in folder.iterdir()] == ["a.csv"]
+
+
 def test_an_empty_folder_of_the_share_is_an_empty_folder(share: Share, tmp_path: Path) -> None:
     folder = fetch_folder(share, "datasets", tmp_path / "cache")
     assert not folder.exists() or not list(folder.iterdir())
