@@ -173,6 +173,13 @@ class ServingSettings(_Area):
         validation_alias="PREDICT_QUEUE",
         description="Predictions that may wait for a thread; one more is answered 503 with `Retry-After`.",
     )
+    async_after_s: float = Field(
+        200.0,
+        ge=0,
+        validation_alias="ASYNC_AFTER_S",
+        description="A prediction that is estimated to take longer, in seconds, is queued and answered 202, because "
+        "Azure gives up on a connection after 230 s; 0 never does.",
+    )
     result_cache_bytes: int = Field(
         64_000_000,
         ge=0,
@@ -205,13 +212,6 @@ class Schedule(BaseModel):
     path: str = Field(description="What is asked for, e.g. `/sample_model/predict`.")
     body: Any = Field(None, description="The request's body.")
 
-
-class JobSettings(_Area):
-    """Queued work: queues, attempts, times."""
-
-    storage: SecretStr | None = Field(
-        None,
-        validation_alias="AzureWebJobsStorage",
     @field_validator("cron")
     @classmethod
     def _check_cron(cls, value: str) -> str:
@@ -228,6 +228,13 @@ class JobSettings(_Area):
             raise ValueError("path begins with /, e.g. `/sample_model/predict`")
         return value
 
+
+class JobSettings(_Area):
+    """Queued work: queues, attempts, times."""
+
+    storage: SecretStr | None = Field(
+        None,
+        validation_alias="AzureWebJobsStorage",
         description="Connection string of the Azure storage account whose queues carry the jobs "
         "(`UseDevelopmentStorage=true` is Azurite); by default tables in the database do.",
     )
