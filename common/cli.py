@@ -6,9 +6,12 @@ Imports are made where they are used, so that `--help` answers at once.
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from common.settings import TelemetrySettings
 
 app = typer.Typer(
     name="atoll",
@@ -53,8 +56,9 @@ def models() -> None:
     """List the models found here, and why one is unavailable. Reads no data and needs no server."""
     from common.plugins.discovery import discover
     from common.settings import get_settings
+    from common.telemetry.logs import configure_logs
 
-    _quiet()
+    configure_logs(_quiet())
     records = discover(get_settings().plugins)
     for record in records:
         typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
@@ -89,9 +93,9 @@ def plugin_check(name: Annotated[str, typer.Argument(help="Name of the plugin.")
     import asyncio
 
     from common.plugins.conformance import check
+    from common.settings import Settings
 
-    _quiet()
-    outcomes = asyncio.run(check(name))
+    outcomes = asyncio.run(check(name, Settings(telemetry=_quiet())))
     for outcome in outcomes:
         typer.echo(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.check}  {outcome.message}".rstrip())
     if not all(outcome.passed for outcome in outcomes):
@@ -106,12 +110,11 @@ def version() -> None:
     typer.echo(VERSION)
 
 
-def _quiet() -> None:
+def _quiet() -> "TelemetrySettings":
     """Commands print their own outcome; the log would only repeat it."""
     from common.settings import TelemetrySettings
-    from common.telemetry.logs import configure_logs
 
-    configure_logs(TelemetrySettings(level="CRITICAL"))
+    return TelemetrySettings(level="CRITICAL")
 
 
 def main(prefix: Sequence[str] = (), prog_name: str = "atoll") -> None:

@@ -29,7 +29,9 @@ class Runtime:
 
     @classmethod
     def build(cls, settings: Settings) -> "Runtime":
-        """Import the plugins and make the pool; no data is read yet."""
+        """Configure logs, import the plugins and make the pool; no data is read yet."""
+        # First: what goes wrong in a plugin's import is logged, and logs show local variables unless told otherwise.
+        configure_logs(settings.telemetry)
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)
         pool = WorkPool(threads, serving.queue_length)
@@ -37,7 +39,7 @@ class Runtime:
         return cls(settings, discover(settings.plugins), pool, answers)
 
     def start(self) -> None:
-        """Configure logs and begin to load the models, once a process, however often and from wherever it is called.
+        """Begin to load the models, once a process, however often and from wherever it is called.
 
         The Functions adapter runs the lifespan once per concurrent first request, and never for queue triggers.
         Loading goes on behind it, so that liveness is answered at once; routes wait for their own model.
@@ -46,7 +48,6 @@ class Runtime:
             if self._started:
                 return
             self._started = True
-            configure_logs(self.settings.telemetry)
             metrics.STARTUPS.inc()
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()

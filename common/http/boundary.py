@@ -1,7 +1,7 @@
-"""The outermost layer: request id, time, access log, metrics, and an answer to whatever went wrong inside.
+"""The outermost layer: request id, time, access log, metrics.
 
 An exception that leaves the ASGI app loses its response under Azure Functions, and closes the connection under
-uvicorn; so nothing is re-raised here but cancellation.
+uvicorn; so a guard stands around all that is inside.
 """
 
 import re
@@ -11,8 +11,7 @@ import uuid
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from common.errors import AtollError
-from common.http.problems import problem_response
+from common.http.guard import Guard
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
@@ -49,7 +48,7 @@ class RequestBoundary:
     """Pure ASGI. Sets `scope["state"]["request_id"]`, answers `X-Request-ID`, and never re-raises an `Exception`."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self.app = Guard(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,12 +75,7 @@ class RequestBoundary:
 
         tokens = bind_contextvars(request_id=request_id)
         try:
-            try:
-                await self.app(scope, receive, send_with_id)
-            except Exception as exc:
-                log.error("request failed", path=scope["path"], exc_info=exc)
-                if not status:
-                    await problem_response(AtollError(), scope)(scope, receive, send_with_id)
+            await self.app(scope, receive, send_with_id)
             self._observe(scope, "HEAD" if head else scope["method"], status, time.perf_counter() - started)
         finally:
             reset_contextvars(**tokens)

@@ -126,7 +126,8 @@ async def answer_half_character(request: Request, exc: Exception) -> Response:
     Nothing finds it before something tries to encode it; that is the fault of the request, unless it has none.
     """
     if not _HALF_CHARACTER.search(await request.body()):
-        raise exc
+        # Of another type: raised again as it is, it would come back here, with a body that has been read.
+        raise RuntimeError("the answer cannot be encoded") from exc
     told = r"holds half a character (\ud800 to \udfff alone); send well-formed Unicode"
     error = Invalid(f"body: {told}", errors=[FieldError(field="body", message=told, value=None)])
     return problem_response(error, request.scope)
