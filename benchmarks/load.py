@@ -66,24 +66,35 @@ def _wait_until_ready(client: Client) -> None:
 
 
 def _run(server: Server, pids: list[int], requests: list[list[str]]) -> Run:
-    spread: list[tuple[int, ...]] = []
+    over, spread = threading.Event(), list[int]()
+    look = threading.Thread(target=_look, args=(pids, over, spread))
     with _probing(server.port, pids) as probes:
         before = server.cpu_s()
-        # In the middle of the load; less the prober's own connection.
-        look = threading.Timer(1.0, lambda: spread.append(tuple(len(peers(pid)) - 1 for pid in pids)))
         look.start()
-        users = subprocess.run(
-            [sys.executable, "-m", "benchmarks.users"],
-            input=json.dumps({"port": server.port, "requests": requests}),
-            cwd=REPOSITORY,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=LIMIT_S,
-            check=True,
-        )
+        try:
+            users = subprocess.run(
+                [sys.executable, "-m", "benchmarks.users"],
+                input=json.dumps({"port": server.port, "requests": requests}),
+                cwd=REPOSITORY,
+                stdout=subprocess.PIPE,
+                text=True,
+                timeout=LIMIT_S,
+                check=True,
+            )
+        finally:
+            over.set()
+            look.join()
         cpu_s = server.cpu_s() - before
-    look.join()
-    return Run(Outcome(**json.loads(users.stdout)), probes, cpu_s, spread[0])
+    return Run(Outcome(**json.loads(users.stdout)), probes, cpu_s, tuple(spread))
+
+
+def _look(pids: list[int], over: threading.Event, spread: list[int]) -> None:
+    """How the users' connections fell to the processes, as soon as all are open; less the prober's own."""
+    while not over.wait(0.2):
+        found = [len(peers(pid)) - 1 for pid in pids]
+        if sum(found) == USERS:
+            spread += found
+            return
 
 
 @contextlib.contextmanager
@@ -120,7 +131,9 @@ def _tell(bench: Bench, data: Data, run: Run, idle: Seen) -> None:
         decimals = 1 if unit == "ms" else 0
         return Fact(data.name, name, title, value, unit, bench.judged(data, reach), old, decimals)
 
+    spread = f"connections of the busiest process, of {USERS}"
     bench.report.add(
+        *([fact("load-spread", spread, max(run.spread), "")] if run.spread else []),
         Timing(
             data.name,
             "load",
@@ -134,7 +147,6 @@ def _tell(bench: Bench, data: Data, run: Run, idle: Seen) -> None:
         fact("load-p99", "predictions under load, p99", _or_zero(outcome.seconds, 0.99) * 1000, "ms"),
         fact("load-cpu", "CPU of the server for one request", run.server_cpu_s / asked * 1000, "ms"),
         fact("load-client-cpu", "CPU of the users for one request", outcome.cpu_s / asked * 1000, "ms"),
-        fact("load-spread", "connections of the busiest process, of 20", max(run.spread), ""),
         fact("live-idle", "/health/live without load, p99", _or_zero(idle.seconds, 0.99) * 1000, "ms"),
         fact("live-p50", "/health/live under load, p50", _or_zero(live.seconds, 0.5) * 1000, "ms"),
         fact(
