@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.imputation.history import Baseline, Lessons, lessons, steering
+from models.imputation.history import LIMIT, Baseline, Lessons, lessons, steering
 from models.imputation.intervals import interval, least_trees
 from models.imputation.level2 import Choice, Task, choose, finish, worth
 from models.imputation.problem import Problem
@@ -111,7 +111,7 @@ def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tupl
         seen = fold != k
         if seen.any():
             held_out[~seen] = taught.directions[~seen] @ steering(taught, w, seen)
-    useful = worth(held_out, taught.error, w, taught.country)
+    useful = worth(held_out, np.clip(taught.error, -LIMIT, LIMIT), w, taught.country)
     return useful * held_out, useful * (directions @ steering(taught, w, np.ones(len(w), bool)))
 
 

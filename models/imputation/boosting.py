@@ -65,7 +65,7 @@ class Boosted:
             min_samples_leaf=MIN_LEAF,
             random_state=state,
         )
-        with config_context(skip_parameter_validation=True):
+        with config_context(skip_parameter_validation=True, assume_finite=True):
             for _ in range(n_stages):
                 residual = y - current
                 slope = residual if level is None else np.where(residual > 0, level, level - 1.0)

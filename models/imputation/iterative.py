@@ -101,7 +101,7 @@ def _estimate(matrix: Floats, column: int, observed: Mask, sources: Floats, seed
     y = matrix[observed, column]
     state = np.random.RandomState(np.random.SeedSequence(seed).generate_state(4))
     total = np.zeros(len(X_gaps))
-    with config_context(skip_parameter_validation=True):
+    with config_context(skip_parameter_validation=True, assume_finite=True):
         for _ in range(TREES):
             tree = ExtraTreeRegressor(min_samples_leaf=2, random_state=state).fit(X, y, check_input=False)
             total += tree.tree_.predict(X_gaps)[:, 0]

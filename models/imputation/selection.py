@@ -24,7 +24,7 @@ def eliminate(X: Floats32, y: Floats, w: Floats, number: int, seed: tuple[int, .
     left = np.arange(X.shape[1])
     target = np.ascontiguousarray(y[:, None])
     state = seeded(*seed, 5)
-    with config_context(skip_parameter_validation=True):
+    with config_context(skip_parameter_validation=True, assume_finite=True):
         while len(left) > number:
             part = np.ascontiguousarray(X[:, left])
             importances = np.zeros(len(left))
