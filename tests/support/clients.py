@@ -1,7 +1,7 @@
 """A client for apps in this process, without a socket; an exception that leaves the app fails the test."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,13 @@ async def connected(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         yield client
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let everything else run until the condition holds."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - what it waits for knows nothing of the test
+            await asyncio.sleep(0.001)
 
 
 class Client:
