@@ -16,7 +16,12 @@ MIN_LESSONS = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """Ends and middle for some rows on the modelling scale, and how the model did on rows held out."""
+    """Ends and middle for some rows on the modelling scale, and how the model did on rows held out.
+
+    Attributes:
+        centre, lower, upper: (n_rows,)
+        mse: weighted mean squared error on held-out countries, in the target's units squared.
+    """
 
     centre: Floats
     lower: Floats
@@ -34,7 +39,6 @@ def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[A
     Returns:
         The answer for `rows`, and the importances (n_features,) of the chosen predictors.
     """
-
     spec, X = problem.spec, problem.filled.filled.astype(np.float32)
     task = Task(
         X[problem.train],
@@ -67,7 +71,6 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
     Returns:
         The answer for `rows`, and whether too few countries had a history to learn anything from.
     """
-
     spec, filled = problem.spec, problem.filled.filled
     taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows)
     guess, spread = asking.guess[rows], asking.spread[rows]
