@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,8 +45,3 @@ def sample_server(shared_state: Path) -> Iterator[Server]:
     server = Server(shared_state / "bundled")
     yield server
     server.stop()
-
-
-if "COLUMNS" not in os.environ:
-    # Help texts are wrapped to the terminal's width.
-    os.environ["COLUMNS"] = "120"

@@ -131,6 +131,7 @@ def environment(state: Path, more: dict[str, str] | None = None) -> dict[str, st
         "HOME": str(state),
         "ATOLL_STATE": str(state),
         "PORT": "0",
+        "COLUMNS": "140",
         "PYTHONWARNINGS": "default",
         "PREDICT_THREADS": "1",
         **(more or {}),
