@@ -18,7 +18,9 @@ SLOPE_YEARS = 5
 NEAR_YEARS = 2.0
 LIMIT = 5.0
 RIDGE = np.array([10.0] * 4 + [30.0] * 3)
-REPLICATES = 3
+REPLICATES = 2
+REPLICATES_OF_FEW = 3
+FEW = 100
 PATTERNS = 8
 _SNAP = np.array([0, 1, 2, 3, 4, 6, 6, 6, 9, 9, 9, 9, 9])
 
@@ -200,9 +202,10 @@ def lessons(series: Floats, years: Ints, year: int, train: Ints, asking: Baselin
     truth = series[int(np.flatnonzero(years == year)[0]), train]
     picked = []
     n_patterns = len(patterns)
+    replicates = REPLICATES_OF_FEW if len(train) < FEW else REPLICATES
     for number, (l_gap, r_gap) in enumerate(patterns):
         hidden = baseline(series[:, train], years, year, int(l_gap), int(r_gap))
-        turn = (np.arange(len(train)) - number) % n_patterns < REPLICATES
+        turn = (np.arange(len(train)) - number) % n_patterns < replicates
         use = np.flatnonzero(hidden.known & turn)
         error = (truth[use] - hidden.guess[use]) / hidden.spread[use]
         picked.append(
