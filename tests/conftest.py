@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import AREAS, get_settings
+from tests.support.datasets import real_dataset
 from tests.support.servers import Server
 
 
@@ -43,5 +44,15 @@ def shared_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sample_server(shared_state: Path) -> Iterator[Server]:
     """A server with all bundled models and the generated data set, for tests that leave it as it is."""
     server = Server(shared_state / "bundled")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sids_server(shared_state: Path) -> Iterator[Server]:
+    """A server with imputation on the small real data set; skips where the data is absent."""
+    server = Server(
+        shared_state / "sids", env={"SERVICE_MODEL": "imputation", "DATASET_PATH": str(real_dataset("sids_small"))}
+    )
     yield server
     server.stop()

@@ -1,13 +1,14 @@
 """The real data sets, where they are, and the requests that the first dashboard is known by."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 INDICATORS = CHECKOUT.parent / "shared" / "data" / "indicators"
 
-MANUAL = {
+MANUAL: dict[str, Any] = {
     "manual_predictors": ["wdi-AG.LND.AGRI.K2"],
     "target_year": "2001",
     "target": "key-wdi-EG.ELC.ACCS.ZS",
@@ -17,7 +18,7 @@ MANUAL = {
     "model": "rfr",
     "interval": "quantile",
 }
-AFS = {
+AFS: dict[str, Any] = {
     "number_predictor": 10,
     "target_year": "2001",
     "target": "key-wdi-EG.ELC.ACCS.ZS",
