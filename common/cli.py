@@ -35,20 +35,14 @@ def serve(
 
     An option given here counts before the setting in brackets. docs/settings.md lists all settings.
     """
-    from common.errors import SettingsError
-
     # The processes that uvicorn starts read their settings from the environment, as this one does.
     for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[name] = str(value)
-    try:
-        from common.host.server import serve as run
-        from common.settings import get_settings
+    from common.host.server import serve as run
+    from common.settings import get_settings
 
-        run(get_settings(), reload=reload, ssl_keyfile=ssl_keyfile, ssl_certfile=ssl_certfile)
-    except SettingsError as exc:
-        typer.echo(f"atoll: {exc.detail}", err=True)
-        raise typer.Exit(1) from None
+    run(get_settings(), reload=reload, ssl_keyfile=ssl_keyfile, ssl_certfile=ssl_certfile)
 
 
 @app.command()
@@ -76,14 +70,9 @@ def plugin_new(
     folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("models"),
 ) -> None:
     """Write a plugin to start from."""
-    from common.errors import SettingsError
     from common.plugins.scaffold import scaffold
 
-    try:
-        path = scaffold(name, folder)
-    except SettingsError as exc:
-        typer.echo(f"atoll: {exc.detail}", err=True)
-        raise typer.Exit(1) from None
+    path = scaffold(name, folder)
     typer.echo(f"wrote {path}; serve it with `make run`, check it with `atoll plugin check {name}`")
 
 
@@ -121,7 +110,14 @@ def main(prefix: Sequence[str] = (), prog_name: str = "atoll") -> None:
     """Run the command line; `prefix` stands before the arguments given (`python -m common.host` is `atoll serve`)."""
     import sys
 
-    app(args=[*prefix, *sys.argv[1:]], prog_name=prog_name)
+    from common.errors import SettingsError
+
+    try:
+        app(args=[*prefix, *sys.argv[1:]], prog_name=prog_name)
+    # What a person has to put right is a sentence, in every command.
+    except SettingsError as exc:
+        typer.echo(f"atoll: {exc.detail}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ log = get_logger("atoll.http")
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z._:-]{1,128}")
 UNMATCHED = "(unmatched)"
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 # Prefix by id of route, for routes whose own path lacks it; filled where plugins are mounted.
 MOUNTED_STATE = "mounted_prefixes"
 
@@ -82,9 +83,9 @@ class RequestBoundary:
 
     @staticmethod
     def _observe(scope: Scope, method: str, status: int, seconds: float) -> None:
-        # The template, never the path: a label value for each path given would grow without end.
+        # The template, never the path, and no invented method: a label value for each given would grow without end.
         route = route_template(scope)
-        label = method if route != UNMATCHED else "*"
+        label = method if route != UNMATCHED and method in _METHODS else "*"
         metrics.REQUESTS.labels(label, route, status).inc()
         metrics.SECONDS.labels(label, route).observe(seconds)
         if not route.startswith(("/health", "/metrics")):
