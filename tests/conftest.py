@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,3 +57,7 @@ def sids_server(shared_state: Path) -> Iterator[Server]:
     )
     yield server
     server.stop()
+
+
+# A line a request of the tests themselves drowns what went wrong.
+logging.getLogger("httpx").setLevel(logging.WARNING)
