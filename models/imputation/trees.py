@@ -6,10 +6,11 @@ the ancestors of each leaf are all that is needed.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32, Ints, Mask, Model
 
 DEPTHS = (2, 3, 5, 8, 12, None)
@@ -147,15 +148,6 @@ def _depths(parent: Ints) -> Ints:
 
 
 def _grown(kind: Model, X: Floats32, y: Floats, weights: Floats, state: np.random.RandomState) -> list[Any]:
-    from sklearn import config_context
-    from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
-
-    learner = ExtraTreeRegressor if kind is Model.etr else DecisionTreeRegressor
-    target = np.ascontiguousarray(y[:, None])
-    with config_context(skip_parameter_validation=True, assume_finite=True):
-        return [
-            learner(max_features=tried_features(X.shape[1]), min_samples_leaf=MIN_LEAF, random_state=state)
-            .fit(X, target, sample_weight=row_weights, check_input=False)
-            .tree_
-            for row_weights in weights
-        ]
+    splitter: Literal["best", "random"] = "random" if kind is Model.etr else "best"
+    grower = Grower(X, splitter, max_features=tried_features(X.shape[1]), min_leaf=MIN_LEAF, state=state)
+    return [grower.grow(y, row_weights) for row_weights in weights]
