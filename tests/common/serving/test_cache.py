@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from common.serving.cache import _OVERHEAD_BYTES, ByteCache
 
 KEYS = st.integers(0, 9).map(lambda number: bytes([number]))
-VALUES = st.integers(0, 400).map(bytes)
-OPERATIONS = st.lists(st.one_of(st.tuples(KEYS, VALUES), st.tuples(KEYS, st.none())), max_size=200)
+# Small enough for some to be kept, large enough for several small ones to go for a large one.
+BOUNDS = st.integers(800, 2400)
+VALUES = st.sampled_from([0, 50, 300, 500]).map(bytes)
+OPERATIONS = st.lists(st.tuples(KEYS, st.one_of(VALUES, st.none())), min_size=15, max_size=60)
 
 
 class Model:
@@ -35,7 +37,7 @@ def cost(value: bytes) -> int:
     return len(value) + _OVERHEAD_BYTES
 
 
-@given(st.integers(0, 4000), OPERATIONS)
+@given(BOUNDS, OPERATIONS)
 def test_it_never_holds_more_than_its_bound(max_bytes: int, operations: list[tuple[bytes, bytes | None]]) -> None:
     cache = ByteCache(max_bytes)
     for key, value in operations:
@@ -46,7 +48,7 @@ def test_it_never_holds_more_than_its_bound(max_bytes: int, operations: list[tup
         assert cache.size_bytes <= max_bytes
 
 
-@given(st.integers(0, 4000), OPERATIONS)
+@given(BOUNDS, OPERATIONS)
 def test_the_least_recently_used_goes_first(max_bytes: int, operations: list[tuple[bytes, bytes | None]]) -> None:
     cache, model = ByteCache(max_bytes), Model(max_bytes)
     for key, value in operations:
@@ -59,7 +61,7 @@ def test_the_least_recently_used_goes_first(max_bytes: int, operations: list[tup
     assert len(cache) == len(model.entries)
 
 
-@given(st.integers(0, 4000), OPERATIONS)
+@given(BOUNDS, OPERATIONS)
 def test_its_size_is_that_of_its_entries(max_bytes: int, operations: list[tuple[bytes, bytes | None]]) -> None:
     cache, model = ByteCache(max_bytes), Model(max_bytes)
     for key, value in operations:

@@ -2,12 +2,15 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 
 from common.settings import TelemetrySettings
 from common.telemetry.logs import configure_logs, get_logger
+from tests.support.plugins import write_plugin
+from tests.support.servers import run_python
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +107,18 @@ def test_the_console_form_is_for_people(capsys: pytest.CaptureFixture[str]) -> N
     configure(log_format="console")
     get_logger("atoll.test").info("it happened", number=3)
     assert "it happened" in written(capsys)[0]
+
+
+def test_what_goes_wrong_before_any_start_up_is_logged_without_local_variables(tmp_path: Path) -> None:
+    source = """
+        def connect():
+            password = "hunter" + "2"
+            raise RuntimeError("no luck")
+        connect()
+    """
+    path = write_plugin(tmp_path / "plugins", "broken", source)
+    run = run_python(
+        ["-c", "from common.app import create_app; create_app()"], tmp_path, {"ATOLL_PLUGIN_PATH": str(path)}
+    )
+    assert "no luck" in run.stderr
+    assert "hunter2" not in run.stdout + run.stderr
