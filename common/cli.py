@@ -4,7 +4,6 @@ Imports are made where they are used, so that `--help` answers at once.
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,14 +105,14 @@ def _quiet() -> "TelemetrySettings":
     return TelemetrySettings(level="CRITICAL")
 
 
-def main(prefix: Sequence[str] = (), prog_name: str = "atoll") -> None:
-    """Run the command line; `prefix` stands before the arguments given (`python -m common.host` is `atoll serve`)."""
+def main(prog_name: str = "atoll", *, command: typer.Typer = app) -> None:
+    """Run the command line, or one `command` of it under its own name."""
     import sys
 
     from common.errors import SettingsError
 
     try:
-        app(args=[*prefix, *sys.argv[1:]], prog_name=prog_name)
+        command(prog_name=prog_name)
     # What a person has to put right is a sentence, in every command.
     except SettingsError as exc:
         typer.echo(f"atoll: {exc.detail}", err=True)

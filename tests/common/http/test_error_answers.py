@@ -40,7 +40,7 @@ def test_a_path_that_is_not_utf8_is_answered_404(client: Client) -> None:
 def test_a_method_that_a_route_lacks_is_answered_405_with_those_it_has(client: Client) -> None:
     response = client.request("DELETE", "/models")
     assert_problem(response, 405, told="use GET", kind="method-not-allowed")
-    assert response.headers["allow"] == "GET"
+    assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_a_body_of_another_type_is_answered_415(client: Client) -> None:
