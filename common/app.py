@@ -14,6 +14,7 @@ from common.errors import AtollError
 from common.http import openapi
 from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
+from common.http.guard import Guard
 from common.http.limit import BodyLimit
 from common.http.problems import (
     answer_atoll_error,
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
+    app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)
     routes.include(app)

@@ -4,11 +4,13 @@ Imports are made where they are used, so that `--help` answers at once.
 """
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from common.settings import TelemetrySettings
 
 app = typer.Typer(
     name="atoll",
@@ -32,20 +34,14 @@ def serve(
 
     An option given here counts before the setting in brackets. docs/settings.md lists all settings.
     """
-    from common.errors import SettingsError
-
     # The processes that uvicorn starts read their settings from the environment, as this one does.
     for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
         if value is not None:
             os.environ[name] = str(value)
-    try:
-        from common.host.server import serve as run
-        from common.settings import get_settings
+    from common.host.server import serve as run
+    from common.settings import get_settings
 
-        run(get_settings(), reload=reload, ssl_keyfile=ssl_keyfile, ssl_certfile=ssl_certfile)
-    except SettingsError as exc:
-        typer.echo(f"atoll: {exc.detail}", err=True)
-        raise typer.Exit(1) from None
+    run(get_settings(), reload=reload, ssl_keyfile=ssl_keyfile, ssl_certfile=ssl_certfile)
 
 
 @app.command()
@@ -53,8 +49,9 @@ def models() -> None:
     """List the models found here, and why one is unavailable. Reads no data and needs no server."""
     from common.plugins.discovery import discover
     from common.settings import get_settings
+    from common.telemetry.logs import configure_logs
 
-    _quiet()
+    configure_logs(_quiet())
     records = discover(get_settings().plugins)
     for record in records:
         typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
@@ -72,14 +69,9 @@ def plugin_new(
     folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("models"),
 ) -> None:
     """Write a plugin to start from."""
-    from common.errors import SettingsError
     from common.plugins.scaffold import scaffold
 
-    try:
-        path = scaffold(name, folder)
-    except SettingsError as exc:
-        typer.echo(f"atoll: {exc.detail}", err=True)
-        raise typer.Exit(1) from None
+    path = scaffold(name, folder)
     typer.echo(f"wrote {path}; serve it with `make run`, check it with `atoll plugin check {name}`")
 
 
@@ -89,9 +81,9 @@ def plugin_check(name: Annotated[str, typer.Argument(help="Name of the plugin.")
     import asyncio
 
     from common.plugins.conformance import check
+    from common.settings import Settings
 
-    _quiet()
-    outcomes = asyncio.run(check(name))
+    outcomes = asyncio.run(check(name, Settings(telemetry=_quiet())))
     for outcome in outcomes:
         typer.echo(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.check}  {outcome.message}".rstrip())
     if not all(outcome.passed for outcome in outcomes):
@@ -106,19 +98,25 @@ def version() -> None:
     typer.echo(VERSION)
 
 
-def _quiet() -> None:
+def _quiet() -> "TelemetrySettings":
     """Commands print their own outcome; the log would only repeat it."""
     from common.settings import TelemetrySettings
-    from common.telemetry.logs import configure_logs
 
-    configure_logs(TelemetrySettings(level="CRITICAL"))
+    return TelemetrySettings(level="CRITICAL")
 
 
-def main(prefix: Sequence[str] = (), prog_name: str = "atoll") -> None:
-    """Run the command line; `prefix` stands before the arguments given (`python -m common.host` is `atoll serve`)."""
+def main(prog_name: str = "atoll", *, command: typer.Typer = app) -> None:
+    """Run the command line, or one `command` of it under its own name."""
     import sys
 
-    app(args=[*prefix, *sys.argv[1:]], prog_name=prog_name)
+    from common.errors import SettingsError
+
+    try:
+        command(prog_name=prog_name)
+    # What a person has to put right is a sentence, in every command.
+    except SettingsError as exc:
+        typer.echo(f"atoll: {exc.detail}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -172,9 +172,11 @@ BY_STATUS: dict[int, type[AtollError]] = {
 
 def shorten(value: object) -> object:
     """A value given by a caller, fit to be shown back: short, and never a whole document."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    if isinstance(value, float):
         # JSON has no infinity and no NaN.
-        return value if not isinstance(value, float) or abs(value) < float("inf") else str(value)
+        return value if abs(value) < float("inf") else str(value)
     text = value if isinstance(value, str) else repr(value)
     # A lone surrogate may stand in a JSON string, but not in UTF-8.
     text = text[: _SHOWN_INPUT_CHARS + 1].encode("utf-8", "replace").decode()

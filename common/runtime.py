@@ -38,7 +38,9 @@ class Runtime:
 
     @classmethod
     def build(cls, settings: Settings) -> "Runtime":
-        """Import the plugins and make the pool; no data is read yet."""
+        """Configure logs, import the plugins and make the pool; no data is read yet."""
+        # First: what goes wrong in a plugin's import is logged, and logs show local variables unless told otherwise.
+        configure_logs(settings.telemetry)
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)
         pool = WorkPool(threads, serving.queue_length)
@@ -64,7 +66,7 @@ class Runtime:
             return self._jobs
 
     def start(self, *, background: bool = False) -> None:
-        """Configure logs and begin to load the models, once a process, however often and from wherever it is called.
+        """Begin to load the models, once a process, however often and from wherever it is called.
 
         With `background` the roles `queues` and `timers` run on threads of this process; under Functions the host
         calls them.
@@ -76,7 +78,6 @@ class Runtime:
             if self._started:
                 return
             self._started = True
-            configure_logs(self.settings.telemetry)
             metrics.STARTUPS.inc()
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()

@@ -8,10 +8,17 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from common.errors import SettingsError
 
@@ -27,22 +34,22 @@ def _split(value: object) -> object:
     return value
 
 
+class _Variables(EnvSettingsSource):
+    """Reads a field from its documented variable only, not from one of the field's name: `PATH` is no plugin path."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        variable = str(field.validation_alias)
+        return self.env_vars.get(variable.lower()), variable, False
+
+
 class _Area(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     @classmethod
     def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # Code may name a field by its own name; the environment only by the documented one. Otherwise `PATH` would be
-        # the field `path`, and `URL` the database.
-        env_settings.config = cast(SettingsConfigDict, {**env_settings.config, "populate_by_name": False})
-        return init_settings, env_settings
+        return init_settings, _Variables(settings_cls)
 
 
 class HttpSettings(_Area):

@@ -1,6 +1,10 @@
 """`python -m common.host`, the same as `atoll serve`."""
 
-from common.cli import main
+import typer
+
+from common.cli import main, serve
 
 if __name__ == "__main__":
-    main(["serve"], prog_name="python -m common.host")
+    alone = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+    alone.command()(serve)
+    main("python -m common.host", command=alone)

@@ -51,8 +51,7 @@ def serve(
         "ssl_keyfile": ssl_keyfile,
         "ssl_certfile": ssl_certfile,
     }
-    port = http.port or _free_port(http.host)
-    _check_address(http.host, port)
+    port = _check_address(http.host, http.port)
     _say(settings, port, tls=ssl_keyfile is not None, out=out)
     with _shared_metrics(http.workers):
         uvicorn.run(
@@ -79,17 +78,15 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
     out.flush()
 
 
-def _free_port(host: str) -> int:
-    with socket.create_server((host, 0), family=_family(host)) as found:
-        port: int = found.getsockname()[1]
-        return port
+def _check_address(host: str, port: int) -> int:
+    """The port, for 0 a free one.
 
-
-def _check_address(host: str, port: int) -> None:
-    """Fail here with a sentence; uvicorn's processes would each end with a log line and be started anew."""
+    An address that cannot be used fails here with a sentence; uvicorn's processes would each end with a log line and
+    be started anew.
+    """
     try:
-        with socket.create_server((host, port), family=_family(host), reuse_port=False):
-            pass
+        with socket.create_server((host, port), family=_family(host)) as found:
+            return int(found.getsockname()[1])
     except OSError as exc:
         raise SettingsError(f"cannot listen on {host}:{port}: {exc.strerror}; choose another HOST or PORT") from None
 

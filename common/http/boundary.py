@@ -1,7 +1,7 @@
-"""The outermost layer: request id, time, access log, metrics, and an answer to whatever went wrong inside.
+"""The outermost layer: request id, time, access log, metrics.
 
 An exception that leaves the ASGI app loses its response under Azure Functions, and closes the connection under
-uvicorn; so nothing is re-raised here but cancellation.
+uvicorn; so a guard stands around all that is inside.
 """
 
 import re
@@ -11,8 +11,7 @@ import uuid
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from common.errors import AtollError
-from common.http.problems import problem_response
+from common.http.guard import Guard
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
@@ -20,6 +19,7 @@ log = get_logger("atoll.http")
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z._:-]{1,128}")
 UNMATCHED = "(unmatched)"
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 # Prefix by id of route, for routes whose own path lacks it; filled where plugins are mounted.
 MOUNTED_STATE = "mounted_prefixes"
 
@@ -49,7 +49,7 @@ class RequestBoundary:
     """Pure ASGI. Sets `scope["state"]["request_id"]`, answers `X-Request-ID`, and never re-raises an `Exception`."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+        self.app = Guard(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,21 +76,16 @@ class RequestBoundary:
 
         tokens = bind_contextvars(request_id=request_id)
         try:
-            try:
-                await self.app(scope, receive, send_with_id)
-            except Exception as exc:
-                log.error("request failed", path=scope["path"], exc_info=exc)
-                if not status:
-                    await problem_response(AtollError(), scope)(scope, receive, send_with_id)
+            await self.app(scope, receive, send_with_id)
             self._observe(scope, "HEAD" if head else scope["method"], status, time.perf_counter() - started)
         finally:
             reset_contextvars(**tokens)
 
     @staticmethod
     def _observe(scope: Scope, method: str, status: int, seconds: float) -> None:
-        # The template, never the path: a label value for each path given would grow without end.
+        # The template, never the path, and no invented method: a label value for each given would grow without end.
         route = route_template(scope)
-        label = method if route != UNMATCHED else "*"
+        label = method if route != UNMATCHED and method in _METHODS else "*"
         metrics.REQUESTS.labels(label, route, status).inc()
         metrics.SECONDS.labels(label, route).observe(seconds)
         if not route.startswith(("/health", "/metrics")):

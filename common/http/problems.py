@@ -93,13 +93,17 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
         detail = f"there is no {shorten_path(request.url.path)!r} here; /docs lists the routes, /models the models"
     elif exc.status_code == 400 and detail == "There was an error parsing the body":
         detail = "the body cannot be read; send JSON in UTF-8, without numbers of thousands of digits or deep nesting"
-    elif exc.status_code == 405:
-        allowed = (exc.headers or {}).get("Allow", "")
-        detail = f"{request.method[:20]} is not possible here; use {allowed or 'another method'}"
+    headers = dict(exc.headers or {})
+    if exc.status_code == 405:
+        allowed = [method.strip() for method in headers.get("Allow", "").split(",") if method.strip()]
+        # The boundary answers HEAD wherever a route answers GET.
+        allowed += ["HEAD"] if "GET" in allowed and "HEAD" not in allowed else []
+        headers["Allow"] = ", ".join(sorted(allowed))
+        detail = f"{request.method[:20]} is not possible here; use {headers['Allow'] or 'another method'}"
     known = BY_STATUS.get(exc.status_code)
     if known is not None:
-        return known(detail, headers=exc.headers)
-    error = AtollError(detail, headers=exc.headers)
+        return known(detail, headers=headers)
+    error = AtollError(detail, headers=headers)
     # A status without a class of its own; the instance says what the class cannot.
     error.status, error.title, error.slug = exc.status_code, "Error", f"http-{exc.status_code}"  # type: ignore[misc]
     return error
@@ -126,7 +130,8 @@ async def answer_half_character(request: Request, exc: Exception) -> Response:
     Nothing finds it before something tries to encode it; that is the fault of the request, unless it has none.
     """
     if not _HALF_CHARACTER.search(await request.body()):
-        raise exc
+        # Of another type: raised again as it is, it would come back here, with a body that has been read.
+        raise RuntimeError("the answer cannot be encoded") from exc
     told = r"holds half a character (\ud800 to \udfff alone); send well-formed Unicode"
     error = Invalid(f"body: {told}", errors=[FieldError(field="body", message=told, value=None)])
     return problem_response(error, request.scope)

@@ -38,7 +38,15 @@ async def check(name: str, settings: Settings | None = None) -> list[Outcome]:
     base = settings or Settings()
     chosen = PluginSettings(service_model=(name,), path=base.plugins.path)
     before = HEAVY & sys.modules.keys()
-    app = create_app(Settings(http=base.http, plugins=chosen, storage=base.storage, serving=base.serving))
+    app = create_app(
+        Settings(
+            http=base.http,
+            plugins=chosen,
+            storage=base.storage,
+            serving=base.serving,
+            telemetry=base.telemetry,
+        )
+    )
     runtime: Runtime = app.state.runtime
     record = runtime.records[0]
     outcomes = [Outcome("imports", record.router is not None, record.reason or "")]

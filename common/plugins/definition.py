@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema, to_jsonable_python
 
 Conditions = Sequence[Mapping[str, Any]]
 
@@ -55,6 +55,11 @@ def param(
 
 def _plain(value: object) -> object:
     return value.name if isinstance(value, enum.Enum) else value
+
+
+def _plain_within(value: object) -> object:
+    """As `_plain`, in lists too."""
+    return [_plain_within(item) for item in value] if isinstance(value, list | tuple) else _plain(value)
 
 
 def conditions_of(model: type[BaseModel], field: str) -> list[dict[str, Any]]:
@@ -119,8 +124,9 @@ class BaseDefinition(BaseModel):
         properties = handler.resolve_ref_schema(written).get("properties", {})
         for name, field in cls.model_fields.items():
             # pydantic documents a default by the member's value, which would be refused.
-            if isinstance(field.default, enum.Enum):
-                properties[field.alias or name]["default"] = field.default.name
+            plain = _plain_within(field.default)
+            if plain != field.default and "default" in (shown := properties.get(field.alias or name, {})):
+                shown["default"] = to_jsonable_python(plain)
         return written
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -69,9 +70,11 @@ def _packages(path: Iterable[str], importer: Callable[[str], Importer]) -> Itera
 
 def _import_from(folder: Path, name: str) -> ModuleType:
     """Import `folder/name` as a module of its own name, without putting `folder` on the import path for good."""
-    spec = importlib.util.spec_from_file_location(
-        name, folder / name / "__init__.py", submodule_search_locations=[str(folder / name)]
-    )
+    file = folder / name / "__init__.py"
+    taken = PathFinder.find_spec(name)
+    if name in sys.stdlib_module_names or (taken is not None and taken.origin != str(file)):
+        raise ImportError(f"{name!r} is the name of an installed package, which everybody else imports; choose another")
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=[str(folder / name)])
     if spec is None or spec.loader is None:
         raise ImportError(f"cannot import {folder / name}")
     module = importlib.util.module_from_spec(spec)

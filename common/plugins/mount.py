@@ -16,6 +16,7 @@ from common.plugins.record import PluginRecord
 PROBLEMS: dict[int | str, dict[str, object]] = {
     status: problem_answer(text)
     for status, text in {
+        400: "The body cannot be read.",
         413: "The body is too large.",
         415: "The body is not JSON.",
         422: "A field is wrong; `errors` names each, and what is accepted.",

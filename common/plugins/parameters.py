@@ -3,7 +3,7 @@
 import enum
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Union, get_args, get_origin
 
 from fastapi import APIRouter
@@ -14,7 +14,6 @@ from pydantic.fields import FieldInfo
 from common.plugins.definition import conditions_of
 
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
-_LISTS = (list, tuple, set, frozenset, typing.Sequence)
 
 
 def predict_route(router: APIRouter) -> APIRoute | None:
@@ -90,9 +89,9 @@ def _json_type(kind: Any) -> str:
     for python, name in _JSON_TYPES.items():
         if issubclass(origin, python):
             return name
-    if origin in _LISTS or issubclass(origin, (list, tuple, set, frozenset)):
+    if issubclass(origin, Sequence | Set) and not issubclass(origin, bytes):
         return "array"
-    return "object" if issubclass(origin, (dict, BaseModel)) else "string"
+    return "object" if issubclass(origin, Mapping | BaseModel) else "string"
 
 
 def _endpoint(router: APIRouter, prefix: str, declared: Any) -> dict[str, Any] | None:

@@ -1,6 +1,5 @@
 """The data set of this process: where it is taken from, and the one copy that all models of the family share."""
 
-import os
 import shutil
 import tempfile
 import threading
@@ -56,7 +55,7 @@ def _sample(cache_dir: Path) -> Path:
     scratch = Path(tempfile.mkdtemp(dir=cache_dir, prefix=".sample-"))
     try:
         write_sample(scratch)
-        os.replace(scratch, folder)
+        scratch.replace(folder)
     except OSError:
         # Another process was faster: a folder that is not empty cannot be replaced.
         if not _is_complete(folder):
@@ -74,7 +73,7 @@ def load_current() -> None:
     DataSetError
         A file is missing or broken.
     """
-    global _current  # noqa: PLW0603 - one a process, guarded by the lock
+    global _current
     with _lock:
         if _current is None:
             storage = get_settings().storage

@@ -8,8 +8,15 @@ from models._indicators import source
 from models._indicators.old_errors import old_error
 from models.imputation.routes import estimate_body_s, router
 
+
+def _load() -> None:
+    source.load_current()
+    # The first request shall not wait for it.
+    import sklearn.tree  # noqa: F401
+
+
 plugin = Plugin(
-    load=source.load_current,
+    load=_load,
     datasets=source.datasets,
     estimate=estimate_body_s,
     prefixes=[OldPrefix("/twolvlImp", old_error)],

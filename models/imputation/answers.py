@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.imputation.history import Baseline, Lessons, lessons, steering
+from models.imputation.history import LIMIT, Baseline, Lessons, lessons, steering
 from models.imputation.intervals import interval, least_trees
 from models.imputation.level2 import Choice, Task, choose, finish, worth
 from models.imputation.problem import Problem
@@ -16,7 +16,12 @@ MIN_LESSONS = 5
 
 @dataclass(frozen=True)
 class Answer:
-    """Ends and middle for some rows on the modelling scale, and how the model did on rows held out."""
+    """Ends and middle for some rows on the modelling scale, and how the model did on rows held out.
+
+    Attributes:
+        centre, lower, upper: (n_rows,)
+        mse: weighted mean squared error on held-out countries, in the target's units squared.
+    """
 
     centre: Floats
     lower: Floats
@@ -34,7 +39,6 @@ def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[A
     Returns:
         The answer for `rows`, and the importances (n_features,) of the chosen predictors.
     """
-
     spec, X = problem.spec, problem.filled.filled.astype(np.float32)
     task = Task(
         X[problem.train],
@@ -67,7 +71,6 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
     Returns:
         The answer for `rows`, and whether too few countries had a history to learn anything from.
     """
-
     spec, filled = problem.spec, problem.filled.filled
     taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows)
     guess, spread = asking.guess[rows], asking.spread[rows]
@@ -111,7 +114,7 @@ def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tupl
         seen = fold != k
         if seen.any():
             held_out[~seen] = taught.directions[~seen] @ steering(taught, w, seen)
-    useful = worth(held_out, taught.error, w, taught.country)
+    useful = worth(held_out, np.clip(taught.error, -LIMIT, LIMIT), w, taught.country)
     return useful * held_out, useful * (directions @ steering(taught, w, np.ones(len(w), bool)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32
 from models.imputation.trees import normalised, tried_features
 from models.imputation.weights import weighted_quantile
@@ -51,33 +52,26 @@ class Boosted:
         Args:
             X: (n, p) C-contiguous float32; y: (n,); w: (n,) weights, zero for rows out of the bag.
         """
-        from sklearn import config_context
-        from sklearn.tree import DecisionTreeRegressor
-
         start = float(np.average(y, weights=w)) if level is None else weighted_quantile(y, w, level)
         rate = learning_rate(n_stages)
         current = np.full(len(y), start)
         trees, values = [], []
         importances = np.zeros(X.shape[1])
-        learner = DecisionTreeRegressor(
-            max_depth=depth,
-            max_features=tried_features(X.shape[1]),
-            min_samples_leaf=MIN_LEAF,
-            random_state=state,
+        grower = Grower(
+            X, "best", max_features=tried_features(X.shape[1]), min_leaf=MIN_LEAF, max_depth=depth, state=state
         )
-        with config_context(skip_parameter_validation=True):
-            for _ in range(n_stages):
-                residual = y - current
-                slope = residual if level is None else np.where(residual > 0, level, level - 1.0)
-                tree = learner.fit(X, np.ascontiguousarray(slope[:, None]), sample_weight=w, check_input=False).tree_
-                leaves = tree.apply(X)
-                step = rate * tree.value[:, 0, 0]
-                if level is not None:
-                    step = rate * _leaf_quantiles(tree.node_count, leaves, residual, w, level)
-                current = current + step[leaves]
-                trees.append(tree)
-                values.append(step)
-                importances += tree.compute_feature_importances()
+        for _ in range(n_stages):
+            residual = y - current
+            slope = residual if level is None else np.where(residual > 0, level, level - 1.0)
+            tree = grower.grow(slope, w)
+            leaves = tree.apply(X)
+            step = rate * tree.value[:, 0, 0]
+            if level is not None:
+                step = rate * _leaf_quantiles(tree.node_count, leaves, residual, w, level)
+            current = current + step[leaves]
+            trees.append(tree)
+            values.append(step)
+            importances += tree.compute_feature_importances()
         return cls(start, tuple(trees), tuple(values), normalised(importances))
 
     def predict(self, X: Floats32) -> Floats:

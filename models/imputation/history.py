@@ -18,7 +18,9 @@ SLOPE_YEARS = 5
 NEAR_YEARS = 2.0
 LIMIT = 5.0
 RIDGE = np.array([10.0] * 4 + [30.0] * 3)
-REPLICATES = 3
+REPLICATES = 2
+REPLICATES_OF_FEW = 3
+FEW = 100
 PATTERNS = 8
 _SNAP = np.array([0, 1, 2, 3, 4, 6, 6, 6, 9, 9, 9, 9, 9])
 
@@ -89,8 +91,8 @@ def baseline(series: Floats, years: Ints, year: int, left: int = 1, right: int =
     length = np.where(both, l_gap * r_gap / width, np.maximum(l_gap + r_gap, 1))
     steps, bends = _volatility(values, seen, years)
     spread = np.sqrt(np.where(both, bends, steps) * length)
-    slope_l = _slope(values, seen & before, years, l_at, l_at, -1)
-    slope_r = _slope(values, seen & after, years, r_at, r_at, 1)
+    slope_l = _slope(values, seen & before, years, l_at, -1)
+    slope_r = _slope(values, seen & after, years, r_at, 1)
     drift = np.where(both, 0.0, np.where(has_l, slope_l * l_gap, -slope_r * r_gap)) / spread
     others = np.column_stack(_other_guesses(values, seen, years, year, guess)) - guess[:, None]
     others = np.clip(others / spread[:, None], -20, 20)
@@ -150,11 +152,14 @@ def _pooled(total: Floats, count: Ints) -> Floats:
     return np.maximum(pooled, 1e-8 * largest) if largest > 0 else np.ones(len(total))
 
 
-def _slope(values: Floats, seen: Mask, years: Ints, at: Ints, end: Ints, towards: int) -> Floats:
-    """Change per year between the nearest observation and the farthest within `SLOPE_YEARS` of it, 0 without one."""
+def _slope(values: Floats, seen: Mask, years: Ints, at: Ints, towards: int) -> Floats:
+    """Change per year between the nearest observation and the farthest within `SLOPE_YEARS` of it, 0 without one.
+
+    Args:
+        at: (n,) position of the nearest observation; towards: -1 where the others lie before it, 1 after.
+    """
     index = np.arange(len(years))[:, None]
-    near = years[end]
-    inside = seen & (np.abs(years[:, None] - near) <= SLOPE_YEARS)
+    inside = seen & (np.abs(years[:, None] - years[at]) <= SLOPE_YEARS)
     far = np.where(inside, index, len(years)).min(axis=0) if towards < 0 else np.where(inside, index, -1).max(axis=0)
     far = np.clip(far, 0, len(years) - 1)
     columns = np.arange(values.shape[1])
@@ -197,9 +202,10 @@ def lessons(series: Floats, years: Ints, year: int, train: Ints, asking: Baselin
     truth = series[int(np.flatnonzero(years == year)[0]), train]
     picked = []
     n_patterns = len(patterns)
+    replicates = REPLICATES_OF_FEW if len(train) < FEW else REPLICATES
     for number, (l_gap, r_gap) in enumerate(patterns):
         hidden = baseline(series[:, train], years, year, int(l_gap), int(r_gap))
-        turn = (np.arange(len(train)) - number) % n_patterns < REPLICATES
+        turn = (np.arange(len(train)) - number) % n_patterns < replicates
         use = np.flatnonzero(hidden.known & turn)
         error = (truth[use] - hidden.guess[use]) / hidden.spread[use]
         picked.append(

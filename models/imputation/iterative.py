@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.imputation.growing import Grower
 from models.imputation.knn import KnnState
 from models.imputation.spec import Floats, Ints, Mask
 
@@ -91,9 +92,6 @@ def _related(filled: Floats) -> Ints:
 
 def _estimate(matrix: Floats, column: int, observed: Mask, sources: Floats, seed: tuple[int, int, int]) -> None:
     """Replace the unobserved cells of a column in place by the mean of extra trees grown on the observed rows."""
-    from sklearn import config_context
-    from sklearn.tree import ExtraTreeRegressor
-
     if not sources.shape[1] or not observed.any() or observed.all():
         return
     X = np.ascontiguousarray(sources[observed], dtype=np.float32)
@@ -101,8 +99,8 @@ def _estimate(matrix: Floats, column: int, observed: Mask, sources: Floats, seed
     y = matrix[observed, column]
     state = np.random.RandomState(np.random.SeedSequence(seed).generate_state(4))
     total = np.zeros(len(X_gaps))
-    with config_context(skip_parameter_validation=True):
-        for _ in range(TREES):
-            tree = ExtraTreeRegressor(min_samples_leaf=2, random_state=state).fit(X, y, check_input=False)
-            total += tree.tree_.predict(X_gaps)[:, 0]
+    # sklearn's ExtraTreeRegressor looks at all features by default.
+    grower = Grower(X, "random", max_features=X.shape[1], min_leaf=2, state=state)
+    for _ in range(TREES):
+        total += grower.grow(y).predict(X_gaps)[:, 0]
     matrix[~observed, column] = total / TREES

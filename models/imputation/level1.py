@@ -103,6 +103,11 @@ class Level1Memory:
         with self._lock:
             return len(self._states)
 
+    def holds(self, data: Indicators, year: int, interpolator: Interpolator) -> bool:
+        """Whether the state of a year need not be computed."""
+        with self._lock:
+            return (data.digest, year, interpolator) in self._states
+
     def warm(self, data: Indicators, year: int, interpolator: Interpolator) -> None:
         """Compute a state before anybody asks, and import what requests will need."""
         import sklearn.tree  # noqa: F401 - the first request shall not wait for it

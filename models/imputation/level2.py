@@ -10,7 +10,7 @@ from models.imputation.spec import Floats, Floats32, Interval, Ints, Mask, Model
 from models.imputation.trees import DEPTHS, Forest, seeded
 
 FOLD_TREES = 100
-CAUTION = 1.0
+CAUTION = 1.5
 KINDS = (Model.rfr, Model.etr, Model.gbr)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32, Ints
 from models.imputation.trees import seeded, tried_features
 
@@ -18,23 +19,17 @@ def eliminate(X: Floats32, y: Floats, w: Floats, number: int, seed: tuple[int, .
     Args:
         X: (n, p) float32; y, w: (n,).
     """
-    from sklearn import config_context
-    from sklearn.tree import ExtraTreeRegressor
-
     left = np.arange(X.shape[1])
-    target = np.ascontiguousarray(y[:, None])
     state = seeded(*seed, 5)
-    with config_context(skip_parameter_validation=True):
-        while len(left) > number:
-            part = np.ascontiguousarray(X[:, left])
-            importances = np.zeros(len(left))
-            learner = ExtraTreeRegressor(max_features=tried_features(len(left)), min_samples_leaf=3, random_state=state)
-            for _ in range(TREES):
-                counts = np.bincount(state.randint(len(y), size=len(y)), minlength=len(y))
-                tree = learner.fit(part, target, sample_weight=w * counts, check_input=False).tree_
-                importances += tree.compute_feature_importances()
-            keep = max(number, int(len(left) * KEEP))
-            left = np.sort(left[np.argsort(-importances, kind="stable")[:keep]])
+    while len(left) > number:
+        part = np.ascontiguousarray(X[:, left])
+        importances = np.zeros(len(left))
+        grower = Grower(part, "random", max_features=tried_features(len(left)), min_leaf=3, state=state)
+        for _ in range(TREES):
+            counts = np.bincount(state.randint(len(y), size=len(y)), minlength=len(y))
+            importances += grower.grow(y, w * counts).compute_feature_importances()
+        keep = max(number, int(len(left) * KEEP))
+        left = np.sort(left[np.argsort(-importances, kind="stable")[:keep]])
     return left
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -14,36 +14,36 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-class Interpolator(StrEnum):
+class Interpolator(Enum):
     """How level 1 fills the gaps of the predictors."""
 
-    KNNImputer = "KNNImputer"
-    IterativeImputer = "IterativeImputer"
-    SimpleImputer = "SimpleImputer"
+    KNNImputer = "Nearest neighbours"
+    IterativeImputer = "Iterative extra trees"
+    SimpleImputer = "Mean"
 
 
-class Scheme(StrEnum):
+class Scheme(Enum):
     """How the predictors are chosen: automatic feature selection, principal components, by hand."""
 
-    AFS = "AFS"
-    PCA = "PCA"
-    MANUAL = "MANUAL"
+    AFS = "Automatic selection"
+    PCA = "Principal components"
+    MANUAL = "By hand"
 
 
-class Model(StrEnum):
+class Model(Enum):
     """Level 2: random forest, extra trees, gradient boosting, or the best of the three by cross-validation."""
 
-    rfr = "rfr"
-    etr = "etr"
-    gbr = "gbr"
-    all = "all"
+    rfr = "Random forest"
+    etr = "Extra trees"
+    gbr = "Gradient boosting"
+    all = "Best of the three"
 
 
-class Interval(StrEnum):
+class Interval(Enum):
     """How the 90% interval is made: conformalised quantile regression, or jackknife+ after bootstrap."""
 
-    quantile = "quantile"
-    bootstrap = "bootstrap"
+    quantile = "Quantile regression"
+    bootstrap = "Bootstrap"
 
 
 class Indicators(Protocol):

@@ -6,10 +6,11 @@ the ancestors of each leaf are all that is needed.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32, Ints, Mask, Model
 
 DEPTHS = (2, 3, 5, 8, 12, None)
@@ -66,7 +67,7 @@ class Forest:
     ) -> "Forest":
         """Grow `n_trees` of `kind` rfr or etr on (n, p) C-contiguous float32; both on bootstrap samples of groups."""
         counts = bootstrap_counts(groups, n_trees, state)
-        trees, parents, depths, values, leaves, offsets = [], [], [], [], [], []
+        trees, parents, values, leaves, offsets = [], [], [], [], []
         importances = np.zeros(X.shape[1])
         start = 0
         for tree in _grown(kind, X, y, w * counts, state):
@@ -79,15 +80,15 @@ class Forest:
             offsets.append(start)
             parents.append(parent + start)
             values.append(tree.value[:, 0, 0])
-            depths.append(_depths(parent))
             leaves.append(tree.apply(X) + start)
             importances += tree.compute_feature_importances()
             start += n_nodes
+        parent = np.concatenate(parents)
         return cls(
             tuple(trees),
             np.array(offsets),
-            np.concatenate(parents),
-            np.concatenate(depths),
+            parent,
+            _depths(parent),
             np.concatenate(values),
             counts,
             w,
@@ -104,16 +105,23 @@ class Forest:
 
     def cut(self, leaves: Ints, depth: int | None) -> Ints:
         """Leaves replaced by their ancestors at `depth`."""
-        if depth is None:
-            return leaves
-        nodes = leaves
-        while (deep := self.depth[nodes] > depth).any():
-            nodes = np.where(deep, self.parent[nodes], nodes)
-        return nodes
+        picked: Ints = self._raised(np.arange(len(self.parent)), depth)[leaves]
+        return picked
+
+    def _raised(self, ancestor: Ints, depth: int | None) -> Ints:
+        """`ancestor` (n_nodes,) moved up in place until none is deeper than `depth`."""
+        if depth is not None:
+            deep = np.flatnonzero(self.depth[ancestor] > depth)
+            while len(deep):
+                ancestor[deep] = self.parent[ancestor[deep]]
+                deep = deep[self.depth[ancestor[deep]] > depth]
+        return ancestor
 
     def curve(self, leaves: Ints) -> Floats:
         """Predictions at each of `DEPTHS`: (n_depths, n_rows)."""
-        return np.stack([self.value[self.cut(leaves, depth)].mean(axis=0) for depth in DEPTHS])
+        ancestor = np.arange(len(self.parent))
+        falling = [self.value[self._raised(ancestor, depth)][leaves].mean(axis=0) for depth in reversed(DEPTHS)]
+        return np.stack(falling[::-1])
 
     def out_of_bag(self) -> Mask:
         """(n_trees, n_rows) whether the tree never saw the row."""
@@ -130,23 +138,16 @@ def normalised(importances: Floats) -> Floats:
 def _depths(parent: Ints) -> Ints:
     """Depth of each node: all walk to the root together, as many steps as the tree is deep."""
     depth = np.zeros(len(parent), np.int64)
-    nodes = np.arange(len(parent))
-    while (moving := nodes != parent[nodes]).any():
-        depth += moving
-        nodes = parent[nodes]
+    walking = np.flatnonzero(parent != np.arange(len(parent)))
+    at = parent[walking]
+    while len(walking):
+        depth[walking] += 1
+        on = parent[at] != at
+        walking, at = walking[on], parent[at[on]]
     return depth
 
 
 def _grown(kind: Model, X: Floats32, y: Floats, weights: Floats, state: np.random.RandomState) -> list[Any]:
-    from sklearn import config_context
-    from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
-
-    learner = ExtraTreeRegressor if kind is Model.etr else DecisionTreeRegressor
-    target = np.ascontiguousarray(y[:, None])
-    with config_context(skip_parameter_validation=True):
-        return [
-            learner(max_features=tried_features(X.shape[1]), min_samples_leaf=MIN_LEAF, random_state=state)
-            .fit(X, target, sample_weight=row_weights, check_input=False)
-            .tree_
-            for row_weights in weights
-        ]
+    splitter: Literal["best", "random"] = "random" if kind is Model.etr else "best"
+    grower = Grower(X, splitter, max_features=tried_features(X.shape[1]), min_leaf=MIN_LEAF, state=state)
+    return [grower.grow(y, row_weights) for row_weights in weights]

@@ -1,0 +1,37 @@
+"""Whatever goes wrong inside is logged, and answered 500."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.errors import AtollError
+from common.http.problems import problem_response
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.http")
+
+
+class Guard:
+    """Pure ASGI. No `Exception` passes; once the response has started nothing more can be answered.
+
+    It stands within CORS, so that a page can read the answer, and again around everything.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as exc:
+            log.error("request failed", path=scope["path"], exc_info=exc)
+            if not started:
+                await problem_response(AtollError(), scope)(scope, receive, send)

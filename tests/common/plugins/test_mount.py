@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import httpx
+import pytest
+
+from common.plugins.discovery import discover
+from common.settings import PluginSettings
+from common.telemetry import metrics
+from tests.support.clients import Client
+from tests.support.plugins import make_app, write_plugin
+from tests.support.problems import assert_problem
+
+OLD_PREFIXES = {"/twolvlImp"}
+
+BARE = """
+    from fastapi import APIRouter
+    router = APIRouter()
+
+    @router.get("/hello")
+    async def hello() -> str:
+        return "hello"
+"""
+MOVED = """
+    from fastapi import APIRouter, HTTPException
+    from pydantic import BaseModel
+    from common.plugins import OldPrefix, Plugin
+
+    router = APIRouter(prefix="/moved")
+
+    class Question(BaseModel):
+        number: int
+
+    @router.post("/predict", status_code=201)
+    async def predict(question: Question) -> dict[str, int]:
+        return {"double": 2 * question.number}
+
+    @router.get("/items/{name}")
+    async def item(name: str) -> str:
+        if name == "none":
+            raise HTTPException(404, "no such item")
+        if name == "broken":
+            raise RuntimeError("hunter2")
+        return name
+
+    plugin = Plugin(prefixes=[OldPrefix("/before", lambda error: {"wrong": error.detail, "code": error.status})])
+"""
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Client:
+    return Client(make_app(tmp_path / "state", path=(write_plugin(tmp_path, "moved", MOVED),), serve=("moved",)))
+
+
+def test_a_router_without_a_prefix_is_mounted_under_the_plugins_name(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path, "bare", BARE)
+    client = Client(make_app(tmp_path / "state", path=(path,), serve=("bare",)))
+    assert client.get("/bare/hello").json() == "hello"
+    assert_problem(client.get("/hello"), 404)
+
+
+def test_a_route_mounted_under_the_plugins_name_is_counted_with_its_whole_path(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path, "bare", BARE)
+    client = Client(make_app(tmp_path / "state", path=(path,), serve=("bare",)))
+    client.get("/bare/hello")
+    assert b'atoll_http_requests_total{method="GET",route="/bare/hello",status="200"}' in metrics.exposition()
+
+
+def test_a_router_without_tags_is_grouped_under_the_plugins_name(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path, "bare", BARE)
+    app = make_app(tmp_path / "state", path=(path,), serve=("bare",))
+    assert app.openapi()["paths"]["/bare/hello"]["get"]["tags"] == ["bare"]
+
+
+def test_these_are_the_old_prefixes_that_bundled_plugins_answer_on() -> None:
+    found = {old.path for record in discover(PluginSettings()) for old in record.plugin.prefixes}
+    assert found == OLD_PREFIXES
+
+
+def test_an_old_prefix_answers_as_the_new_one(moved: Client) -> None:
+    old, new = (moved.post(f"{prefix}/predict", json={"number": 2}) for prefix in ("/before", "/moved"))
+    assert (old.status_code, old.content) == (new.status_code, new.content) == (201, b'{"double":4}')
+
+
+def test_an_old_prefix_has_the_routes_with_path_parameters(moved: Client) -> None:
+    assert moved.get("/before/items/x").json() == "x"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/before/predict", b'{"number": "x"}', 422),
+        ("/before/predict", b"[" * 100_000, 400),
+        ("/before/nothing", b"{}", 404),
+    ],
+)
+def test_an_old_prefix_answers_errors_in_its_old_shape(moved: Client, path: str, body: bytes, status: int) -> None:
+    response = moved.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert_old(response, status)
+
+
+def test_an_error_raised_by_the_route_has_the_old_shape_too(moved: Client) -> None:
+    assert_old(moved.get("/before/items/none"), 404)
+
+
+def test_a_500_on_an_old_prefix_has_the_old_shape_and_tells_nothing(moved: Client) -> None:
+    response = moved.get("/before/items/broken")
+    assert_old(response, 500)
+    assert "hunter2" not in response.text
+
+
+def test_a_wrong_method_on_an_old_prefix_has_the_old_shape_and_allow(moved: Client) -> None:
+    response = moved.get("/before/predict")
+    assert_old(response, 405)
+    assert response.headers["allow"] == "POST"
+
+
+def test_a_body_too_large_for_an_old_prefix_is_refused_in_the_old_shape(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path, "moved", MOVED)
+    client = Client(make_app(tmp_path / "state", path=(path,), serve=("moved",), max_body_bytes=1024))
+    assert_old(client.post("/before/predict", content=b"x" * 2000), 413)
+
+
+def test_a_path_that_only_begins_like_an_old_prefix_is_none(moved: Client) -> None:
+    assert_problem(moved.get("/beforehand/predict"), 404)
+
+
+def test_the_new_prefix_answers_errors_as_problems(moved: Client) -> None:
+    assert_problem(moved.post("/moved/predict", json={"number": "x"}), 422)
+
+
+def test_old_prefixes_are_not_documented_but_listed(moved: Client) -> None:
+    assert not any(path.startswith("/before") for path in moved.get("/openapi.json").json()["paths"])
+    assert moved.get("/models").json()[0]["old_prefixes"] == ["/before"]
+
+
+def assert_old(response: httpx.Response, status: int) -> None:
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"]
+    body = response.json()
+    assert set(body) == {"wrong", "code"}
+    assert body["code"] == status

@@ -1,0 +1,104 @@
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import schemathesis
+from fastapi import FastAPI
+
+from tests.support.clients import Client
+from tests.support.plugins import make_app, write_plugin
+
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    return make_app(tmp_path_factory.mktemp("state"), serve=("imputation", "sample"))
+
+
+@pytest.fixture(scope="module")
+def document(app: FastAPI) -> dict[str, Any]:
+    loaded: dict[str, Any] = Client(app).get("/openapi.json").json()
+    return loaded
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method.upper()} {path}": item[method]
+        for path, item in document["paths"].items()
+        for method in METHODS & item.keys()
+    }
+
+
+def references(node: object) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(references, node.values()))
+    return set().union(*map(references, node)) if isinstance(node, list) else set()
+
+
+def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_every_schema_in_it_is_a_json_schema(document: dict[str, Any]) -> None:
+    for schema in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_reference_leads_to_a_component(document: dict[str, Any]) -> None:
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert references(document) - known == set()
+
+
+def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for operation in operations(document).values()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_operation_ids_stay_unique_with_two_plugins_of_equal_routes(tmp_path: Path) -> None:
+    for name in ("alpha", "beta"):
+        write_plugin(
+            tmp_path,
+            name,
+            """
+            from fastapi import APIRouter
+            router = APIRouter()
+
+            @router.post("/predict")
+            async def predict() -> str:
+                return ""
+            """,
+        )
+    written = make_app(tmp_path / "state", path=(tmp_path,), serve=("alpha", "beta")).openapi()
+    ids = [operation["operationId"] for operation in operations(written).values()]
+    assert len(set(ids)) == len(ids)
+
+
+def test_every_operation_has_a_summary_and_a_tag(document: dict[str, Any]) -> None:
+    bare = [name for name, item in operations(document).items() if not item.get("summary") or not item.get("tags")]
+    assert bare == []
+
+
+def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
+    for name, operation in operations(document).items():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert set(answer["content"]) == {"application/problem+json"}, (name, status)
+
+
+def test_operations_with_a_body_document_what_may_be_wrong_with_it(document: dict[str, Any]) -> None:
+    for name, operation in operations(document).items():
+        if "requestBody" in operation:
+            assert {"400", "413", "415", "422"} <= set(operation["responses"]), name
+
+
+def test_the_document_is_the_same_every_time(app: FastAPI) -> None:
+    assert Client(app).get("/openapi.json").content == Client(app).get("/openapi.json").content
+
+
+def test_the_examples_of_a_plugin_are_offered(document: dict[str, Any]) -> None:
+    body = document["paths"]["/sample_model/predict"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["examples"] == {"hello": {"value": {"requiredField": "required 123"}}}

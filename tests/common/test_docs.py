@@ -1,0 +1,80 @@
+"""The reference pages name what the code has: no less, no more."""
+
+import dataclasses
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from common.plugins import Plugin
+from common.settings import AREAS
+from common.telemetry import metrics
+from tests.support.markdown import DOCS, assert_same, names, page, row_names
+from tests.support.plugins import make_app
+
+BUNDLED = ("imputation", "sample")
+
+
+def pages() -> list[Path]:
+    return [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def operations(app: FastAPI) -> set[str]:
+    """Method and path of each documented operation."""
+    return {
+        f"{method.upper()} {path}"
+        for path, item in app.openapi()["paths"].items()
+        for method in item
+        if method in ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+    }
+
+
+def test_every_setting_is_listed_and_nothing_else() -> None:
+    aliases = {str(field.validation_alias) for area in AREAS for field in area.model_fields.values()}
+    assert_same(row_names(page("settings.md")), aliases, "docs/settings.md")
+
+
+def test_every_metric_is_listed_and_nothing_else() -> None:
+    exposed = set(re.findall(r"^# HELP (atoll_\w+)", metrics.exposition().decode(), re.MULTILINE))
+    listed = [name for name in row_names(page("metrics.md")) if name.startswith("atoll_")]
+    assert_same(listed, exposed, "docs/metrics.md")
+
+
+def test_every_route_is_listed_and_nothing_else(tmp_path: Path) -> None:
+    app = make_app(tmp_path, serve=BUNDLED)
+    # The pages of the docs are routes too, but not of the API.
+    rows = [name for name in row_names(page("api.md")) if re.match(r"[A-Z]+ /", name)]
+    listed = [name for name in rows if not re.match(r"GET /(docs|openapi)", name)]
+    assert_same(listed, operations(app), "docs/api.md")
+
+
+def test_the_bundled_models_are_those_that_the_route_test_serves() -> None:
+    models = DOCS.parent / "models"
+    found = [path.parent.name for path in models.glob("*/__init__.py") if not path.parent.name.startswith("_")]
+    assert sorted(found) == sorted(BUNDLED)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Plugin)])
+def test_every_declaration_of_a_plugin_is_described(field: str) -> None:
+    assert field in names(page("plugins.md"))
+
+
+def test_every_direct_dependency_is_explained() -> None:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [
+        *project["dependencies"],
+        *(item for group in project["optional-dependencies"].values() for item in group),
+    ]
+    direct = {re.split(r"[\s\[<>=!~;]", item)[0] for item in wanted}
+    explained = names(page("dependencies.md"))
+    assert sorted(direct - explained) == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_links_within_the_docs_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
+    local = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
+    assert [target for target in local if not (path.parent / target).exists()] == []

@@ -1,0 +1,124 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import SettingsError
+from common.settings import AREAS, HttpSettings, PluginSettings, ServingSettings, Settings, get_settings
+
+READ: list[tuple[str, str, str, Any]] = [
+    ("HOST", "0.0.0.0", "http.host", "0.0.0.0"),  # noqa: S104 - only read, never bound
+    ("PORT", "0", "http.port", 0),
+    ("WORKERS", "4", "http.workers", 4),
+    (
+        "CORS_ORIGINS",
+        "https://a.example, https://b.example",
+        "http.cors_origins",
+        ("https://a.example", "https://b.example"),
+    ),
+    ("MAX_BODY_BYTES", "2048", "http.max_body_bytes", 2048),
+    ("SERVICE_MODEL", "sample, imputation,", "plugins.service_model", ("sample", "imputation")),
+    ("ATOLL_PLUGIN_PATH", "/one,/two words", "plugins.path", (Path("/one"), Path("/two words"))),
+    ("ATOLL_ROLES", "http,timers", "plugins.roles", frozenset({"http", "timers"})),
+    ("ATOLL_STATE", "/state", "storage.state_dir", Path("/state")),
+    ("FILE_SHARE", "/share", "storage.file_share", Path("/share")),
+    ("DATASET_PATH", "/data/set", "storage.dataset_path", Path("/data/set")),
+    ("PREDICT_THREADS", "3", "serving.threads", 3),
+    ("PREDICT_QUEUE", "0", "serving.queue_length", 0),
+    ("RESULT_CACHE_BYTES", "1000", "serving.result_cache_bytes", 1000),
+    ("LOGGING_LEVEL", "debug", "telemetry.level", "DEBUG"),
+    ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
+]
+WRONG = [
+    ("PORT", "web"),
+    ("PORT", "65536"),
+    ("PORT", "-1"),
+    ("WORKERS", "0"),
+    ("MAX_BODY_BYTES", "10 MB"),
+    ("MAX_BODY_BYTES", "0"),
+    ("ATOLL_ROLES", "http,cook"),
+    ("PREDICT_THREADS", "-1"),
+    ("PREDICT_THREADS", "many"),
+    ("PREDICT_QUEUE", "1.5"),
+    ("RESULT_CACHE_BYTES", "-1"),
+    ("LOGGING_LEVEL", "LOUD"),
+    ("LOG_FORMAT", "xml"),
+]
+FIELDS = {name.upper() for area in AREAS for name in area.model_fields}
+ALIASES = {str(field.validation_alias) for area in AREAS for field in area.model_fields.values()}
+
+
+def test_the_table_above_holds_every_setting() -> None:
+    assert {name for name, *_ in READ} == ALIASES
+
+
+@pytest.mark.parametrize(("name", "text", "path", "value"), READ, ids=[item[0] for item in READ])
+def test_a_setting_is_read_from_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, path: str, value: Any
+) -> None:
+    monkeypatch.setenv(name, text)
+    area, field = path.split(".")
+    assert getattr(getattr(Settings(), area), field) == value
+
+
+@pytest.mark.parametrize("name", [item[0] for item in READ])
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    defaults = {area.__name__: area().model_dump() for area in AREAS}
+    monkeypatch.setenv(name, "")
+    assert {area.__name__: area().model_dump() for area in AREAS} == defaults
+
+
+@pytest.mark.parametrize(("name", "text"), WRONG)
+def test_a_wrong_value_is_refused_with_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(SettingsError) as refused:
+        Settings()
+    assert name in refused.value.detail
+    assert repr(text) in refused.value.detail or "roles are" in refused.value.detail
+
+
+def test_a_very_long_wrong_value_is_cut_short_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "9" * 4000)
+    with pytest.raises(SettingsError) as refused:
+        Settings()
+    assert len(refused.value.detail) < 400
+
+
+def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = get_settings()
+    monkeypatch.setenv("PORT", "1234")
+    assert get_settings() is first
+
+
+def test_keyword_arguments_count_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "1234")
+    assert Settings(http=HttpSettings(port=99)).http.port == 99
+
+
+def test_the_share_lies_in_the_state_folder_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATOLL_STATE", "/state")
+    assert Settings().storage.share_dir == Path("/state/share")
+    monkeypatch.setenv("FILE_SHARE", "/mnt/share")
+    assert Settings().storage.share_dir == Path("/mnt/share")
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS - ALIASES))
+def test_a_variable_named_as_a_field_is_not_read(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    # PATH, for one, is set everywhere, and is not where plugins are.
+    monkeypatch.setenv(name, "?")
+    assert all("?" not in str(area().model_dump()) for area in AREAS)
+
+
+def test_every_setting_is_described() -> None:
+    undescribed = [name for area in AREAS for name, field in area.model_fields.items() if not field.description]
+    assert undescribed == []
+
+
+def test_a_plugin_path_without_commas_is_one_folder() -> None:
+    assert PluginSettings(path="/one").path == (Path("/one"),)
+
+
+def test_a_cache_of_nothing_is_possible() -> None:
+    assert ServingSettings(result_cache_bytes=0).result_cache_bytes == 0
