@@ -48,6 +48,7 @@ class AliasTarget(BaseModel):
 
 
 def registry_of(request: Request) -> "Registry":
+    """The process's registry; called in a thread, since the first to ask may have to wait for the database."""
     registry: Registry | None = getattr(request.app.state.runtime, "registry", None)
     if registry is None:
         raise Unavailable("this process has no registry; ask one that has a database (DATABASE_URL)", retry_after_s=5)
@@ -56,7 +57,7 @@ def registry_of(request: Request) -> "Registry":
 
 @router.get("", summary="Models that have versions")
 async def models(request: Request) -> list[ModelEntry]:
-    return await run_in_threadpool(registry_of(request).list_models)
+    return await run_in_threadpool(lambda: registry_of(request).list_models())
 
 
 @router.get("/{model}", summary="A model's versions and aliases", responses=_MISSING)
@@ -68,9 +69,8 @@ async def model_versions(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> ModelVersions:
-    registry = registry_of(request)
-
     def read() -> ModelVersions:
+        registry = registry_of(request)
         entry = registry.get_model(model)
         versions = registry.list_versions(model, before=before, limit=limit)
         return ModelVersions(**entry.model_dump(), versions=versions)
@@ -80,7 +80,7 @@ async def model_versions(
 
 @router.get("/{model}/versions/{n}", summary="A version: artefacts, metrics, origin", responses=_MISSING)
 async def version(request: Request, model: str, n: Number) -> Version:
-    return await run_in_threadpool(registry_of(request).get, model, n)
+    return await run_in_threadpool(lambda: registry_of(request).get(model, n))
 
 
 @router.put("/{model}/aliases/{alias}", summary="Point an alias to a version", responses={**_MISSING, **_BODY})
@@ -91,4 +91,4 @@ async def set_alias(
     target: AliasTarget,
 ) -> AliasChange:
     """Every process serves the version within a second. The same again changes nothing."""
-    return await run_in_threadpool(registry_of(request).set_alias, model, alias, target.version)
+    return await run_in_threadpool(lambda: registry_of(request).set_alias(model, alias, target.version))
