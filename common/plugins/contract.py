@@ -3,10 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
 from common.http.problems import LegacyShape
+from common.plugins.definition import BaseDefinition
 from common.settings import get_settings
+
+if TYPE_CHECKING:
+    from common.jobs.train_context import TrainContext
 
 # First path segments of Atoll's own routes; no plugin may bear one of these names.
 RESERVED_NAMES = frozenset(
@@ -63,7 +68,17 @@ class Plugin:
     estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
         that is to be queued is looked at by it first; one that takes longer than `ASYNC_AFTER_S` is queued unasked.
     examples : request bodies for `POST …/predict` by name; shown in the docs and run by `atoll plugin check`.
+    train : `train(context, request)` trains the model as a queued job, and publishes with `context.publish`. It makes
+        `POST …/train`.
+    train_request : definition of the body of `POST …/train`; needed with `train`.
+    space : the module that says what a search may try: `suggest(trial)` and, where the defaults do not fit,
+        `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
+
+    Raises
+    ------
+    ValueError
+        The parts do not fit together.
     """
 
     title: str | None = None
@@ -72,7 +87,16 @@ class Plugin:
     prefixes: Sequence[OldPrefix] = ()
     estimate: Callable[[Any], float] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    train: "Callable[[TrainContext, Any], None] | None" = None
+    train_request: type[BaseDefinition] | None = None
+    space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
+
+    def __post_init__(self) -> None:
+        if (self.train is None) != (self.train_request is None):
+            raise ValueError("`train` and `train_request` belong together; declare both or none")
+        if self.space is not None and not callable(getattr(self.space, "suggest", None)):
+            raise ValueError("`space` is a module with a function `suggest(trial)`")
 
 
 def is_served(name: str) -> bool:

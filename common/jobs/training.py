@@ -1,0 +1,71 @@
+"""The executor of training jobs: finds the plugin, reads the request, runs `train`, and answers what came of it."""
+
+import contextlib
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from common.clock import Clock
+from common.database import Database
+from common.errors import Invalid, ModelUnavailable
+from common.http.problems import field_errors
+from common.jobs.context import JobContext
+from common.jobs.errors import JobRefused
+from common.jobs.helpers import HelperDone, Helpers
+from common.jobs.records import Job, Result
+from common.jobs.service import JobService
+from common.jobs.train_context import TrainContext
+from common.plugins.definition import BaseDefinition
+from common.plugins.record import RETRY_LOAD_S, PluginRecord
+from common.storage.blobs import Blobs
+
+Find = Callable[[str], PluginRecord | None]
+
+
+class TrainingExecutor:
+    """Runs the jobs of kind `training`.
+
+    Parameters
+    ----------
+    find : gives the plugin of a name, None if this process does not serve it.
+    blobs : where artefacts are put.
+    service : takes the jobs that help with parallel trials.
+    """
+
+    def __init__(self, find: Find, database: Database, blobs: Blobs, clock: Clock, service: JobService) -> None:
+        self._find = find
+        self._database = database
+        self._blobs = blobs
+        self._clock = clock
+        self._service = service
+
+    def run(self, job: Job, context: JobContext) -> Result:
+        record = self._ready(job.model)
+        train, definition = record.plugin.train, record.plugin.train_request
+        if train is None or definition is None:
+            raise JobRefused(f"{job.model} cannot be trained")
+        request = _read(definition, context.body)
+        helpers = Helpers(context, self._service)
+        training = TrainContext(context, record, helpers, self._database, self._blobs, self._clock)
+        with contextlib.suppress(HelperDone):
+            train(training, request)
+        return Result(body=training.result())
+
+    def _ready(self, name: str) -> PluginRecord:
+        record = self._find(name)
+        if record is None:
+            raise JobRefused(f"this worker does not serve {name}; see SERVICE_MODEL")
+        record.load()
+        if not record.is_ready():
+            raise ModelUnavailable(f"{name} is unavailable: {record.reason}", retry_after_s=RETRY_LOAD_S)
+        return record
+
+
+def _read(definition: type[BaseDefinition], body: bytes) -> BaseDefinition:
+    """The request. The route has checked it, but perhaps by an older version of the plugin."""
+    try:
+        return definition.model_validate_json(body or b"{}")
+    except ValidationError as exc:
+        fields = field_errors(exc.errors())
+        told = "; ".join(f"{item.field}: {item.message}" for item in fields[:5])
+        raise Invalid(told, errors=fields[:50]) from None
