@@ -11,6 +11,7 @@ from common.http.problems import LEGACY_STATE, LegacyShape
 from common.plugins.defer import make_deferrable
 from common.plugins.parameters import predict_route
 from common.plugins.record import PluginRecord
+from common.plugins.train_route import add_train_route
 
 # What any route of a plugin may answer; documented once here instead of at every route.
 PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -39,6 +40,7 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
     if record.prefix:
         mounted: dict[int, str] = getattr(app.state, MOUNTED_STATE, {})
         setattr(app.state, MOUNTED_STATE, mounted | {id(route): record.prefix for route in router.routes})
+    add_train_route(app, record, PROBLEMS)
     shapes: dict[str, LegacyShape] = getattr(app.state, LEGACY_STATE, {})
     setattr(app.state, LEGACY_STATE, shapes)
     for old in record.plugin.prefixes:

@@ -1,4 +1,4 @@
-"""The plugin to copy: a typed request, a typed answer, three routes.
+"""The plugin to copy: a typed request, a typed answer, three routes, and a training (`train.py`, `space.py`).
 
 Everything here is optional but `router`. `docs/plugins.md` walks through it.
 """
@@ -6,6 +6,8 @@ Everything here is optional but `router`. `docs/plugins.md` walks through it.
 from fastapi import APIRouter
 
 from common.plugins import BaseDefinition, Plugin, param
+from models.sample import space
+from models.sample.train import SampleTraining, train
 
 router = APIRouter(prefix="/sample_model", tags=["Sample Model"])
 
@@ -39,4 +41,10 @@ async def test_endpoint2(name: str) -> str:
     return f"Hi {name}"
 
 
-plugin = Plugin(title="Sample Model", examples={"hello": {"requiredField": "required 123"}})
+plugin = Plugin(
+    title="Sample Model",
+    examples={"hello": {"requiredField": "required 123"}},
+    train=train,
+    train_request=SampleTraining,
+    space=space,
+)
