@@ -70,7 +70,8 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_exception_handler(UnicodeEncodeError, answer_half_character)
     app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
+    # Files of data sets are streamed, and have a limit of their own.
+    app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes, exempt={"PUT": "/datasets/"})
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)

@@ -18,6 +18,7 @@ from common.telemetry.logs import configure_logs, get_logger
 
 if TYPE_CHECKING:
     from common.jobs.system import JobSystem
+    from common.registry.service import Registry
 
 log = get_logger("atoll")
 
@@ -34,6 +35,7 @@ class Runtime:
     _started: bool = False
     _jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     _jobs: "JobSystem | None" = None
+    _registry: "Registry | None" = None
     _app: ASGIApp | None = None
 
     @classmethod
@@ -64,6 +66,20 @@ class Runtime:
                 jobs.migrate()
                 self._jobs = jobs
             return self._jobs
+
+    @property
+    def registry(self) -> "Registry":
+        """Model versions and aliases, in the job system's database; blocks as `jobs` does at the first call."""
+        jobs = self.jobs
+        with self._jobs_lock:
+            if self._registry is None:
+                from common.registry.service import Registry
+                from common.storage import Blobs, open_share
+
+                storage = self.settings.storage
+                blobs = Blobs(open_share(storage), storage.cache_dir)
+                self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
+            return self._registry
 
     def start(self, *, background: bool = False) -> None:
         """Begin to load the models, once a process, however often and from wherever it is called.

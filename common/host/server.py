@@ -14,6 +14,7 @@ import uvicorn
 
 from common.errors import SettingsError
 from common.settings import CHECKOUT, Settings
+from common.storage import open_share
 from common.version import VERSION
 
 FACTORY = "common.host.asgi:app"
@@ -72,7 +73,7 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
     lines = {
         "address": f"{url}   (docs {url}/docs, models {url}/models)",
         "processes": str(settings.http.workers),
-        "state": f"{storage.state_dir}   (share {storage.share_dir})",
+        "state": f"{storage.state_dir}   (share {open_share(storage).label})",
     }
     out.write(f"Atoll {VERSION}\n" + "".join(f"  {name:<10}{text}\n" for name, text in lines.items()))
     out.flush()

@@ -1,5 +1,7 @@
 """The largest request body that is read."""
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,15 +13,20 @@ class BodyLimit:
     """Pure ASGI. A larger body is answered 413: at once if its length is declared, else as soon as it is too long.
 
     The web framework has a limit of its own; its answer is plain text, and passes by every layer of ours.
+
+    Parameters
+    ----------
+    exempt : method -> path prefix of the routes that count for themselves.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, exempt: Mapping[str, str] | None = None) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self._exempt = dict(exempt or {})
         self._detail = f"the body is larger than {max_bytes} bytes; send less, or raise MAX_BODY_BYTES"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._is_exempt(scope):
             await self.app(scope, receive, send)
             return
         for name, value in scope["headers"]:
@@ -38,3 +45,7 @@ class BodyLimit:
             return message
 
         await self.app(scope, receive_some, send)
+
+    def _is_exempt(self, scope: Scope) -> bool:
+        prefix = self._exempt.get(scope["method"])
+        return prefix is not None and scope["path"].startswith(prefix)

@@ -8,9 +8,10 @@ from pathlib import Path
 from common.errors import ModelUnavailable
 from common.plugins import Dataset
 from common.settings import CHECKOUT, StorageSettings, get_settings
+from common.storage import fetch_folder, open_share
 from models._indicators.dataset import IndicatorSet, load
 from models._indicators.errors import DataSetError
-from models._indicators.files import find_files
+from models._indicators.files import REQUIRED, find_files
 from models._indicators.sample import write_sample
 
 # In the folder's name, so that a changed generator does not serve what an older one wrote.
@@ -28,10 +29,26 @@ def locate(storage: StorageSettings) -> Dataset:
     """
     if storage.dataset_path is not None:
         return Dataset(storage.dataset_path.resolve().name, storage.dataset_path, "DATASET_PATH")
-    for folder, origin in ((CHECKOUT / "datasets", "checkout"), (storage.share_dir / "datasets", "share")):
-        if _is_complete(folder):
-            return Dataset(folder.name, folder, origin)
+    folder = CHECKOUT / "datasets"
+    if _is_complete(folder):
+        return Dataset(folder.name, folder, "checkout")
+    shared = _on_share(storage)
+    if shared is not None:
+        return Dataset(shared.name, shared, "share")
     return Dataset("sample", _sample(storage.cache_dir), "generated")
+
+
+def _on_share(storage: StorageSettings) -> Path | None:
+    """The first folder of `datasets` on the share, itself included, that holds the files; fetched where it must be."""
+    share = open_share(storage)
+    holders = sorted({file.path.rpartition("/")[0] for file in share.find("datasets")})
+    for holder in holders:
+        names = {file.path.rpartition("/")[2].split(".")[0] for file in share.find(holder)}
+        if names >= set(REQUIRED):
+            folder = fetch_folder(share, holder, storage.cache_dir, deep=False)
+            if _is_complete(folder):
+                return folder
+    return None
 
 
 def _is_complete(folder: Path) -> bool:

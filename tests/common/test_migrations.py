@@ -1,0 +1,26 @@
+"""The migrations make the tables that the code describes."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from common.database import Database
+from common.jobs.tables import metadata as jobs
+from common.registry.tables import metadata as registry
+from common.settings import Settings, StorageSettings
+
+
+def test_migrated_tables_have_the_columns_of_the_code(tmp_path: Path) -> None:
+    database = Database.build(Settings(storage=StorageSettings(state_dir=tmp_path)))
+    database.migrate()
+    found = database.read(lambda connection: _columns(sa.inspect(connection)))
+    expected = {
+        table.name: sorted(column.name for column in table.columns)
+        for metadata in (jobs, registry)
+        for table in metadata.sorted_tables
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
+def _columns(inspector: sa.Inspector) -> dict[str, list[str]]:
+    return {name: sorted(str(c["name"]) for c in inspector.get_columns(name)) for name in inspector.get_table_names()}
