@@ -1,4 +1,4 @@
-"""The bridge from Azure Functions to the ASGI app; `function_app.py` is its only user."""
+"""The bridges from Azure Functions to the app and to queued work; `function_app.py` is their only user."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -6,6 +6,10 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import azure.functions as func
+
+from common.jobs.queues.base import Message as JobMessage
+from common.jobs.queues.names import queue_names
+from common.runtime import Runtime
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -79,3 +83,47 @@ def _merged(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
         else:
             lines[key] = lines[key] + b", " + value if key in lines else value
     return [*lines.items(), *cookies]
+
+
+class Triggers:
+    """What queue and timer functions call. Nothing is built before the first of them is."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def queue_names(self) -> list[str]:
+        """The queues whose jobs this process can run; none without a storage account to trigger from."""
+        return queue_names(self._runtime.settings) if self._runtime.settings.jobs.has_storage_account else []
+
+    def handler(self, queue: str) -> Callable[[func.QueueMessage], None]:
+        """A function for a queue: runs the job that a message names."""
+
+        def handle(message: func.QueueMessage) -> None:
+            self._runtime.start()
+            found = JobMessage(
+                message.id or "",
+                queue,
+                message.get_body().decode(),
+                message.pop_receipt or "",
+                message.dequeue_count or 1,
+            )
+            if self._runtime.jobs.runner.handle(found) is Disposition.GIVE_BACK:
+                # The only way to tell the host; it makes the message visible again.
+                raise RuntimeError("not handled; the log says why")
+
+        return handle
+
+    def poison_handler(self, queue: str) -> Callable[[func.QueueMessage], None]:
+        """A function for a poison queue: a message lands there without a reason, so its job is marked dead."""
+
+        def handle(message: func.QueueMessage) -> None:
+            self._runtime.start()
+            self._runtime.jobs.runner.handle_poison(message.get_body().decode())
+
+        handle.__doc__ = f"The backstop of {queue}."
+        return handle
+
+    def tick(self, timer: func.TimerRequest) -> None:
+        """The timer's function: one round of the scheduler."""
+        self._runtime.start()
+        self._runtime.jobs.scheduler.tick()

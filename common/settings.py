@@ -312,6 +312,11 @@ class JobSettings(_Area):
         description='Jobs by the clock (UTC), as JSON: `[{"cron": "0 3 * * *", "path": "/name/predict", "body": {}}]`.',
     )
 
+    @property
+    def has_storage_account(self) -> bool:
+        """Whether queues of an Azure storage account carry the jobs."""
+        return self.storage is not None or self.storage_queue_uri is not None
+
     _split_classes = field_validator("worker_classes", mode="before")(_split)
 
     @field_validator("worker_classes")

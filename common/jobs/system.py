@@ -1,6 +1,5 @@
 """Puts the kernel together from the settings, and runs its background threads for hosts that have none."""
 
-import importlib.util
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,8 @@ from common.errors import SettingsError
 from common.jobs.blobs import Blobs, DirectoryBlobs
 from common.jobs.context import Executor
 from common.jobs.prediction import PredictionExecutor
-from common.jobs.queues.base import Queue, queue_name
+from common.jobs.queues.base import Queue
+from common.jobs.queues.names import queue_names
 from common.jobs.queues.table import TableQueue
 from common.jobs.runner import Runner
 from common.jobs.scheduler import Scheduler
@@ -79,9 +79,7 @@ class JobSystem:
 
     def queue_names(self) -> list[str]:
         """The queues whose jobs this process can run."""
-        classes = self.settings.jobs.worker_classes or _classes_here()
-        services = self.settings.plugins.service_model
-        return [queue_name(kind, worker, services) for kind in self.executors for worker in classes]
+        return queue_names(self.settings)
 
     def worker(self, names: Sequence[str] | None = None, concurrency: int | None = None) -> Worker:
         """A worker for the queues named, by default for all that this process can run."""
@@ -135,7 +133,7 @@ class JobSystem:
 def build_queue(settings: Settings, database: Database, clock: Clock) -> Queue:
     """Azure's queues where a storage account is configured, else tables of the database."""
     jobs = settings.jobs
-    if jobs.storage is None and jobs.storage_queue_uri is None:
+    if not jobs.has_storage_account:
         return TableQueue(database, clock)
     from common.jobs.queues.azure import AzureQueue
 
@@ -144,7 +142,3 @@ def build_queue(settings: Settings, database: Database, clock: Clock) -> Queue:
     if jobs.storage_queue_uri is None:
         raise SettingsError("AzureWebJobsStorage is not set")
     return AzureQueue.from_uri(jobs.storage_queue_uri)
-
-
-def _classes_here() -> tuple[str, ...]:
-    return ("cpu", "train") if importlib.util.find_spec("torch") else ("cpu",)
