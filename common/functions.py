@@ -99,14 +99,12 @@ class Triggers:
         """A function for a queue: runs the job that a message names."""
 
         def handle(message: func.QueueMessage) -> None:
+            # Brings SQLAlchemy; a process that only answers requests does without.
+            from common.jobs.runner import Disposition
+
             self._runtime.start()
-            found = JobMessage(
-                message.id or "",
-                queue,
-                message.get_body().decode(),
-                message.pop_receipt or "",
-                message.dequeue_count or 1,
-            )
+            job_id, receipt = message.get_body().decode(), message.pop_receipt or ""
+            found = JobMessage(message.id or "", queue, job_id, receipt, message.dequeue_count or 1)
             if self._runtime.jobs.runner.handle(found) is Disposition.GIVE_BACK:
                 # The only way to tell the host; it makes the message visible again.
                 raise RuntimeError("not handled; the log says why")
