@@ -53,7 +53,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
 
 
 def distance(values: dict[str, Any], trial: optuna.Trial) -> float:
-    return abs(values["x"] - 3) + (1.0 if values["kind"] == "a" else 0.0)
+    return float(abs(values["x"] - 3) + (values["kind"] == "a"))
 
 
 def searching(objective: Callable[[dict[str, Any], optuna.Trial], float] = distance) -> Train:
