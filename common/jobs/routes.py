@@ -15,9 +15,9 @@ from common.jobs.states import Kind, State
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 
-_UNKNOWN: dict[int | str, dict[str, Any]] = {404: problem_answer("No such job.")}
-_CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_answer("Not in this state.")}
 _INVALID: dict[int | str, dict[str, Any]] = {422: problem_answer("A parameter is wrong.")}
+_UNKNOWN: dict[int | str, dict[str, Any]] = _INVALID | {404: problem_answer("No such job.")}
+_CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_answer("Not in this state.")}
 
 MAX_PAGE = 500
 
@@ -89,7 +89,7 @@ async def show_result(request: Request, job_id: str) -> Response:
     return await run_in_threadpool(read)
 
 
-@router.get("/{job_id}/logs", summary="Lines of a job's log", responses=_UNKNOWN | _INVALID)
+@router.get("/{job_id}/logs", summary="Lines of a job's log", responses=_UNKNOWN)
 async def show_logs(
     request: Request,
     job_id: str,
@@ -100,6 +100,21 @@ async def show_logs(
         store = jobs_of(request).store
         store.get(job_id)
         return [LogLineInfo.of(line) for line in store.logs(job_id, after, limit)]
+
+    return await run_in_threadpool(read)
+
+
+@router.get("/{job_id}/trials", summary="Trials of a training's search", responses=_UNKNOWN)
+async def show_trials(request: Request, job_id: str) -> list[dict[str, Any]]:
+    """Number, state, parameters, value and intermediate values of each trial so far; none for other jobs."""
+
+    def read() -> list[dict[str, Any]]:
+        # Optuna is imported for this alone.
+        from common.jobs.studies import trials_of
+
+        system = jobs_of(request)
+        system.store.get(job_id)
+        return trials_of(system.database, job_id)
 
     return await run_in_threadpool(read)
 

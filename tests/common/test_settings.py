@@ -2,9 +2,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from common.errors import SettingsError
-from common.settings import AREAS, HttpSettings, PluginSettings, ServingSettings, Settings, get_settings
+from common.settings import AREAS, HttpSettings, PluginSettings, Schedule, ServingSettings, Settings, get_settings
 
 READ: list[tuple[str, str, str, Any]] = [
     ("HOST", "0.0.0.0", "http.host", "0.0.0.0"),  # noqa: S104 - only read, never bound
@@ -21,11 +22,37 @@ READ: list[tuple[str, str, str, Any]] = [
     ("ATOLL_PLUGIN_PATH", "/one,/two words", "plugins.path", (Path("/one"), Path("/two words"))),
     ("ATOLL_ROLES", "http,timers", "plugins.roles", frozenset({"http", "timers"})),
     ("ATOLL_STATE", "/state", "storage.state_dir", Path("/state")),
-    ("FILE_SHARE", "/share", "storage.file_share", Path("/share")),
+    ("FILE_SHARE", "/share", "storage.file_share", "/share"),
+    ("FILE_SHARE_CREDENTIAL", "sig=1", "storage.file_share_credential", SecretStr("sig=1")),
+    ("MAX_DATASET_BYTES", "5000", "storage.max_dataset_bytes", 5000),
     ("DATASET_PATH", "/data/set", "storage.dataset_path", Path("/data/set")),
     ("PREDICT_THREADS", "3", "serving.threads", 3),
     ("PREDICT_QUEUE", "0", "serving.queue_length", 0),
+    ("ASYNC_AFTER_S", "30", "serving.async_after_s", 30.0),
     ("RESULT_CACHE_BYTES", "1000", "serving.result_cache_bytes", 1000),
+    ("DATABASE_URL", "sqlite:////x.db", "database.url", SecretStr("sqlite:////x.db")),
+    ("DATABASE_POOL", "3", "database.pool_size", 3),
+    ("AzureWebJobsStorage", "UseDevelopmentStorage=true", "jobs.storage", SecretStr("UseDevelopmentStorage=true")),
+    ("AzureWebJobsStorage__queueServiceUri", "https://q.example", "jobs.storage_queue_uri", "https://q.example"),
+    ("JOB_CONCURRENCY", "4", "jobs.concurrency", 4),
+    ("JOB_WORKERS", "cpu,train", "jobs.worker_classes", ("cpu", "train")),
+    ("JOB_ATTEMPTS", "5", "jobs.max_attempts", 5),
+    ("JOB_RETRY_S", "1", "jobs.retry_base_s", 1.0),
+    ("JOB_RETRY_MAX_S", "60", "jobs.retry_cap_s", 60.0),
+    ("JOB_HEARTBEAT_S", "2", "jobs.heartbeat_s", 2.0),
+    ("JOB_STALL_S", "20", "jobs.stall_s", 20.0),
+    ("JOB_LEASE_S", "30", "jobs.lease_s", 30.0),
+    ("JOB_TICK_S", "5", "jobs.tick_s", 5.0),
+    ("JOB_DRAIN_S", "3", "jobs.drain_s", 3.0),
+    ("JOB_CANCEL_GRACE_S", "4", "jobs.cancel_grace_s", 4.0),
+    ("JOB_RESULT_DAYS", "1", "jobs.result_days", 1.0),
+    ("JOB_KEEP_DAYS", "2", "jobs.keep_days", 2.0),
+    (
+        "SCHEDULES",
+        '[{"cron": "0 3 * * *", "path": "/a/predict", "body": {"b": 1}}]',
+        "jobs.schedules",
+        (Schedule(cron="0 3 * * *", path="/a/predict", body={"b": 1}),),
+    ),
     ("LOGGING_LEVEL", "debug", "telemetry.level", "DEBUG"),
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
 ]

@@ -55,9 +55,14 @@ def test_a_broken_file_is_listed_with_what_could_be_read(tmp_path: Path, content
     assert [file["size_bytes"] for file in listed(tmp_path)[0]["files"]] == [len(content)] * 2
 
 
-def test_a_folder_without_csv_files_is_no_data_set(tmp_path: Path) -> None:
-    on_share(tmp_path, "notes", readme_txt=b"x")
+def test_an_empty_folder_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "share" / "datasets" / "notes").mkdir(parents=True)
     assert listed(tmp_path) == []
+
+
+def test_a_file_that_is_no_table_is_listed_without_rows(tmp_path: Path) -> None:
+    on_share(tmp_path, "notes", readme_txt=b"x")
+    assert [file["rows"] for dataset in listed(tmp_path) for file in dataset["files"]] == [None]
 
 
 def test_rows_in_quotes_over_several_lines_count_once(tmp_path: Path) -> None:
