@@ -12,7 +12,7 @@ from common.database import Database
 from common.jobs.errors import Fenced
 from common.jobs.records import Attempt, Beat, Job, NewLine, Outcome, Progress, Within
 from common.jobs.retry import Decision, Retry
-from common.jobs.rows import Payloads, change, find
+from common.jobs.rows import SKEW_S, Payloads, change, find
 from common.jobs.states import ACTIVE, Event, Refusal, State, transition
 from common.jobs.tables import attempts, jobs, logs
 
@@ -41,17 +41,27 @@ class AttemptStore:
     ----------
     stall_s : seconds without a heartbeat after which an attempt counts as lost.
     result_s : seconds that results are kept.
+    longest_wait_s : the longest that a job waits for its next attempt.
     plan_lost : what to do with a job whose attempt was lost.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, payloads: Payloads, *, stall_s: float, result_s: float, plan_lost: Plan
+        self,
+        database: Database,
+        clock: Clock,
+        payloads: Payloads,
+        *,
+        stall_s: float,
+        result_s: float,
+        longest_wait_s: float,
+        plan_lost: Plan,
     ) -> None:
         self._database = database
         self._clock = clock
         self._payloads = payloads
         self._stall_s = stall_s
         self._result_s = result_s
+        self._longest_wait_s = longest_wait_s
         self._plan_lost = plan_lost
 
     def begin_attempt(self, job_id: str, worker_id: str) -> Job | NotBegun:
@@ -78,7 +88,8 @@ class AttemptStore:
             if job.state.is_finished:
                 return NotBegun(f"{job.state} already")
             wait_s = (job.due_at - now).total_seconds()
-            if wait_s > _EARLY_S:
+            # Longer than any wait there is: the clock was set back since.
+            if _EARLY_S < wait_s <= self._longest_wait_s + SKEW_S:
                 return NotBegun("not due", wait_s)
             after = transition(job.state, Event.BEGIN)
             assert isinstance(after, State)  # noqa: S101  # the states before it were sorted out above

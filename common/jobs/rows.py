@@ -46,9 +46,11 @@ def change(connection: sa.Connection, job: Job, now: datetime, **values: Any) ->
     return job_of(connection.execute(statement).one())
 
 
-def older_than(column: sa.ColumnElement[datetime], now: datetime, age_s: float) -> sa.ColumnElement[bool]:
-    """Whether a time is more than `age_s` ago, or impossibly far ahead: then the clock was set back since."""
-    return sa.or_(column < now - timedelta(seconds=age_s), column > now + timedelta(seconds=SKEW_S))
+def older_than(
+    column: sa.ColumnElement[datetime], now: datetime, age_s: float, *, ahead_s: float = 0.0
+) -> sa.ColumnElement[bool]:
+    """Whether a time is more than `age_s` ago, or more than `ahead_s` ahead: then the clock was set back since."""
+    return sa.or_(column < now - timedelta(seconds=age_s), column > now + timedelta(seconds=ahead_s + SKEW_S))
 
 
 class Payloads:

@@ -142,6 +142,7 @@ class Runner:
     def enqueue(self, job: Job) -> None:
         """Send the message for a waiting job. If that fails, the scheduler does it later."""
         delay_s = max(0.0, (job.due_at - self._clock.now()).total_seconds())
+        delay_s = min(delay_s, self._settings.retry_cap_s)
         try:
             self._queue.send(job.queue, job.id, delay_s)
             self._store.mark_enqueued(job.id, job.epoch)

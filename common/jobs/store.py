@@ -36,6 +36,7 @@ class JobStore(AttemptStore, SweepStore):
         self._stall_s = settings.stall_s
         self._result_s = settings.result_days * _DAY_S
         self._keep_s = settings.keep_days * _DAY_S
+        self._longest_wait_s = settings.retry_cap_s
         rng = rng or random.Random()
         self._plan_lost = lambda job: plan_retry(
             job.attempts,

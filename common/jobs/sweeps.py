@@ -24,12 +24,22 @@ class SweepStore:
     keep_s : seconds that records of finished jobs are kept.
     """
 
-    def __init__(self, database: Database, clock: Clock, stored: Payloads, *, result_s: float, keep_s: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        stored: Payloads,
+        *,
+        result_s: float,
+        keep_s: float,
+        longest_wait_s: float,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._stored = stored
         self._result_s = result_s
         self._keep_s = keep_s
+        self._longest_wait_s = longest_wait_s
 
     def unqueued(self, age_s: float, limit: int = 500) -> list[Job]:
         """Waiting jobs for which no message was sent in `age_s` after they should have got one; the oldest first."""
@@ -40,7 +50,9 @@ class SweepStore:
     def overlooked(self, queue: str, age_s: float, limit: int = 500) -> list[Job]:
         """Jobs of a queue that are due, and whose message was sent, for more than `age_s`."""
         now = self._clock.now()
-        late = older_than(jobs.c.enqueued_at, now, age_s) & (jobs.c.due_at < now - timedelta(seconds=age_s))
+        sent = older_than(jobs.c.enqueued_at, now, age_s)
+        due = older_than(jobs.c.due_at, now, age_s, ahead_s=self._longest_wait_s)
+        late = sent & due
         return self._waiting(jobs.c.queue == queue, late, limit)
 
     def waiting_queues(self) -> dict[str, int]:

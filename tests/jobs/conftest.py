@@ -9,22 +9,16 @@ import pytest
 
 from common.clock import FakeClock
 from common.database import Database
-from tests.jobs import servers
 from tests.jobs.kernel import Kernel
+from tests.support import backends
 
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    with servers.postgresql() as url:
+    with backends.postgresql() as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def azurite_server() -> Iterator[str]:
-    with servers.azurite() as connection_string:
-        yield connection_string
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
@@ -87,6 +87,7 @@ class KernelMachine(RuleBasedStateMachine):
         self.plan = "succeed"
         self.accepted: set[str] = set()
         self.by_key: dict[str, str] = {}
+        self.cancelled: set[str] = set()
 
     def work(self, job: Job, context: JobContext) -> Result:
         context.on_commit(lambda connection: self.effect(connection, job))
@@ -131,8 +132,18 @@ class KernelMachine(RuleBasedStateMachine):
     @rule(target=zombies, job=jobs)
     def begin_and_vanish(self, job: str) -> Any:
         """A worker begins and is not heard of for a while, or ever."""
+        return self.begin_and_vanish_now(job)
+
+    def begin_and_vanish_now(self, job: str) -> Any:
         begun = self.store.begin_attempt(job, new_id())
         return begun if isinstance(begun, Job) else multiple()
+
+    def take_its_place(self, zombie: Job) -> Any:
+        """The scheduler gives a silent attempt up, and another worker begins, and vanishes as well."""
+        for seconds in (50.0, 700.0):
+            self.clock.advance(seconds)
+            self.kernel.scheduler.tick()
+        return self.begin_and_vanish_now(zombie.id)
 
     @rule(zombie=zombies, event=st.sampled_from([Event.SUCCEED, Event.RETRY, Event.REFUSE, Event.INTERRUPT]))
     def come_back(self, zombie: Job, event: Event) -> None:
@@ -146,7 +157,29 @@ class KernelMachine(RuleBasedStateMachine):
         except Fenced:
             assert self.store.get(zombie.id) == before
         else:
-            assert before.epoch == zombie.epoch
+            # A repeated end is told again what it was told, and changes nothing.
+            assert before.epoch == zombie.epoch or self.store.get(zombie.id) == before
+
+    @rule(target=zombies, job=jobs, event=st.sampled_from([Event.SUCCEED, Event.REFUSE]))
+    def be_overtaken(self, job: str, event: Event) -> Any:
+        """Three in one, as they seldom come together: a slow worker comes back while another one does its job."""
+        first = self.begin_and_vanish_now(job)
+        if not isinstance(first, Job):
+            return multiple()
+        second = self.take_its_place(first)
+        self.come_back(first, event)
+        return second
+
+    @rule(job=jobs)
+    def cancel_while_it_runs(self, job: str) -> None:
+        zombie = self.begin_and_vanish_now(job)
+        if isinstance(zombie, Job):
+            self.come_back_after_cancellation(zombie)
+
+    @rule(zombie=zombies)
+    def come_back_after_cancellation(self, zombie: Job) -> None:
+        self.cancel(zombie.id)
+        self.come_back(zombie, Event.SUCCEED)
 
     @rule(zombie=zombies)
     def beat(self, zombie: Job) -> None:
@@ -163,6 +196,7 @@ class KernelMachine(RuleBasedStateMachine):
         except (Conflict, InjectedTimeout):
             return
         assert self.store.get(job).state in (State.CANCELLED, State.CANCELLING)
+        self.cancelled.add(job)
 
     @rule(job=jobs)
     def revive(self, job: str) -> None:
@@ -196,6 +230,7 @@ class KernelMachine(RuleBasedStateMachine):
                 sa.text("SELECT id FROM jobs WHERE state IN ('failed', 'dead') AND error IS NULL")
             ).all()
         assert effects == done
+        assert not self.cancelled & set(done)
         assert not worn
         assert not dumb
 
@@ -226,11 +261,16 @@ class KernelMachine(RuleBasedStateMachine):
 
 attempt_pause = attempt._FIRST_PAUSE_S
 KernelMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    # Each history takes a quarter of a second: to shorten one that fails would take longer than a test may.
+    phases=[Phase.reuse, Phase.generate],
 )
 
 
-class TestKernelUnderFaults(KernelMachine.TestCase):  # type: ignore[misc]
+class TestKernelUnderFaults(KernelMachine.TestCase):  # type: ignore[misc, valid-type]
     """Retries against injected faults do not sleep."""
 
     def setUp(self) -> None:  # unittest's name
