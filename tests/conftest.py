@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import AREAS, get_settings
+from tests.support import backends
 from tests.support.datasets import real_dataset
 from tests.support.servers import Server
 
@@ -57,6 +58,13 @@ def sids_server(shared_state: Path) -> Iterator[Server]:
     )
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite_server() -> Iterator[str]:
+    """The connection string of a storage account with queues; skips where Azurite cannot run."""
+    with backends.azurite() as connection_string:
+        yield connection_string
 
 
 # A line a request of the tests themselves drowns what went wrong.
