@@ -153,7 +153,7 @@ def test_the_effect_does_not_happen_without_success(kernel: Kernel) -> None:
 def test_an_effect_that_cannot_be_written_is_a_failed_attempt(kernel: Kernel) -> None:
     def work(job: Job, context: JobContext) -> Result:
         publish(job, context)
-        context.on_commit(lambda connection: connection.execute(sa.text("INSERT INTO nowhere VALUES (1)")))
+        context.on_commit(lambda connection: connection.execute(sa.text("INSERT INTO leases (name) VALUES (NULL)")))
         return ANSWER
 
     kernel.training.work = work
