@@ -6,7 +6,7 @@ A training never waits for a helper to begin: where no worker is free, it runs a
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from common.errors import NotFound
+from common.errors import AtollError, NotFound
 from common.jobs.context import JobContext
 from common.jobs.errors import JobRefused
 from common.jobs.records import Job
@@ -53,18 +53,22 @@ class Helpers:
         if self.is_helper:
             return
         for number in range(1, parallel_trials(job.path)):
-            self._service.submit(
-                Kind.TRAINING,
-                job.path,
-                self._context.body,
-                model=job.model,
-                owner=job.owner,
-                worker=job.worker,
-                headers={**job.headers, _HELPS: job.id},
-                idempotency_key=f"{job.id}-helper-{number}",
-                deadline=job.deadline,
-                traceparent=job.traceparent,
-            )
+            try:
+                self._service.submit(
+                    Kind.TRAINING,
+                    job.path,
+                    self._context.body,
+                    model=job.model,
+                    owner=job.owner,
+                    worker=job.worker,
+                    headers={**job.headers, _HELPS: job.id},
+                    idempotency_key=f"{job.id}-helper-{number}",
+                    deadline=job.deadline,
+                    traceparent=job.traceparent,
+                )
+            except AtollError as exc:
+                # It goes without.
+                self._context.log(f"helper {number} cannot be asked for: {exc.detail}", "warning")
 
     def is_orphan(self, trial: "FrozenTrial") -> bool:
         """Whether a trial under way belongs to an attempt that is over."""

@@ -26,6 +26,7 @@ from common.storage.blobs import BlobRef, Blobs
 if TYPE_CHECKING:
     # At run time only where a plugin searches: Optuna takes half a second to import.
     import optuna
+    from optuna.trial import FrozenTrial
 
     from common.jobs.search import Objective, Params, Space, Suggest
 
@@ -73,6 +74,7 @@ class TrainContext:
         self._study: optuna.Study | None = None
         self._found_space: Space | None = None
         self._suggest: Suggest | None = None
+        self._best: FrozenTrial | None = None
         self._publication: Publication | None = None
 
     @property
@@ -136,6 +138,8 @@ class TrainContext:
         search = Search(study, self._context, self._clock, self._helpers.is_orphan, self._helpers.is_over)
         search.run(objective, self._suggest, n_trials, timeout_s)
         self._helpers.check_done()
+        # Kept, because a helper's last trial may end later, and be better than what is published.
+        self._best = study.best_trial
         return self.best_params
 
     def report(self, trial: "optuna.Trial", value: float, step: int) -> None:
@@ -152,14 +156,16 @@ class TrainContext:
         """The values of the best trial, as the space gave them."""
         from optuna.trial import FixedTrial
 
-        given = self.study.best_params
+        given = self._best_trial.params
         suggest: Any = self._suggest
         return suggest(FixedTrial(given)) or given if suggest else given
 
     @property
     def best_value(self) -> float:
         """The figure of the best trial."""
-        return self.study.best_value
+        value = self._best_trial.value
+        assert value is not None  # noqa: S101  # it is complete
+        return value
 
     def publish(
         self,
@@ -246,6 +252,10 @@ class TrainContext:
             Payloads.write(connection, self._job.id, "result", values)
 
         sa.event.listen(connection, "commit", write, once=True)
+
+    @property
+    def _best_trial(self) -> "FrozenTrial":
+        return self._best or self.study.best_trial
 
     @property
     def _space(self) -> "Space":

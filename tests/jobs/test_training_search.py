@@ -242,6 +242,7 @@ def test_a_study_works_in_every_database(database: Database, tmp_path: Path, clo
     trainings = Trainings(database, tmp_path, clock)
     job = trainings.run(trials=3)
     assert (job.state, len(trainings.trials(job))) == (State.SUCCEEDED, 3)
+    assert trainings.result(job)["version"] == 1
 
 
 def test_optuna_brings_no_tables_of_its_own(trainings: Trainings) -> None:
