@@ -41,7 +41,7 @@ def add_train_route(app: FastAPI, record: PluginRecord, problems: Mapping[int | 
     if any(isinstance(route, APIRoute) and route.path == path for route in _own(record)):
         return
     if record.plugin.train is None:
-        app.add_api_route(path, _refuse(record), methods=["POST"], include_in_schema=False)
+        app.add_api_route(path, _refuse(record), methods=["POST", "OPTIONS"], include_in_schema=False)
         return
     tags = (record.router.tags if record.router else None) or [record.name]
     options: dict[str, Any] = {"methods": ["POST"], "status_code": 202, "response_class": Response}
@@ -87,9 +87,13 @@ def _accept(record: PluginRecord) -> Any:
 
 def _refuse(record: PluginRecord) -> Any:
     async def train(request: Request) -> Response:
+        # A 405 has to name a method that works.
+        headers = {"Allow": "OPTIONS"}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
         found = [other for other in request.app.state.runtime.records if other.plugin.train is not None]
         can = ", ".join(f"{other.name} (POST {train_path(other)})" for other in found) or "none here"
-        raise MethodNotAllowed(f"{record.name} cannot be trained; models that can: {can}", headers={"Allow": ""})
+        raise MethodNotAllowed(f"{record.name} cannot be trained; models that can: {can}", headers=headers)
 
     return train
 

@@ -1,4 +1,4 @@
-"""The plugin to copy: a typed request, a typed answer, three routes, and a training (`train.py`, `space.py`).
+"""The plugin to copy: a typed request, a typed answer, three routes, and a training (`training.py`, `space.py`).
 
 Everything here is optional but `router`. `docs/plugins.md` walks through it.
 """
@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from common.plugins import BaseDefinition, Plugin, param
 from models.sample import space
-from models.sample.train import SampleTraining, train
+from models.sample.training import SampleTraining, train
 
 router = APIRouter(prefix="/sample_model", tags=["Sample Model"])
 
