@@ -6,7 +6,10 @@ Level 1 fills the predictors, level 2 learns the target from them; `docs/imputat
 from common.plugins import OldPrefix, Plugin
 from models._indicators import source
 from models._indicators.old_errors import old_error
+from models.imputation import space
+from models.imputation.definitions import TrainRequest
 from models.imputation.routes import estimate_body_s, router
+from models.imputation.training import train
 
 
 def _load() -> None:
@@ -20,6 +23,9 @@ plugin = Plugin(
     datasets=source.datasets,
     estimate=estimate_body_s,
     prefixes=[OldPrefix("/twolvlImp", old_error)],
+    train=train,
+    train_request=TrainRequest,
+    space=space,
 )
 
 __all__ = ["plugin", "router"]

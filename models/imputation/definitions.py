@@ -1,6 +1,6 @@
 """Requests and answers of the imputation routes."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -9,6 +9,7 @@ from models.imputation.spec import Interpolator, Interval, Model, Scheme
 
 # Beyond this a request would run for minutes without a better answer.
 MAX_ESTIMATORS = 1000
+MAX_TRIALS = 1000
 
 # Old clients send text, people a number.
 Year = Annotated[str | int, AfterValidator(str)]
@@ -62,6 +63,27 @@ class PredictRequest(BaseDefinition):
     use_history: bool = param(
         True, title="Use history", description="Use the country's own observations of the target in other years."
     )
+
+
+class TrainRequest(BaseDefinition):
+    """A country indicator and a year, and how long to search for the best way to fill it."""
+
+    target_year: Year = param(title="Year", example="2001", req_endpoint="target_years")
+    target: Code = param(title="Target", description="Indicator to fill, by code.", req_endpoint="targets")
+    dataset: Code | None = param(
+        None, title="Data set", description="Of the target; found from it if left out.", req_endpoint="datasets"
+    )
+    interpolator: Interpolator = param(
+        Interpolator.KNNImputer, title="Interpolator", description="How gaps of the predictors are filled first."
+    )
+    models: Annotated[list[Literal["rfr", "etr", "gbr"]], Field(min_length=1, max_length=3)] = param(
+        ["rfr", "etr", "gbr"], title="Models", description="Kinds of tree ensemble to choose from."
+    )
+    trials: int = param(20, title="Trials", description="Combinations to try.", ge=1, le=MAX_TRIALS)
+    timeout_s: float | None = param(
+        None, title="Time-out", description="Seconds after which no trial is begun any more.", gt=0, le=7 * 24 * 3600
+    )
+    seed: int = param(7, title="Seed", description="The same seed finds the same.", ge=0, lt=2**32)
 
 
 class Option(BaseModel):

@@ -1,6 +1,7 @@
 """The routes of imputation: what may be asked, how long it takes, and the answer."""
 
 from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -8,11 +9,16 @@ from fastapi.responses import Response
 from common.plugins import code_version
 from common.serving import answer
 from models._indicators import source
-from models.imputation import choices
+from models.imputation import choices, trained
 from models.imputation.definitions import Option, PredictorsRequest, PredictRequest, PredictResponse
 from models.imputation.estimate import estimate_s
 
 router = APIRouter(prefix="/imputation", tags=["Two Level Imputation"])
+
+Version = Annotated[
+    str | None,
+    Query(description="Number or alias of a version; its choices take the place of the body's.", examples=["default"]),
+]
 
 
 @router.get("/target_sample_size", summary="Countries that must have a value for an indicator to be a target")
@@ -72,12 +78,20 @@ def estimate_body_s(body: PredictRequest) -> float:
 
 
 @router.post("/predict", response_model=PredictResponse, summary="Fill an indicator for small island states")
-async def predict(body: PredictRequest, request: Request) -> Response:
-    """Equal requests get equal bytes; `Cache-Control: no-cache` computes anew, `X-Cache` tells which."""
+async def predict(body: PredictRequest, request: Request, version: Version = None) -> Response:
+    """Equal requests get equal bytes; `Cache-Control: no-cache` computes anew, `X-Cache` tells which.
+
+    With `version` the choices are those that a training published; `X-Model-Version` is the number of that version.
+    """
     # Not at the top of the module: the engine brings scikit-learn, which a process may never need.
     from models.imputation import service
 
-    data = source.current()
+    data, number = source.current(), None
+    if version is not None:
+        body, number = await trained.asked_of(request, body, version)
     spec = choices.spec_of(data, body)
     key = (code_version("models.imputation", "models._indicators"), data.digest, repr(spec))
-    return await answer(request, key, partial(service.predict, data, spec))
+    response = await answer(request, key, partial(service.predict, data, spec))
+    if number is not None:
+        response.headers["X-Model-Version"] = str(number)
+    return response
