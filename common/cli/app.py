@@ -1,4 +1,4 @@
-"""The command line, `atoll` or `python -m common.cli`. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""All commands. Those of this module work on this machine; the others ask a server.
 
 Imports are made where they are used, so that `--help` answers at once.
 """
@@ -9,16 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from common.cli import jobs, predict, registry
+from common.cli.remote import AsJson, Remote, Url
+
 if TYPE_CHECKING:
     from common.settings import TelemetrySettings
 
 app = typer.Typer(
     name="atoll",
-    help="Many ML models behind one serverless API.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no server answers, 4 the job failed or was cancelled.",
 )
+app.command("predict")(predict.predict)
+app.command("train")(predict.train)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(registry.app, name="registry")
+
+
+@app.callback()
+def options(context: typer.Context, url: Url = None, as_json: AsJson = False) -> None:
+    """Many ML models behind one serverless API."""
+    context.obj = Remote(url, as_json)
 
 
 @app.command()
@@ -117,7 +130,3 @@ def main(prog_name: str = "atoll", *, command: typer.Typer = app) -> None:
     except SettingsError as exc:
         typer.echo(f"atoll: {exc.detail}", err=True)
         sys.exit(1)
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m common.cli")

@@ -1,0 +1,166 @@
+"""`atoll jobs`: what is queued, what runs, what became of it."""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from common.cli.remote import (
+    AsJson,
+    Url,
+    connected,
+    end_unless_succeeded,
+    is_watched,
+    print_json,
+    print_line,
+    print_table,
+    prints_json,
+)
+
+if TYPE_CHECKING:
+    from common.client import Job
+
+app = typer.Typer(help="Look after queued work.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 4 if it came to nothing.")]
+
+
+@app.command("list")
+def list_jobs(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only those that are so, e.g. running.")] = None,
+    kind: Annotated[str | None, typer.Option(help="training, prediction or submission.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only those of the model.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="As many at most.")] = 50,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """List jobs, newest first."""
+    with connected(context, url) as client:
+        found = client.jobs(state=state, kind=kind, model=model, page_size=min(limit, 500))
+        jobs = list(islice(found, limit))
+    if prints_json(context, as_json):
+        print_json([job.data for job in jobs])
+        return
+    from common.client.progress import told
+
+    headers = ["ID", "KIND", "MODEL", "STATE", "PROGRESS", "CREATED", "TOLD"]
+    print_table(
+        headers,
+        [
+            [job.id, job.kind, job.model, job.state, _percent(job), _moment(job.data["created"]), told(job)]
+            for job in jobs
+        ],
+    )
+
+
+@app.command()
+def show(context: typer.Context, job_id: Id, as_json: AsJson = False, url: Url = None) -> None:
+    """Show a job and its attempts."""
+    with connected(context, url) as client:
+        job = client.job(job_id)
+    _show(context, job, as_json)
+
+
+@app.command()
+def watch(context: typer.Context, job_id: Id, as_json: AsJson = False, url: Url = None) -> None:
+    """Follow a job until it has finished. Ctrl-C ends the watching, not the job."""
+    with connected(context, url) as client:
+        job = client.job(job_id).wait(progress=is_watched())
+    _show(context, job, as_json)
+    end_unless_succeeded(job)
+
+
+@app.command()
+def logs(
+    context: typer.Context,
+    job_id: Id,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has finished.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Print a job's log; as JSON, a line each."""
+    from common.client.progress import plain
+
+    is_json = prints_json(context, as_json)
+    with connected(context, url) as client:
+        for line in client.job(job_id).logs(follow=follow):
+            if is_json:
+                print_line(line)
+            else:
+                typer.echo(plain(f"{_moment(line['at'])} {line['level']:<7} {line['text']}"))
+
+
+@app.command()
+def cancel(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJson = False, url: Url = None) -> None:
+    """Cancel a job that waits or runs; with --wait until it has stopped."""
+    with connected(context, url) as client:
+        job = client.job(job_id).cancel()
+        if wait:
+            job.wait(progress=is_watched())
+    _show_state(context, job, as_json)
+
+
+@app.command()
+def retry(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJson = False, url: Url = None) -> None:
+    """Run a failed or dead job again."""
+    with connected(context, url) as client:
+        job = client.job(job_id).retry()
+        if wait:
+            job.wait(progress=is_watched())
+    _show_state(context, job, as_json)
+    end_unless_succeeded(job)
+
+
+def _show_state(context: typer.Context, job: "Job", as_json: bool) -> None:
+    if prints_json(context, as_json):
+        print_json(job.data)
+    else:
+        typer.echo(f"{job.id}  {job.state}")
+
+
+def _show(context: typer.Context, job: "Job", as_json: bool) -> None:
+    if prints_json(context, as_json):
+        print_json(job.data)
+        return
+    data = job.data
+    facts: dict[str, object] = {
+        "kind": job.kind,
+        "model": job.model,
+        "state": job.state,
+        "progress": _percent(job),
+        "message": job.message,
+        "error": job.error,
+        **job.metrics,
+        "request": data["path"],
+        **{name: _moment(data[name]) for name in ("created", "started", "finished")},
+    }
+    print_table(["ID", job.id], [[name, value] for name, value in facts.items()])
+    if data["attempts"]:
+        typer.echo()
+        print_table(
+            ["ATTEMPT", "WORKER", "STARTED", "ENDED", "OUTCOME", "ERROR"],
+            [
+                [
+                    run["epoch"],
+                    run["worker"],
+                    _moment(run["started"]),
+                    _moment(run["ended"]),
+                    run["outcome"],
+                    run["error"],
+                ]
+                for run in data["attempts"]
+            ],
+        )
+
+
+def _percent(job: "Job") -> str:
+    return "" if job.progress is None else f"{job.progress:.0%}"
+
+
+def _moment(told: Any) -> str:
+    """A time as the server gave it, to the second, in this machine's zone."""
+    from datetime import datetime
+
+    return datetime.fromisoformat(told).astimezone().isoformat(" ", "seconds")[:19] if told else ""

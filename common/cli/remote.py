@@ -1,0 +1,109 @@
+"""What the commands that ask a server have in common: which server, how answers are shown, how errors end."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from common.client import Client, Job
+
+FAILED, USAGE, UNREACHABLE, JOB_FAILED = 1, 2, 3, 4
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", help="Address of the server [ATOLL_URL, http://127.0.0.1:7071]. ATOLL_KEY is the key."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; the default where the output is no terminal.")]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What stood before the command."""
+
+    url: str | None = None
+    as_json: bool = False
+
+
+def prints_json(context: typer.Context, as_json: bool = False) -> bool:
+    remote: Remote = context.obj
+    return as_json or remote.as_json or not sys.stdout.isatty()
+
+
+def is_watched() -> bool:
+    """Whether there is somebody to see a progress bar."""
+    return sys.stderr.isatty()
+
+
+@contextlib.contextmanager
+def connected(context: typer.Context, url: str | None) -> Iterator["Client"]:
+    """A client of the server that was named; errors end the command with their code and one sentence."""
+    from common.client import AtollClientError, Client, JobUnsuccessful, Unreachable
+
+    remote: Remote = context.obj
+    try:
+        client = Client(url or remote.url)
+    except ValueError as exc:
+        raise _end(str(exc), USAGE) from None
+    with client:
+        try:
+            yield client
+        except Unreachable as exc:
+            raise _end(exc.message, UNREACHABLE) from None
+        except JobUnsuccessful as exc:
+            raise _end(exc.message, JOB_FAILED) from None
+        except AtollClientError as exc:
+            raise _end(exc.message, FAILED) from None
+
+
+def print_json(value: Any) -> None:
+    """As JSON for programs and people alike; text and bytes as they are."""
+    import orjson
+
+    if isinstance(value, bytes):
+        sys.stdout.buffer.write(value)
+        sys.stdout.flush()
+    elif isinstance(value, str):
+        typer.echo(value)
+    else:
+        typer.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def print_line(value: Any) -> None:
+    """As one line of JSON, for what comes one by one."""
+    import orjson
+
+    typer.echo(orjson.dumps(value))
+
+
+def print_table(headers: list[str], rows: list[list[object]]) -> None:
+    """For people. What is to be shown is theirs, not ours: nothing in it is markup or steers the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from common.client.progress import plain
+
+    table = Table(*headers, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else plain(str(cell))) for cell in row))
+    # The first column is what other commands want to be given.
+    table.columns[0].no_wrap = True
+    Console().print(table)
+
+
+def end_unless_succeeded(job: "Job") -> None:
+    """End the command with 4 if the job has come to nothing."""
+    if job.is_finished and not job.has_succeeded:
+        told = f": {job.error}" if job.error else ""
+        raise _end(f"job {job.id} is {job.state}{told}", JOB_FAILED)
+
+
+def _end(message: str, code: int) -> typer.Exit:
+    from common.client.progress import plain
+
+    typer.echo(f"atoll: {plain(message)}", err=True)
+    return typer.Exit(code)
