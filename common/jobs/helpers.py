@@ -12,11 +12,11 @@ from common.jobs.errors import JobRefused
 from common.jobs.records import Job
 from common.jobs.service import JobService
 from common.jobs.states import Kind
+from common.plugins.train_route import MAX_PARALLEL
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-MAX_PARALLEL = 16
 QUERY = "parallel_trials"
 # Names the training that a job helps; kept in the job's record.
 _HELPS = "atoll-helps"
