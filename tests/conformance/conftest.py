@@ -1,12 +1,16 @@
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from azure.storage.queue import QueueServiceClient
 
 from tests.conformance.deployment import make_package
 from tests.conformance.environment import environment, find_python_313
+from tests.conformance.storage import Storage
 from tests.conformance.worker import Worker
+from tests.support.backends import missing
 
 PLUGINS = Path(__file__).with_name("plugins")
 
@@ -16,10 +20,7 @@ def functions_python() -> Path:
     """An interpreter with Microsoft's worker library; skips where there is no Python 3.13."""
     python = find_python_313()
     if python is None:
-        message = "no Python 3.13 on PATH or among pyenv's versions: the worker library cannot be run"
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("no Python 3.13 on PATH or among pyenv's versions: the worker library cannot be run")
     return environment(python)
 
 
@@ -41,25 +42,58 @@ def worker_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="session")
-def start_worker(
-    functions_python: Path, worker_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], Worker]]:
-    """Starts worker processes that nobody has talked to yet."""
+@contextlib.contextmanager
+def _starting(python: Path, env: dict[str, str], folders: pytest.TempPathFactory) -> Iterator[Callable[..., Worker]]:
     started: list[Worker] = []
 
-    def start() -> Worker:
-        started.append(Worker(functions_python, worker_env, tmp_path_factory.mktemp("worker")))
+    def start(**more: str) -> Worker:
+        started.append(Worker(python, env | more, folders.mktemp("worker")))
         return started[-1]
 
-    yield start
-    for worker in started:
-        worker.close()
+    try:
+        yield start
+    finally:
+        for worker in started:
+            worker.close()
+
+
+@pytest.fixture
+def start_worker(
+    functions_python: Path, worker_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Worker]]:
+    """Starts worker processes that nobody has talked to yet, with more environment variables; ends them afterwards."""
+    with _starting(functions_python, worker_env, tmp_path_factory) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")
-def worker(start_worker: Callable[[], Worker], package: Path) -> Worker:
+def worker(
+    functions_python: Path, worker_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory, package: Path
+) -> Iterator[Worker]:
     """A worker process that serves the package."""
-    worker = start_worker()
-    worker.index(package)
-    return worker
+    with _starting(functions_python, worker_env, tmp_path_factory) as start:
+        worker = start()
+        worker.index(package)
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def queue_worker(
+    functions_python: Path,
+    worker_env: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+    package: Path,
+    azurite_server: str,
+) -> Iterator[Worker]:
+    """A worker process that serves the package and has a storage account."""
+    with _starting(functions_python, worker_env, tmp_path_factory) as start:
+        worker = start(AzureWebJobsStorage=azurite_server)
+        worker.index(package)
+        yield worker
+
+
+@pytest.fixture(scope="session")
+def storage(azurite_server: str) -> Iterator[Storage]:
+    """The queues of the storage account, as the host reads them."""
+    with QueueServiceClient.from_connection_string(azurite_server) as service:
+        yield Storage(service)

@@ -32,6 +32,15 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     get_settings.cache_clear()
 
 
+def triggers(app: func.FunctionApp) -> dict[str, dict[str, Any]]:
+    """The trigger of each function, by the function's name."""
+    # The library lets nobody ask twice: it would take each name for one that is there already.
+    found: dict[str, Any] = {
+        str(function.get_function_name()): function.get_trigger() for function in app.get_functions()
+    }
+    return {name: trigger.get_dict_repr() for name, trigger in found.items()}
+
+
 def get(bridge: Bridge, url: str = "http://host/") -> func.HttpResponse:
     return asyncio.run(bridge.handle(func.HttpRequest("GET", url, body=b""), CONTEXT))
 
@@ -59,19 +68,39 @@ async def answer_ok(scope: Message, send: Send) -> None:
 
 
 def test_http_is_one_anonymous_function_for_every_path_and_method(load: Load) -> None:
-    (function,) = load("http").get_functions()
-    trigger = function.get_trigger()
-    assert trigger is not None
-    told = trigger.get_dict_repr()
-    assert function.get_function_name() == "http"
-    assert told["authLevel"] == func.AuthLevel.ANONYMOUS
-    assert told["route"] == "/{*route}"
-    assert sorted(map(str, told["methods"])) == sorted(METHODS)
+    ((name, trigger),) = triggers(load("http")).items()
+    assert name == "http"
+    assert trigger["authLevel"] == func.AuthLevel.ANONYMOUS
+    assert trigger["route"] == "/{*route}"
+    assert sorted(map(str, trigger["methods"])) == sorted(METHODS)
 
 
 def test_a_deployment_without_the_http_role_has_no_http_function(load: Load) -> None:
     # The library warns, in its log, that a level of authorisation is of no use without an HTTP function.
-    assert load("queues").get_functions() == []
+    assert set(triggers(load("queues,timers"))) == {"tick"}
+
+
+@pytest.mark.parametrize("variable", ["AzureWebJobsStorage", "AzureWebJobsStorage__queueServiceUri"])
+def test_queue_functions_read_the_storage_account_however_it_is_reached(
+    load: Load, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "https://account.queue.core.windows.net")
+    found = triggers(load("queues"))
+    assert found
+    for trigger in found.values():
+        assert (trigger["type"], trigger["connection"]) == ("queueTrigger", "AzureWebJobsStorage")
+
+
+def test_queue_functions_are_named_after_models_and_classes_of_workers(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AzureWebJobsStorage", "UseDevelopmentStorage=true")
+    monkeypatch.setenv("SERVICE_MODEL", "sample")
+    monkeypatch.setenv("JOB_WORKERS", "cpu,train")
+    queues = [f"{kind}-{worker}-sample" for kind in ("prediction", "training") for worker in ("cpu", "train")]
+    expected = {*queues, *(f"{queue}-poison" for queue in queues)}
+    found = triggers(load("queues"))
+    assert {name: trigger["queueName"] for name, trigger in found.items()} == {name: name for name in expected}
 
 
 def test_the_worker_takes_the_entry_point_for_a_plain_function_app() -> None:

@@ -1,6 +1,5 @@
 """The deployment package under `azure-functions-runtime`, the library inside Microsoft's own Python worker."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +21,8 @@ def assert_problem(answer: Answer, status: int) -> None:
 
 
 def test_one_anonymous_function_takes_every_path_and_method(worker: Worker) -> None:
-    (function,) = worker.functions
-    bindings = [json.loads(binding) for binding in function["raw_bindings"]]
-    (trigger,) = [binding for binding in bindings if binding["type"] == "httpTrigger"]
-    assert function["name"] == "http"
+    (trigger,) = [trigger for trigger in worker.triggers.values() if trigger["type"] == "httpTrigger"]
+    assert worker.triggers["http"] == trigger
     assert trigger["authLevel"].lower() == "anonymous"
     assert trigger["route"] == "/{*route}"
     assert sorted(trigger["methods"]) == ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
@@ -113,7 +110,7 @@ def test_a_background_task_has_run_when_the_next_request_comes(worker: Worker) -
     assert worker.call("GET", "/conformance/later").json == ["done"]
 
 
-def test_five_first_requests_together_start_the_app_once(start_worker: Callable[[], Worker], package: Path) -> None:
+def test_five_first_requests_together_start_the_app_once(start_worker: Callable[..., Worker], package: Path) -> None:
     worker = start_worker()
     worker.index(package)
     answers = worker.call_together(*[Call("GET", "/")] * 5)
@@ -122,7 +119,7 @@ def test_five_first_requests_together_start_the_app_once(start_worker: Callable[
 
 
 def test_a_placeholder_that_becomes_the_app_serves_it(
-    start_worker: Callable[[], Worker], package: Path, worker_env: dict[str, str], tmp_path: Path
+    start_worker: Callable[..., Worker], package: Path, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
     worker = start_worker()
     worker.specialise(tmp_path, package, worker_env)

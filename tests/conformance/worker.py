@@ -38,8 +38,34 @@ class Call:
     body: bytes = b""
 
 
+@dataclass(frozen=True)
+class QueueMessage:
+    """A message as the host hands it on: its text, decoded, and what the storage account tells about it."""
+
+    body: str
+    id: str = "9c1d0c0a-4a3f-4b5e-8f0e-3f5f0f1b2a10"
+    dequeue_count: int = 1
+    pop_receipt: str = "AgAAAAMAAAAAAAAA8jS1Y1vZ2gE="
+    insertion_time: str = "2026-01-02T03:04:05+00:00"
+    # Atoll's messages never expire.
+    expiration_time: str = "9999-12-31T23:59:59+00:00"
+    next_visible_time: str = "2026-01-02T03:04:35+00:00"
+
+    def metadata(self) -> dict[str, Any]:
+        """The trigger metadata: the host sends text as it is and anything else as JSON."""
+        texts = {"QueueTrigger": self.body, "Id": self.id, "PopReceipt": self.pop_receipt}
+        others = {
+            "DequeueCount": self.dequeue_count,
+            "InsertionTime": self.insertion_time,
+            "ExpirationTime": self.expiration_time,
+            "NextVisibleTime": self.next_visible_time,
+        }
+        told: dict[str, Any] = {name: {"string": text} for name, text in texts.items()}
+        return told | {name: {"json": json.dumps(value)} for name, value in others.items()}
+
+
 class Worker:
-    """A worker process; `index` or `specialise` it first, then `call` it.
+    """A worker process; `index` or `specialise` it first, then invoke its functions.
 
     Parameters
     ----------
@@ -111,6 +137,15 @@ class Worker:
         for answer in self.ask(*loads):
             _succeeded(answer["function_load_response"])
 
+    @property
+    def triggers(self) -> dict[str, dict[str, Any]]:
+        """The trigger of each function, by the function's name."""
+        bindings = {known["name"]: [json.loads(raw) for raw in known["raw_bindings"]] for known in self.functions}
+        return {
+            name: next(binding for binding in found if binding["type"].endswith("Trigger"))
+            for name, found in bindings.items()
+        }
+
     def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         (answer,) = self.call_together(Call(method, path, headers, body))
         return answer
@@ -120,11 +155,27 @@ class Worker:
 
     def call_together(self, *calls: Call) -> list[Answer]:
         """Send all requests before any is answered."""
-        answers = self.ask(*(self._invocation(call) for call in calls))
+        answers = self.ask(*(self.http_invocation(call) for call in calls))
         return [_answer(answer["invocation_response"]) for answer in answers]
 
-    def _invocation(self, call: Call) -> dict[str, Any]:
-        (function,) = [known for known in self.functions if known["name"] == "http"]
+    def deliver(self, queue: str, *messages: QueueMessage) -> list[str]:
+        """Hand all messages to the function of `queue` before any is handled.
+
+        Returns why each failed; the host deletes a message whose function succeeded, for which there is an empty text.
+        """
+        answers = self.ask(*(self.queue_invocation(queue, message) for message in messages))
+        return [_failure(answer["invocation_response"]) for answer in answers]
+
+    def tick(self) -> None:
+        """Invoke the timer's function."""
+        timer = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}
+        (answer,) = self.ask(self._invocation("tick", "timer", {"json": json.dumps(timer)}))
+        _succeeded(answer["invocation_response"])
+
+    def queue_invocation(self, queue: str, message: QueueMessage) -> dict[str, Any]:
+        return self._invocation(queue, "message", {"string": message.body}, message.metadata())
+
+    def http_invocation(self, call: Call) -> dict[str, Any]:
         headers = {name.replace("_", "-").lower(): value for name, value in call.headers.items()}
         http: dict[str, Any] = {
             "method": call.method,
@@ -135,21 +186,33 @@ class Worker:
         if call.body:
             http["headers"]["content-length"] = str(len(call.body))
             http["body"] = {"bytes": base64.b64encode(call.body).decode()}
+        return self._invocation("http", "req", {"http": http})
+
+    def _invocation(
+        self, name: str, argument: str, data: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        (function,) = [known for known in self.functions if known["name"] == name]
         return {
             "invocation_request": {
                 "invocation_id": str(uuid.uuid4()),
                 "function_id": function["function_id"],
-                "input_data": [{"name": "req", "data": {"http": http}}],
+                "input_data": [{"name": argument, "data": data}],
+                "trigger_metadata": metadata or {},
                 "trace_context": {"trace_parent": f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"},
             }
         }
 
 
 def _succeeded(response: dict[str, Any]) -> Any:
+    assert not _failure(response), _failure(response)
+    return response
+
+
+def _failure(response: dict[str, Any]) -> str:
+    """Why it failed; empty if it did not."""
     result = response["result"]
     exception = result.get("exception", {"message": "", "stack_trace": ""})
-    assert result["status"] == "Success", f"{exception['stack_trace']}\n{exception['message']}"
-    return response
+    return "" if result["status"] == "Success" else f"{exception['stack_trace']}\n{exception['message']}"
 
 
 def _answer(response: dict[str, Any]) -> Answer:
