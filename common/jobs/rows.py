@@ -1,6 +1,7 @@
 """Reading and changing rows within a transaction; what the stores share."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,10 @@ from common.jobs.tables import jobs, payloads
 # A time that should lie in the past but is further ahead than this was written before the clock was set back.
 SKEW_S = 60.0
 
+# Written once: to build a statement of all columns takes longer than to run it.
+_FIND = sa.select(jobs).where(jobs.c.id == sa.bindparam("wanted"))
+_FIND_LOCKED = _FIND.with_for_update()
+
 
 def job_of(row: sa.Row[Any]) -> Job:
     values = dict(row._mapping)
@@ -23,8 +28,7 @@ def job_of(row: sa.Row[Any]) -> Job:
 
 def find(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job | None:
     """A job; `lock` keeps others from changing it before the transaction ends (SQLite's writers are alone anyway)."""
-    query = sa.select(jobs).where(jobs.c.id == job_id)
-    row = connection.execute(query.with_for_update() if lock else query).first()
+    row = connection.execute(_FIND_LOCKED if lock else _FIND, {"wanted": job_id}).first()
     return job_of(row) if row else None
 
 
@@ -37,13 +41,9 @@ def need(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 
 def change(connection: sa.Connection, job: Job, now: datetime, **values: Any) -> Job:
     """Write `values` to a locked job, as a change that readers see."""
-    statement = (
-        sa.update(jobs)
-        .where(jobs.c.id == job.id)
-        .values(version=jobs.c.version + 1, updated_at=now, **values)
-        .returning(jobs)
-    )
-    return job_of(connection.execute(statement).one())
+    values |= {"version": job.version + 1, "updated_at": now}
+    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    return replace(job, **values)
 
 
 def older_than(
