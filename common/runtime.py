@@ -53,14 +53,14 @@ class Runtime:
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
 
     def _load_all(self) -> None:
-        for record in self.records:
-            record.load()
-        for dataset in {dataset for record in self.records for dataset in record.datasets()}:
-            log.info("data set", name=dataset.name, folder=str(dataset.folder), origin=dataset.origin)
+        attempts = [record.begin_load() for record in self.records]
+        for attempt in attempts:
+            if attempt is not None:
+                attempt.result()
         log.info("models", **{record.name: record.state for record in self.records})
 
     def retry_failed(self) -> None:
         """Try again, in the background, to load models that could not be loaded a while ago."""
         for record in self.records:
             if record.may_retry():
-                threading.Thread(target=record.load, name=f"load-{record.name}", daemon=True).start()
+                record.begin_load()
