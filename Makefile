@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup
 DEV := $(VENV)/.setup-dev
-# Made for tests: Debian has no `python` for venvs without ensurepip; PYTHON=python3.12 picks another interpreter.
+# PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench lock clean
@@ -46,5 +46,5 @@ lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt --universal --python-version 3.11 --no-emit-index-url \
 	  --no-annotate -q --custom-compile-command "make lock" -o requirements-dev.txt
 
-clean: ## remove the environment, caches and local state
-	rm -rf $(VENV) .atoll .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+clean: ## remove the environment and all caches; data sets on the local share stay
+	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

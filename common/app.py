@@ -22,7 +22,7 @@ from common.http.problems import (
     answer_http_exception,
     answer_validation_error,
 )
-from common.plugins.mount import mount
+from common.plugins.mount import mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
 from common.settings import Settings, get_settings
@@ -76,8 +76,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)
     routes.include(app)
-    for record in runtime.records:
-        mount(app, record)
+    mount_all(app, runtime.records)
     examples = {
         record.prefix + route.path: record.plugin.examples
         for record in runtime.records

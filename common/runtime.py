@@ -55,31 +55,33 @@ class Runtime:
 
     @property
     def jobs(self) -> "JobSystem":
-        """The job system, built and its database brought up to date at the first call (some 100 ms, on any thread)."""
+        """The job system, built and its database brought up to date at the first call (a second, on any thread)."""
         with self._jobs_lock:
             if self._jobs is None:
                 # Brings SQLAlchemy, which a process that never sees a job does without.
+                from common.jobs.states import Kind
                 from common.jobs.system import JobSystem
+                from common.jobs.training import TrainingExecutor
+                from common.registry.service import Registry
+                from common.storage import Blobs, open_share
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
                 jobs = JobSystem.build(self.settings, self._app)
                 jobs.migrate()
+                blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
+                records = {record.name: record for record in self.records}
+                jobs.executors[Kind.TRAINING] = TrainingExecutor(
+                    records.get, jobs.database, blobs, jobs.clock, jobs.service
+                )
+                self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
                 self._jobs = jobs
             return self._jobs
 
     @property
     def registry(self) -> "Registry":
         """Model versions and aliases, in the job system's database; blocks as `jobs` does at the first call."""
-        jobs = self.jobs
-        with self._jobs_lock:
-            if self._registry is None:
-                from common.registry.service import Registry
-                from common.storage import Blobs, open_share
-
-                storage = self.settings.storage
-                blobs = Blobs(open_share(storage), storage.cache_dir)
-                self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
-            return self._registry
+        assert self.jobs is not None and self._registry is not None  # noqa: S101, PT018 - made together
+        return self._registry
 
     def start(self, *, background: bool = False) -> None:
         """Begin to load the models, once a process, however often and from wherever it is called.
@@ -114,14 +116,14 @@ class Runtime:
             log.error("jobs cannot be run", exc_info=exc)
 
     def _load_all(self) -> None:
-        for record in self.records:
-            record.load()
-        for dataset in {dataset for record in self.records for dataset in record.datasets()}:
-            log.info("data set", name=dataset.name, folder=str(dataset.folder), origin=dataset.origin)
+        attempts = [record.begin_load() for record in self.records]
+        for attempt in attempts:
+            if attempt is not None:
+                attempt.result()
         log.info("models", **{record.name: record.state for record in self.records})
 
     def retry_failed(self) -> None:
         """Try again, in the background, to load models that could not be loaded a while ago."""
         for record in self.records:
             if record.may_retry():
-                threading.Thread(target=record.load, name=f"load-{record.name}", daemon=True).start()
+                record.begin_load()

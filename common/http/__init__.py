@@ -1,1 +1,1 @@
-"""The ASGI layers every request passes, outermost first: boundary, CORS, body limit; and the answers to errors."""
+"""The ASGI layers every request passes, outermost first: boundary, CORS, guard, body limit; and what errors answer."""

@@ -1,10 +1,11 @@
 """Cross-origin access for the pages named in `CORS_ORIGINS`."""
 
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _METHODS = ("GET", "POST", "OPTIONS")
-_EXPOSED = ("ETag", "Location", "Retry-After", "X-Cache", "X-Request-ID")
+_EXPOSED = ("ETag", "Location", "Retry-After", "X-Cache", "X-Model-Version", "X-Request-ID")
 
 
 class Cors(CORSMiddleware):
@@ -21,4 +22,15 @@ class Cors(CORSMiddleware):
                 if name == b"origin" and self.is_allowed_origin(value.decode("latin-1")):
                     await super().__call__(scope, receive, send)
                     return
-        await self.app(scope, receive, send)
+        await self.app(scope, receive, self._varying(send) if scope["type"] == "http" else send)
+
+    @staticmethod
+    def _varying(send: Send) -> Send:
+        """Tell caches that another origin may get another answer."""
+
+        async def send_varying(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).add_vary_header("Origin")
+            await send(message)
+
+        return send_varying

@@ -1,8 +1,10 @@
 """Whatever goes wrong inside is logged, and answered 500."""
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.errors import AtollError
+from common.errors import AtollError, Unavailable
 from common.http.problems import problem_response
 from common.telemetry.logs import get_logger
 
@@ -10,7 +12,7 @@ log = get_logger("atoll.http")
 
 
 class Guard:
-    """Pure ASGI. No `Exception` passes; once the response has started nothing more can be answered.
+    """Pure ASGI. Nothing that goes wrong passes; once the response has started nothing more can be answered.
 
     It stands within CORS, so that a page can read the answer, and again around everything.
     """
@@ -31,7 +33,13 @@ class Guard:
 
         try:
             await self.app(scope, receive, watch)
-        except Exception as exc:
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough. Passed on, it would be answered in plain text.
+            if not started:
+                stopping = Unavailable("the server is stopping; try again", retry_after_s=5)
+                await problem_response(stopping, scope)(scope, receive, send)
+        # SystemExit too: a route written as a script must not end the server.
+        except (Exception, SystemExit) as exc:
             log.error("request failed", path=scope["path"], exc_info=exc)
             if not started:
                 await problem_response(AtollError(), scope)(scope, receive, send)

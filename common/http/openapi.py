@@ -35,12 +35,20 @@ def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]
             schemas |= problem.pop("$defs") | {Problem.__name__: problem}
             _drop_unused(document)
             for path, bodies in examples.items():
-                content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-                content["examples"] = {name: {"value": dict(body)} for name, body in bodies.items()}
+                content = _json_body(document, path)
+                if content is not None:
+                    content["examples"] = {name: {"value": dict(body)} for name, body in bodies.items()}
         # Built once; FastAPI keeps it.
         return build()
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for changing the document
+
+
+def _json_body(document: dict[str, Any], path: str) -> dict[str, Any] | None:
+    """The JSON body of the POST route at `path`; None where it takes none, or is kept out of the document."""
+    body = document["paths"].get(path, {}).get("post", {}).get("requestBody", {})
+    content: dict[str, Any] | None = body.get("content", {}).get("application/json")
+    return content
 
 
 def _drop_unused(document: dict[str, Any]) -> None:

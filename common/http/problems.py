@@ -21,6 +21,9 @@ from common.errors import (
     problem,
     shorten,
 )
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.http")
 
 # Gives the body of an error in the shape of an old interface.
 LegacyShape = Callable[[AtollError], Any]
@@ -29,6 +32,9 @@ LegacyShape = Callable[[AtollError], Any]
 LEGACY_STATE = "legacy_error_shapes"
 
 _JSON = ("application/json", "+json")
+_SHOWN_ERRORS = 50
+# Their text is meant for callers; of any other 5xx only the log has it.
+_EXPLAINED = frozenset({503, 507})
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -77,10 +83,11 @@ def from_validation(request: Request, exc: RequestValidationError) -> AtollError
         error = UnsupportedMediaType(f"{given}; send application/json")
         error.__cause__ = exc
         return error
-    fields = field_errors(errors)
+    # A body of megabytes may be wrong in a hundred thousand places.
+    fields = field_errors(errors[:_SHOWN_ERRORS])
     shown = "; ".join(f"{item.field.removeprefix('body.')}: {item.message}" for item in fields[:5])
-    more = f" (and {len(fields) - 5} more)" if len(fields) > 5 else ""
-    error = Invalid(shown + more, errors=fields[:50])
+    more = f" (and {len(errors) - 5} more)" if len(errors) > 5 else ""
+    error = Invalid(shown + more, errors=fields)
     # Old prefixes answer these in the shape that clients of the web framework know.
     error.__cause__ = exc
     return error
@@ -94,6 +101,9 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
     elif exc.status_code == 400 and detail == "There was an error parsing the body":
         detail = "the body cannot be read; send JSON in UTF-8, without numbers of thousands of digits or deep nesting"
     headers = dict(exc.headers or {})
+    if exc.status_code >= 500 and exc.status_code not in _EXPLAINED:
+        log.error("request failed", path=shorten_path(request.url.path), exc_info=exc)
+        return AtollError()
     if exc.status_code == 405:
         allowed = [method.strip() for method in headers.get("Allow", "").split(",") if method.strip()]
         # The boundary answers HEAD wherever a route answers GET.
@@ -111,6 +121,9 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
 
 async def answer_atoll_error(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, AtollError)  # noqa: S101 - registered for this class only
+    if exc.status >= 500 and exc.status not in _EXPLAINED:
+        log.error("request failed", path=shorten_path(request.url.path), exc_info=exc)
+        return problem_response(AtollError(), request.scope)
     return problem_response(exc, request.scope)
 
 

@@ -1,5 +1,6 @@
 """Calling the app within its own process, without a socket: the same middleware, routes and errors as over HTTP."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -49,7 +50,8 @@ async def replay(
     async def receive() -> Message:
         nonlocal given
         if given:
-            return {"type": "http.disconnect"}
+            # Whoever replays waits for the answer: it never goes away.
+            await asyncio.Event().wait()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -1,5 +1,7 @@
 """What a plugin may declare beside its `router`."""
 
+import inspect
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +44,12 @@ class OldPrefix:
     path: str
     error_shape: LegacyShape
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str) or not self.path.startswith("/") or self.path.endswith("/"):
+            raise ValueError(f"OldPrefix(path={self.path!r}): begin it with a slash and end it without one")
+        if not callable(self.error_shape):
+            raise TypeError(f"OldPrefix({self.path!r}): error_shape is not a function from an error to its body")
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -60,9 +68,9 @@ class Plugin:
     Parameters
     ----------
     title : name for people; by default the router's first tag, then the package's name.
-    load : gets ready to answer: reads data, warms caches. Runs once a process, on a thread, after start-up; the
-        plugin's routes wait for it. If it raises, the model is unavailable, the error's text is the reason, and it is
-        tried again later.
+    load : a plain function that gets ready to answer: reads data, warms caches. Runs once a process, on a thread, after
+        start-up; the plugin's routes wait for it. If it raises, the model is unavailable, the error's text is the
+        reason, and it is tried again later.
     datasets : the data sets in use, once loaded.
     prefixes : old prefixes that answer too.
     estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
@@ -97,6 +105,32 @@ class Plugin:
             raise ValueError("`train` and `train_request` belong together; declare both or none")
         if self.space is not None and not callable(getattr(self.space, "suggest", None)):
             raise ValueError("`space` is a module with a function `suggest(trial)`")
+
+    def __post_init__(self) -> None:
+        # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
+        if not isinstance(self.title, str | None):
+            raise TypeError(f"Plugin(title={self.title!r}): not a text")
+        for name, function in (("load", self.load), ("datasets", self.datasets)):
+            if function is not None and not callable(function):
+                raise TypeError(f"Plugin({name}={function!r}): not a function")
+            # Of a class with `async def __call__` it is the method that tells.
+            if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004
+                raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
+        if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
+            raise TypeError("Plugin(prefixes=…): not a list of OldPrefix")
+        _check_examples(self.examples)
+
+
+def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:
+    if not isinstance(examples, Mapping):
+        raise TypeError("Plugin(examples=…): not a mapping from names to request bodies")
+    for name, body in examples.items():
+        if not isinstance(name, str) or not isinstance(body, Mapping):
+            raise TypeError(f"Plugin(examples=…): {name!r} is not the name of a request body, a mapping")
+        try:
+            json.dumps(dict(body), allow_nan=False)
+        except (TypeError, ValueError) as exc:
+            raise TypeError(f"Plugin(examples=…): {name!r} is not JSON: {exc}") from None
 
 
 def is_served(name: str) -> bool:

@@ -1,17 +1,27 @@
 """Putting plugins' routes into the app: under their own prefix, and under the old ones."""
 
+import inspect
+from collections.abc import Sequence
 from enum import Enum
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
 
 from common.http.boundary import MOUNTED_STATE
 from common.http.openapi import problem_answer
 from common.http.problems import LEGACY_STATE, LegacyShape
+from common.plugins.claims import Claims, in_order
+from common.plugins.contract import Plugin
 from common.plugins.defer import make_deferrable
 from common.plugins.parameters import predict_route
 from common.plugins.record import PluginRecord
 from common.plugins.train_route import add_train_route
+from common.telemetry import metrics
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.plugins")
 
 # What any route of a plugin may answer; documented once here instead of at every route.
 PROBLEMS: dict[int | str, dict[str, object]] = {
@@ -24,6 +34,38 @@ PROBLEMS: dict[int | str, dict[str, object]] = {
         503: "Not now; `Retry-After` tells when.",
     }.items()
 }
+
+
+def mount_all(app: FastAPI, records: Sequence[PluginRecord]) -> None:
+    """Mount every plugin that can be; one that cannot becomes unavailable with the reason, the others are served."""
+    claims = Claims()
+    for record in in_order(records):
+        if record.router is None:
+            continue
+        routes, lifespan = list(app.router.routes), app.router.lifespan_context
+        try:
+            refused = claims.take(record)
+            if refused is None:
+                mount(app, record)
+                # FastAPI puts included routes together when they are first asked for; what is wrong must show now.
+                list(iter_route_contexts(app.router.routes[len(routes) :]))
+        # Whatever a plugin declares must not take the others down.
+        except Exception as exc:
+            app.router.routes[:], app.router.lifespan_context = routes, lifespan
+            refused = f"cannot be mounted: {type(exc).__name__}: {exc}"[:500]
+            log.error("plugin cannot be mounted", model=record.name, reason=refused, exc_info=exc)
+        else:
+            if refused is not None:
+                log.error("plugin cannot be mounted", model=record.name, reason=refused)
+        if refused is not None:
+            _withdraw(record, refused)
+
+
+def _withdraw(record: PluginRecord, reason: str) -> None:
+    # Without its declarations too: nothing of it is listed, and a `load` that succeeds must not make it ready.
+    record.plugin = Plugin(title=record.title)
+    record.router, record.state, record.reason = None, "unavailable", reason
+    metrics.MODEL_READY.labels(record.name).set(0)
 
 
 def mount(app: FastAPI, record: PluginRecord) -> None:
@@ -49,18 +91,15 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
 
 
 def _moved(router: APIRouter, prefix: str) -> APIRouter:
-    """A copy of `router` under another prefix."""
-    moved = APIRouter(prefix=prefix)
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            moved.add_api_route(
-                route.path.removeprefix(router.prefix),
-                route.endpoint,
-                methods=sorted(route.methods or ()),
-                dependencies=route.dependencies,
-                response_model=route.response_model,
-                status_code=route.status_code,
-                name=route.name,
-                include_in_schema=False,
-            )
-    return moved
+    """A copy of `router`, with the routers it includes, under another prefix; its routes keep all their options."""
+    routes: list[BaseRoute] = []
+    for route in iter_route_contexts(router.routes):
+        original = route.original_route
+        if isinstance(original, APIRoute):
+            options: dict[str, Any] = {
+                name: getattr(route, name, getattr(original, name, None))
+                for name in list(inspect.signature(APIRoute).parameters)[1:]
+            }
+            path = prefix + str(route.path).removeprefix(router.prefix)
+            routes.append(type(original)(path, **options | {"include_in_schema": False}))
+    return APIRouter(routes=routes)

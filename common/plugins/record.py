@@ -1,9 +1,11 @@
 """A plugin found in this process, and the state of its model."""
 
 import asyncio
+import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +24,9 @@ State = Literal["loading", "ready", "unavailable"]
 RETRY_LOAD_S = 10.0
 # What a request waits for a model that is loading before it is told to come back.
 WAIT_FOR_LOAD_S = 30.0
+# A reason is shown to everybody: short, and without a password in an address.
+_REASON_CHARS = 500
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
 
 
 @dataclass(eq=False)
@@ -38,8 +43,11 @@ class PluginRecord:
     load_s: float | None = None
     _failed_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _attempt: "Future[None] | None" = None
 
     def __post_init__(self) -> None:
+        # From the start, so that an alert can tell a model that never became ready.
+        metrics.MODEL_READY.labels(self.name).set(0)
         if self.router is not None and self.plugin.load is None:
             self._become_ready(None)
 
@@ -60,31 +68,61 @@ class PluginRecord:
 
     def datasets(self) -> Sequence[Dataset]:
         """The data sets that the model answers from; none before it is ready."""
-        return self.plugin.datasets() if self.plugin.datasets and self.is_ready() else ()
+        if self.plugin.datasets is None or not self.is_ready():
+            return ()
+        try:
+            return self.plugin.datasets()
+        except Exception as exc:  # a plugin's mistake must not take the list of the others away
+            log.error("plugin cannot name its data sets", model=self.name, exc_info=exc)
+            return ()
 
     def is_ready(self) -> bool:
         return self.state == "ready"
 
-    def load(self) -> None:
-        """Run the plugin's `load` unless it has succeeded, or failed a moment ago. Blocks; never raises."""
-        if self.is_ready() or self.plugin.load is None:
-            return
+    def begin_load(self) -> "Future[None] | None":
+        """Load on a daemon thread, so that a load which hangs keeps neither other models nor the process's end waiting.
+
+        Returns the attempt under way. None: there is nothing to wait for, because the model is ready, or because it
+        failed a moment ago.
+        """
         with self._lock:
-            # Callers that waited for the lock find the outcome here.
-            if self.is_ready():
-                return
-            if self.state == "unavailable" and not self.may_retry():
-                return
-            started = time.monotonic()
-            try:
-                self.plugin.load()
-            except (Exception, SystemExit) as exc:
-                self.reason = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__}: {exc}"
-                self.state, self._failed_at = "unavailable", time.monotonic()
-                log.error("model cannot be loaded", model=self.name, reason=self.reason, exc_info=exc)
-                return
+            if self._attempt is not None:
+                return self._attempt
+            if self.is_ready() or self.plugin.load is None or (self.state == "unavailable" and not self.may_retry()):
+                return None
+            self.state = "loading"
+            attempt = self._attempt = Future()
+        threading.Thread(
+            target=self._load, args=(self.plugin.load, attempt), name=f"load-{self.name}", daemon=True
+        ).start()
+        return attempt
+
+    def load(self) -> None:
+        """Load, and wait for the outcome; never raises."""
+        attempt = self.begin_load()
+        if attempt is not None:
+            attempt.result()
+
+    def _load(self, load: Callable[[], None], attempt: "Future[None]") -> None:
+        started = time.monotonic()
+        try:
+            load()
+        except (Exception, SystemExit) as exc:
+            said = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__}: {exc}"
+            self.reason = _CREDENTIALS.sub("://***@", said)[:_REASON_CHARS]
+            self.state, self._failed_at = "unavailable", time.monotonic()
+            log.error("model cannot be loaded", model=self.name, reason=self.reason, exc_info=exc)
+        else:
             self._become_ready(time.monotonic() - started)
             log.info("model ready", model=self.name, load_s=round(self.load_s or 0, 3))
+            for dataset in self.datasets():
+                log.info(
+                    "data set", model=self.name, name=dataset.name, folder=str(dataset.folder), origin=dataset.origin
+                )
+        finally:
+            with self._lock:
+                self._attempt = None
+            attempt.set_result(None)
 
     def may_retry(self) -> bool:
         """Whether the last load failed, and long enough ago to try again."""
@@ -105,10 +143,11 @@ class PluginRecord:
         """
         if self.is_ready():
             return
-        loading = asyncio.get_running_loop().run_in_executor(None, self.load)
-        try:
-            await asyncio.wait_for(asyncio.shield(loading), WAIT_FOR_LOAD_S)
-        except TimeoutError:
-            raise ModelUnavailable(f"{self.name} is still loading; try again", retry_after_s=5) from None
+        attempt = self.begin_load()
+        if attempt is not None:
+            try:
+                await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(attempt)), WAIT_FOR_LOAD_S)
+            except TimeoutError:
+                raise ModelUnavailable(f"{self.name} is still loading; try again", retry_after_s=5) from None
         if not self.is_ready():
             raise ModelUnavailable(f"{self.name} is unavailable: {self.reason}", retry_after_s=RETRY_LOAD_S)

@@ -9,9 +9,13 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from common.serving.cache import ByteCache
+from common.serving.gone import unless_gone
 from common.serving.pool import WorkPool
 from common.serving.single_flight import SingleFlight
 from common.telemetry import metrics
+
+# nginx's status for it; nobody sees it but the log and the metrics.
+_CLIENT_CLOSED_REQUEST = 499
 
 
 class Answers:
@@ -32,7 +36,10 @@ class Answers:
         if body is None:
             # A fresh answer is shared only with others who asked for a fresh one.
             flight = digest + (b"fresh" if fresh else b"")
-            body = await self._flights.run(flight, lambda: self._pool.run(_encode, compute))
+            computed = await unless_gone(request, self._flights.run(flight, lambda: self._pool.run(_encode, compute)))
+            if computed is None:
+                return Response(status_code=_CLIENT_CLOSED_REQUEST)
+            body = computed
             if keep:
                 self._cache.put(digest, body)
                 metrics.CACHE_BYTES.set(self._cache.size_bytes)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import re
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -70,6 +71,6 @@ def _describe(path: Path, size_bytes: int, _changed_ns: int) -> DatasetFile:
             years = [int(name) for name in next(reader, []) if _YEAR.fullmatch(name.strip())]
             rows = sum(1 for _ in reader)
     # A broken file is listed with what could be read of it; whoever needs it says what is wrong.
-    except (OSError, EOFError, csv.Error):
+    except (OSError, EOFError, csv.Error, zlib.error):
         pass
     return DatasetFile(name=path.name, size_bytes=size_bytes, rows=rows, years=years)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
 from common.http.boundary import RequestBoundary, request_id_of
+from common.http.guard import Guard
 from common.http.replay import replay
 from tests.support.clients import Client
 
@@ -63,15 +64,21 @@ def test_nothing_is_sent_after_the_headers_of_head(client: Client, path: str, st
     assert (answer.status, answer.body) == (status, b"")
 
 
-def test_cancellation_is_passed_on() -> None:
-    async def gone(_: Scope, __: Receive, ___: Send) -> None:
+def test_a_request_cancelled_by_the_stopping_server_is_told_to_come_back() -> None:
+    async def cancelled(_: Scope, __: Receive, ___: Send) -> None:
         raise asyncio.CancelledError
 
-    async def ask() -> None:
-        await RequestBoundary(gone)(scope(), nothing, ignore)
+    answer = asyncio.run(replay(Guard(cancelled), "GET", "/"))
+    assert answer.status == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "retry-after" in answer.headers
 
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(ask())
+
+def test_a_route_that_exits_is_answered_500_and_ends_nothing() -> None:
+    async def leaves(_: Scope, __: Receive, ___: Send) -> None:
+        raise SystemExit(1)
+
+    assert asyncio.run(replay(Guard(leaves), "GET", "/")).status == 500
 
 
 def test_what_is_not_http_passes_untouched() -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Scope
 
+from common.app import create_app
+from common.errors import AtollError
+from common.settings import PluginSettings, Settings
 from tests.support.clients import Client, connected
 from tests.support.plugins import make_app, write_plugin
 from tests.support.problems import assert_invalid, assert_problem
@@ -256,3 +260,25 @@ def test_a_500_bears_the_cors_headers_too(tmp_path: Path) -> None:
     )
     assert_problem(response, 500)
     assert response.headers["access-control-allow-origin"] == "http://page.example"
+
+
+@pytest.mark.parametrize("raised", [HTTPException(500, "password=hunter2"), AtollError("password=hunter2")])
+def test_the_text_of_a_500_stays_in_the_log(raised: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(Settings(plugins=PluginSettings(service_model=("sample",))))
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise raised
+
+    response = Client(app).get("/fails")
+    assert_problem(response, 500)
+    assert "hunter2" not in response.text
+    assert "hunter2" in caplog.text
+
+
+def test_of_very_many_wrong_fields_the_first_are_named_and_all_counted() -> None:
+    app = create_app(Settings(plugins=PluginSettings(service_model=("sample",))))
+    response = Client(app).post("/sample_model/predict", json={f"k{n}": 1 for n in range(3000)})
+    problem = assert_problem(response, 422)
+    assert len(problem["errors"]) == 50
+    assert "and 2996 more" in problem["detail"]

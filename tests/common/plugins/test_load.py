@@ -4,6 +4,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -241,3 +242,36 @@ def test_the_title_is_the_plugins_else_the_routers_first_tag_else_the_name() -> 
     assert PluginRecord("mine", APIRouter(tags=["Tag"]), Plugin(title="Title")).title == "Title"
     assert PluginRecord("mine", APIRouter(tags=["Tag", "Other"])).title == "Tag"
     assert PluginRecord("mine", APIRouter()).title == "mine"
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait(30)
+
+
+def test_a_load_that_hangs_keeps_no_other_model_waiting() -> None:
+    hanging, quick = threading.Event(), threading.Event()
+    records = [
+        PluginRecord("a", router=APIRouter(prefix="/a"), plugin=Plugin(load=partial(_wait, hanging))),
+        PluginRecord("b", router=APIRouter(prefix="/b"), plugin=Plugin(load=quick.set)),
+    ]
+    for item in records:
+        item.begin_load()
+    records[1].load()
+    assert [item.state for item in records] == ["loading", "ready"]
+    hanging.set()
+
+
+def test_a_load_under_way_is_not_begun_again() -> None:
+    hanging = threading.Event()
+    model = PluginRecord("a", router=APIRouter(prefix="/a"), plugin=Plugin(load=partial(_wait, hanging)))
+    assert model.begin_load() is model.begin_load()
+    hanging.set()
+
+
+def test_a_password_in_an_address_is_not_shown_in_the_reason() -> None:
+    def fails() -> None:
+        raise OSError("cannot reach postgres://user:hunter2@db/x")
+
+    model = PluginRecord("a", router=APIRouter(prefix="/a"), plugin=Plugin(load=fails))
+    model.load()
+    assert model.reason == "OSError: cannot reach postgres://***@db/x"

@@ -140,3 +140,58 @@ def assert_old(response: httpx.Response, status: int) -> None:
     body = response.json()
     assert set(body) == {"wrong", "code"}
     assert body["code"] == status
+
+
+OPTIONS = """
+    from fastapi import APIRouter, Header, HTTPException, Depends
+    from fastapi.responses import PlainTextResponse
+    from pydantic import BaseModel, Field
+    from common.plugins import OldPrefix, Plugin
+
+    class Answer(BaseModel):
+        kept: int = Field(1, alias="renamed")
+        secret: int = 2
+        nothing: int | None = None
+
+    def key(x_key: str | None = Header(None)) -> None:
+        if x_key is None:
+            raise HTTPException(401, "no key")
+
+    router = APIRouter(prefix="/new", dependencies=[Depends(key)])
+    inner = APIRouter(prefix="/inner")
+
+    @router.get("/model", response_model_exclude={"secret"}, response_model_exclude_none=True,
+                response_model_by_alias=False)
+    async def model() -> Answer:
+        return Answer()
+
+    @router.get("/text", response_class=PlainTextResponse)
+    async def text() -> str:
+        return "plain"
+
+    @inner.get("/deep")
+    async def deep() -> str:
+        return "deep"
+
+    router.include_router(inner)
+    plugin = Plugin(prefixes=[OldPrefix("/old", lambda error: {"wrong": error.detail})])
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "text"),
+    [
+        ("/model", "application/json", '{"kept":1}'),
+        ("/text", "text/plain; charset=utf-8", "plain"),
+        ("/inner/deep", "application/json", '"deep"'),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["/new", "/old"])
+def test_a_route_keeps_its_options_under_an_old_prefix(
+    tmp_path: Path, prefix: str, path: str, kind: str, text: str
+) -> None:
+    folder = write_plugin(tmp_path, "optional", OPTIONS)
+    client = Client(make_app(tmp_path / "state", path=(folder,), serve=("optional",)))
+    answer = client.get(prefix + path, headers={"x-key": "mine"})
+    assert (answer.headers["content-type"], answer.text) == (kind, text)
+    assert client.get(prefix + path).status_code == 401

@@ -161,3 +161,35 @@ def test_a_key_may_hold_half_a_character() -> None:
 def test_a_large_answer_is_written_whole(model: Model) -> None:
     model.compute = lambda: np.arange(50_000)
     assert orjson.loads(model.ask().content)[-1] == 49_999
+
+
+def test_a_client_that_goes_away_gives_its_place_in_the_queue_back() -> None:
+    pool = WorkPool(threads=1, queue_length=1)
+    busy = threading.Event()
+    model = Model(pool)
+
+    async def scenario() -> int:
+        running = asyncio.ensure_future(pool.run(busy.wait))
+        gone = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Any) -> None:
+            return None
+
+        scope = {"type": "http", "method": "GET", "path": "/answer", "query_string": b"key=a", "headers": []}
+        asked = asyncio.ensure_future(model.app(scope | {"http_version": "1.1", "raw_path": b"/answer"}, receive, send))
+        await asyncio.sleep(0.05)
+        gone.set()
+        await asked
+        # The only place in the queue: refused if the client that left still held it.
+        waiting = asyncio.ensure_future(pool.run(lambda: 7))
+        busy.set()
+        await running
+        return await waiting
+
+    assert asyncio.run(scenario()) == 7
+    assert model.computed == 0
+    pool.close()
