@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Repeat, Sleep
-from common.client.errors import AtollClientError, StillRunning, refused, unreachable, unsuccessful
+from common.client.errors import AtollClientError, StillRunning, problem_of, refused, unreachable, unsuccessful
 from common.client.retry import WAITING, Policy, next_poll_s, next_try_s
 from common.client.routes import route_of
 from common.client.view import JobView
@@ -118,10 +118,13 @@ class Flows:
         """Until `job` has finished. Raises `StillRunning`."""
         began_s = self._clock.monotonic_s()
         unchanged = 0
+        # Whoever is to be told has not seen it yet, even if we have.
+        is_news = True
         while True:
             changed, asked_s = yield from self.refresh(job, WAITING)
-            if changed and on_change is not None:
+            if on_change is not None and (changed or is_news):
                 on_change(job)
+            is_news = False
             if job.is_finished:
                 return
             unchanged = 0 if changed else unchanged + 1
@@ -145,9 +148,9 @@ class Flows:
         outcome: Answer | Lost = yield call
         if isinstance(outcome, Lost):
             raise unreachable(outcome, self._url, 1)
-        # A 409 only says that there is no answer; what went wrong stands in the job.
-        kept = outcome if outcome.status != 409 else None
-        raise unsuccessful(job.id, job.state, job.error, kept)
+        # Where none is kept, the answer is about this call; what went wrong stands in the job.
+        is_kept = not str(problem_of(outcome).get("instance", "")).endswith(call.path)
+        raise unsuccessful(job.id, job.state, job.error, outcome if is_kept else None)
 
     def logs(self, job: JobView, after: int, follow: bool) -> Flow[None]:
         """Emits lines of the log: those that there are, or all until the job has finished."""

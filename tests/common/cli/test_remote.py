@@ -1,0 +1,225 @@
+"""The commands that ask a server, each in a process of its own."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.client import Client
+from tests.support.servers import CHECKOUT, Server, environment, free_port
+
+BODY = '{"requiredField": "Ada"}'
+HELLO = {"resp1": "Hello Ada"}
+Atoll = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def atoll(job_server: Server, tmp_path: Path) -> Atoll:
+    """Runs the command line against the server, its output in a pipe."""
+
+    def run(*arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "common.cli", *arguments],
+            cwd=CHECKOUT,
+            env=environment(tmp_path, {"ATOLL_URL": job_server.url, **env}),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def terminal(job_server: Server, tmp_path: Path) -> Callable[..., str]:
+    """Runs the command line as in a terminal, and gives what stands there."""
+
+    def run(*arguments: str) -> str:
+        main, side = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "common.cli", *arguments],
+            cwd=CHECKOUT,
+            env=environment(tmp_path, {"ATOLL_URL": job_server.url, "TERM": "xterm", "COLUMNS": "160"}),
+            stdin=subprocess.DEVNULL,
+            stdout=side,
+            stderr=side,
+        )
+        os.close(side)
+        shown = b""
+        while True:
+            # The end of a terminal is an error on Linux, and nothing more to read elsewhere.
+            part = b""
+            with contextlib.suppress(OSError):
+                part = os.read(main, 4096)
+            if not part:
+                break
+            shown += part
+        os.close(main)
+        assert process.wait(60) == 0, shown.decode()
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+    return run
+
+
+@pytest.fixture
+def client(job_server: Server) -> Iterator[Client]:
+    with Client(job_server.url) as client:
+        yield client
+
+
+def answer(run: subprocess.CompletedProcess[str]) -> Any:
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_prediction_is_printed_as_json(atoll: Atoll) -> None:
+    run = atoll("predict", "sample", "--json", BODY)
+    assert (answer(run), run.stderr) == (HELLO, "")
+
+
+def test_the_body_comes_from_a_file_or_standard_input(atoll: Atoll, tmp_path: Path) -> None:
+    (tmp_path / "body.json").write_text(BODY, encoding="utf-8")
+    assert answer(atoll("predict", "sample", "--json", f"@{tmp_path / 'body.json'}")) == HELLO
+    assert answer(atoll("predict", "sample", "--json", "-", stdin=BODY)) == HELLO
+
+
+def test_a_queued_prediction_prints_its_job(atoll: Atoll, client: Client) -> None:
+    job = answer(atoll("predict", "sample", "--json", BODY, "--queue"))
+    assert client.job(job["id"]).result() == HELLO
+
+
+def test_a_queued_prediction_that_is_waited_for_prints_its_answer_alone(atoll: Atoll) -> None:
+    run = atoll("predict", "sample", "--json", BODY, "--queue", "--wait")
+    assert answer(run) == HELLO
+    assert run.stderr.startswith("job ")
+
+
+def test_a_training_is_waited_for(atoll: Atoll) -> None:
+    job = answer(atoll("train", "slow", "--json", "{}", "--wait", "-c", "parallel_trials=2"))
+    assert (job["state"], job["path"]) == ("succeeded", "/slow_model/predict?parallel_trials=2")
+
+
+def test_the_same_key_is_the_same_job(atoll: Atoll) -> None:
+    ask = ("train", "slow", "--idempotency-key", "cli-twin")
+    assert answer(atoll(*ask))["id"] == answer(atoll(*ask))["id"]
+
+
+def test_what_the_server_refuses_ends_with_1_and_a_sentence(atoll: Atoll) -> None:
+    for arguments in (
+        ["predict", "sample", "--json", "{}"],
+        ["predict", "smaple", "--json", "{}"],
+        ["jobs", "show", "nosuch"],
+        ["registry", "show", "nosuch"],
+        ["registry", "alias", "nosuch", "default", "1"],
+    ):
+        run = atoll(*arguments)
+        assert (run.returncode, run.stdout) == (1, ""), arguments
+        assert run.stderr.startswith("atoll: "), arguments
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["predict", "sample"],
+        ["predict", "sample", "--json", "{"],
+        ["predict", "sample", "--json", "@/no/such/file"],
+        ["train", "slow", "-c", "novalue"],
+        ["--url", "localhost", "jobs", "list"],
+        ["jobs", "list", "--limit", "0"],
+        ["registry", "alias", "sample", "default", "newest"],
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_wrong_usage_ends_with_2(atoll: Atoll, arguments: list[str]) -> None:
+    run = atoll(*arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "Traceback" not in run.stderr
+
+
+def test_no_server_ends_with_3_and_names_the_address(atoll: Atoll) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    for run in (atoll("--url", url, "jobs", "list"), atoll("jobs", "list", "--url", url)):
+        assert run.returncode == 3
+        assert f"no answer from {url}" in run.stderr
+
+
+def test_a_job_that_comes_to_nothing_ends_with_4(atoll: Atoll) -> None:
+    body = '{"refuse": true}'
+    waited = atoll("predict", "slow", "--json", body, "--wait")
+    assert (waited.returncode, waited.stdout) == (4, "")
+    assert "failed: answered 409: it will not" in waited.stderr
+    assert atoll("train", "slow", "--json", body, "--wait").returncode == 4
+    job_id = waited.stderr.split()[1]
+    watched = atoll("jobs", "watch", job_id)
+    assert (watched.returncode, json.loads(watched.stdout)["state"]) == (4, "failed")
+    assert answer(atoll("jobs", "show", job_id))["attempts"][0]["error"] == "answered 409: it will not"
+    assert atoll("jobs", "retry", job_id, "--wait").returncode == 4
+
+
+def test_a_running_job_is_cancelled(atoll: Atoll, client: Client, gate: Path) -> None:
+    job = client.predict("slow", {"until": str(gate)}, queued=True)
+    assert answer(atoll("jobs", "cancel", job.id, "--wait"))["state"] == "cancelled"
+    assert atoll("jobs", "watch", job.id).returncode == 4
+
+
+def test_jobs_are_listed_by_filter_and_number(atoll: Atoll, client: Client) -> None:
+    made = [client.predict("sample", {"requiredField": "Ada"}, queued=True).wait().id for _ in range(3)]
+    found = answer(atoll("jobs", "list", "--model", "sample", "--state", "succeeded", "--limit", "2"))
+    assert [job["id"] for job in found] == made[:0:-1]
+    assert answer(atoll("jobs", "list", "--kind", "submission")) == []
+
+
+def test_lines_of_a_log_are_json_each(atoll: Atoll, client: Client) -> None:
+    job = client.predict("sample", {"requiredField": "Ada"}, queued=True)
+    run = atoll("jobs", "logs", "-f", job.id)
+    assert run.returncode == 0
+    assert all("text" in json.loads(line) for line in run.stdout.splitlines())
+    assert job.refresh().is_finished
+
+
+def test_versions_are_listed_and_an_alias_chooses_one(
+    atoll: Atoll, terminal: Callable[..., str], client: Client
+) -> None:
+    number = str(client.predict("/slow_model/publish", {}))
+    assert "slow" in [model["model"] for model in answer(atoll("registry", "list"))]
+    assert answer(atoll("registry", "show", "slow"))["versions"][0]["number"] == int(number)
+    assert answer(atoll("registry", "show", "slow", number))["artefacts"][0]["name"] == "a.bin"
+    assert answer(atoll("registry", "alias", "slow", "stable", number))["version"] == int(number)
+    assert terminal("registry", "alias", "slow", "stable", number).strip() == f"slow:stable -> {number}"
+    assert "stable" in terminal("registry", "show", "slow")
+
+
+def test_in_a_terminal_people_see_tables_and_a_bar(terminal: Callable[..., str], client: Client) -> None:
+    job = client.predict("sample", {"requiredField": "Ada"}, queued=True).wait()
+    listed = terminal("jobs", "list", "--model", "sample")
+    assert listed.splitlines()[0].split()[:4] == ["ID", "KIND", "MODEL", "STATE"]
+    assert job.id in listed
+    watched = terminal("jobs", "watch", job.id)
+    assert "sample succeeded" in watched
+    assert "/sample_model/predict" in watched
+    assert "LATEST" in terminal("registry", "list")
+    assert json.loads(terminal("--json", "jobs", "show", job.id))["id"] == job.id
+    assert json.loads(terminal("jobs", "show", job.id, "--json"))["id"] == job.id
+
+
+def test_help_of_every_command_imports_no_http_client(tmp_path: Path) -> None:
+    code = "import sys, common.cli; print({'httpx', 'orjson', 'common.client'} & set(sys.modules))"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=CHECKOUT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "set()\n"
