@@ -1,18 +1,13 @@
 """Bodies too large for a database row: write-once files on the share, named by job and content."""
 
 import hashlib
-import os
-import re
-import shutil
-from pathlib import Path
 from typing import Protocol
 
 from common.errors import DependencyFailed
+from common.storage.share import FileMissing, Share
 
 # What stays in the database.
 INLINE_BYTES = 256 * 1024
-
-_NAME = re.compile(r"[0-9a-z]{1,32}/[0-9a-f]{64}")
 
 
 class Blobs(Protocol):
@@ -34,37 +29,31 @@ class Blobs(Protocol):
         """Forget all of a job."""
 
 
-class DirectoryBlobs:
-    """Blobs in a folder, e.g. on a mounted share."""
+class ShareBlobs:
+    """Blobs in the folder `jobs` of the share, which all workers reach."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, share: Share) -> None:
+        self._share = share
 
     def put(self, job_id: str, content: bytes) -> str:
         name = f"{job_id}/{hashlib.sha256(content).hexdigest()}"
-        path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Written in place: not every share renames atomically. A reader checks the hash, and only a name that was
-        # committed to the database is ever read.
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        self._share.write(_path(name), [content])
         return name
 
     def get(self, name: str) -> bytes:
         try:
-            content = self._path(name).read_bytes()
-        except OSError:
-            raise DependencyFailed("the stored body cannot be read from the share; try again") from None
+            content = b"".join(self._share.read(_path(name)))
+        except FileMissing:
+            raise DependencyFailed("the stored body is not on the share any more") from None
+        # Not every share writes atomically.
         if hashlib.sha256(content).hexdigest() != name.rpartition("/")[2]:
             raise DependencyFailed("the stored body is damaged on the share")
         return content
 
     def remove(self, job_id: str) -> None:
-        shutil.rmtree(self._folder / job_id, ignore_errors=True)
+        for file in self._share.find(f"jobs/{job_id}"):
+            self._share.delete(file.path)
 
-    def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise ValueError("not the name of a blob")
-        return self._folder / name
+
+def _path(name: str) -> str:
+    return f"jobs/{name}"

@@ -7,11 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from common.errors import NotFound
+from common.errors import AtollError, NotFound
 from common.jobs.blobs import INLINE_BYTES, Blobs
 from common.jobs.records import Job
 from common.jobs.states import Kind, State
 from common.jobs.tables import jobs, payloads
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.jobs")
 
 # A time that should lie in the past but is further ahead than this was written before the clock was set back.
 SKEW_S = 60.0
@@ -86,5 +89,9 @@ class Payloads:
         return row.content if row.blob is None else self._blobs.get(row.blob)
 
     def remove(self, job_ids: Sequence[str]) -> None:
-        for job_id in job_ids:
-            self._blobs.remove(job_id)
+        """Remove what lies on the share for jobs whose rows are gone; what cannot be reached now stays there."""
+        try:
+            for job_id in job_ids:
+                self._blobs.remove(job_id)
+        except AtollError as exc:
+            log.warning("stored bodies cannot be removed", error=exc.detail)

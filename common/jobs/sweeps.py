@@ -102,17 +102,22 @@ class SweepStore:
         """Remove the bodies of jobs that are kept no longer; the records stay. Returns how many jobs."""
         now = self._clock.now()
 
-        def work(connection: sa.Connection) -> Sequence[str]:
+        def work(connection: sa.Connection) -> tuple[int, Sequence[str]]:
             query = sa.select(jobs.c.id).where(jobs.c.expires_at < now).limit(limit)
             ids = [row.id for row in connection.execute(query).all()]
-            connection.execute(sa.delete(payloads).where(payloads.c.job_id.in_(ids)))
+            mine = payloads.c.job_id.in_(ids)
+            stored = connection.execute(
+                sa.select(payloads.c.job_id).where(mine, payloads.c.blob.is_not(None)).distinct()
+            )
+            on_share = list(stored.scalars())
+            connection.execute(sa.delete(payloads).where(mine))
             kept = {"expires_at": None, "version": jobs.c.version + 1, "updated_at": now}
             connection.execute(sa.update(jobs).where(jobs.c.id.in_(ids)).values(**kept))
-            return ids
+            return len(ids), on_share
 
-        ids = self._database.write(work)
-        self._stored.remove(ids)
-        return len(ids)
+        count, on_share = self._database.write(work)
+        self._stored.remove(on_share)
+        return count
 
     def prune(self, limit: int = 500) -> int:
         """Remove jobs that finished long ago, and idempotency keys that count no more. Returns how many jobs."""

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from common.clock import Clock, SystemClock
 from common.database import Database
 from common.errors import SettingsError
-from common.jobs.blobs import Blobs, DirectoryBlobs
+from common.jobs.blobs import Blobs, ShareBlobs
 from common.jobs.context import Executor
 from common.jobs.prediction import PredictionExecutor
 from common.jobs.queues.base import Queue
@@ -22,6 +22,7 @@ from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.jobs.worker import Worker
 from common.settings import Settings
+from common.storage import open_share
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -65,7 +66,7 @@ class JobSystem:
         """The kernel as configured; the keyword arguments take the place of what the settings would choose."""
         clock = clock or SystemClock()
         database = database or Database.build(settings)
-        store = JobStore(database, clock, blobs or DirectoryBlobs(settings.storage.share_dir / "jobs"), settings.jobs)
+        store = JobStore(database, clock, blobs or ShareBlobs(open_share(settings.storage)), settings.jobs)
         queue = queue or build_queue(settings, database, clock)
         executors: dict[Kind, Executor] = {Kind.PREDICTION: PredictionExecutor(app)}
         runner = Runner(store, queue, executors, settings.jobs, clock)

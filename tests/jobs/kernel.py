@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from common.clock import FakeClock, new_id
 from common.database import Database
-from common.jobs.blobs import DirectoryBlobs
+from common.jobs.blobs import ShareBlobs
 from common.jobs.context import JobContext
 from common.jobs.queues.base import Message, Queue
 from common.jobs.queues.table import TableQueue
@@ -24,6 +24,7 @@ from common.jobs.states import Event, Kind, State
 from common.jobs.store import JobStore
 from common.jobs.worker import Worker
 from common.settings import JobSettings
+from common.storage.directory import DirectoryShare
 
 QUEUE = "training-cpu"
 # What a waiting test gives a slow machine; none waits for so long.
@@ -51,8 +52,10 @@ class Kernel:
         self.database = database
         self.clock = clock
         self.settings = JobSettings(**{"heartbeat_s": 0.05, "cancel_grace_s": 30, "drain_s": 0, **settings})
-        self.blobs = DirectoryBlobs(folder / "blobs")
-        self.store: Any = JobStore(database, clock, self.blobs, self.settings, random.Random(1))
+        self.share = folder / "share"
+        self.store: Any = JobStore(
+            database, clock, ShareBlobs(DirectoryShare(self.share)), self.settings, random.Random(1)
+        )
         self.queue: Any = queue or TableQueue(database, clock)
         self.training = Scripted()
         self.wire()

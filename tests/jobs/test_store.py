@@ -31,7 +31,7 @@ def test_a_body_too_large_for_the_database_comes_back_whole(kernel: Kernel) -> N
 def test_a_damaged_body_is_an_error_not_an_answer(kernel: Kernel) -> None:
     job = kernel.accept(body=b"x" * (INLINE_BYTES + 1))
     name = kernel.execute("SELECT blob FROM job_payloads WHERE job_id = :id", id=job.id)[0][0]
-    kernel.blobs._path(name).write_bytes(b"cut short")
+    (kernel.share / "jobs" / name).write_bytes(b"cut short")
     with pytest.raises(DependencyFailed, match="damaged"):
         kernel.store.request_body(job.id)
 
@@ -323,7 +323,7 @@ def test_results_expire_and_records_stay(kernel: Kernel, clock: FakeClock) -> No
     assert (kernel.store.result(ended), kernel.state(ended)) == (None, State.SUCCEEDED)
     with pytest.raises(Conflict, match="kept no longer"):
         kernel.store.request_body(ended.id)
-    assert not list(kernel.blobs._folder.glob("*/*"))
+    assert not list(kernel.share.glob("jobs/*/*"))
 
 
 def test_a_job_whose_request_is_gone_cannot_be_retried(kernel: Kernel, clock: FakeClock) -> None:
