@@ -117,9 +117,7 @@ def test_the_same_key_is_the_same_job(atoll: Atoll) -> None:
 def test_what_the_server_refuses_ends_with_1_and_a_sentence(atoll: Atoll) -> None:
     for arguments in (
         ["predict", "sample", "--json", "{}"],
-        ["predict", "smaple", "--json", "{}"],
         ["jobs", "show", "nosuch"],
-        ["registry", "show", "nosuch"],
         ["registry", "alias", "nosuch", "default", "1"],
     ):
         run = atoll(*arguments)
