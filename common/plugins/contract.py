@@ -101,13 +101,11 @@ class Plugin:
     worker: Literal["cpu", "train"] = "cpu"
 
     def __post_init__(self) -> None:
+        # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
         if (self.train is None) != (self.train_request is None):
             raise ValueError("`train` and `train_request` belong together; declare both or none")
         if self.space is not None and not callable(getattr(self.space, "suggest", None)):
             raise ValueError("`space` is a module with a function `suggest(trial)`")
-
-    def __post_init__(self) -> None:
-        # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
         if not isinstance(self.title, str | None):
             raise TypeError(f"Plugin(title={self.title!r}): not a text")
         for name, function in (("load", self.load), ("datasets", self.datasets)):
