@@ -79,12 +79,13 @@ app.add_typer(plugin_app, name="plugin")
 @plugin_app.command("new")
 def plugin_new(
     name: Annotated[str, typer.Argument(help="Name of the package, e.g. prices.")],
-    folder: Annotated[Path, typer.Option(help="Where to put it.")] = Path("models"),
+    folder: Annotated[Path | None, typer.Option(help="Where to put it [models/ of the checkout].")] = None,
 ) -> None:
     """Write a plugin to start from."""
     from common.plugins.scaffold import scaffold
+    from common.settings import CHECKOUT
 
-    path = scaffold(name, folder)
+    path = scaffold(name, folder or CHECKOUT / "models")
     typer.echo(f"wrote {path}; serve it with `make run`, check it with `atoll plugin check {name}`")
 
 

@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from common.app import create_app
 from common.errors import PROBLEM_JSON
 from common.http.replay import replay
+from common.plugins.claims import Claims, in_order
+from common.plugins.discovery import discover, find
 from common.plugins.parameters import parameters, predict_route
 from common.plugins.record import PluginRecord
 from common.runtime import Runtime
@@ -55,6 +57,7 @@ async def check(name: str, settings: Settings | None = None) -> list[Outcome]:
     heavy = sorted((HEAVY & sys.modules.keys()) - before)
     outcomes.append(_imports_fast(record, heavy))
     outcomes += list(_documents(app, record))
+    outcomes.append(_leaves_others_their_paths(record, chosen))
     record.load()
     outcomes.append(Outcome("loads", record.is_ready(), record.reason or ""))
     if record.is_ready() and predict_route(record.router) is not None:
@@ -72,6 +75,16 @@ def _imports_fast(record: PluginRecord, heavy: list[str]) -> Outcome:
     return Outcome("imports fast", not said, "; ".join(said))
 
 
+def _leaves_others_their_paths(record: PluginRecord, settings: PluginSettings) -> Outcome:
+    """Whether it is mounted beside all other plugins there are; imports them."""
+    others = tuple(sorted(find(settings).keys() - {record.name}))
+    found = discover(settings.model_copy(update={"service_model": others})) if others else []
+    claims = Claims()
+    refused = {item.name: claims.take(item) for item in in_order([record, *found]) if item.router is not None}
+    reason = refused[record.name]
+    return Outcome("leaves other plugins their paths", reason is None, reason or "")
+
+
 def _documents(app: FastAPI, record: PluginRecord) -> Iterator[Outcome]:
     try:
         app.openapi()
@@ -81,15 +94,21 @@ def _documents(app: FastAPI, record: PluginRecord) -> Iterator[Outcome]:
         return
     yield Outcome("documented", True)
     inputs = parameters(record.router, record.prefix)
-    message = "" if inputs is not None else "no POST …/predict with a definition: /params shows no inputs"
-    yield Outcome("lists its parameters", inputs is not None, message)
+    if inputs is not None:
+        yield Outcome("lists its parameters", True)
+    elif record.router is None or predict_route(record.router) is None:
+        yield Outcome("lists its parameters", True, "note: no POST …/predict, so /params shows no inputs")
+    else:
+        yield Outcome("lists its parameters", False, "the body of POST …/predict has no definition: /params is empty")
 
 
 async def _answers_examples(app: FastAPI, record: PluginRecord) -> list[Outcome]:
     path = _predict_path(record)
+    if not record.plugin.examples:
+        return [Outcome("answers examples", True, "note: Plugin(examples=…) has none, so no answer was checked")]
     outcomes = []
     for name, body in record.plugin.examples.items():
-        answer = await replay(app, "POST", path, body=json.dumps(body).encode())
+        answer = await replay(app, "POST", path, body=json.dumps(dict(body)).encode())
         passed = answer.status == 200
         said = "" if passed else f"{answer.status}: {answer.body[:300].decode(errors='replace')}"
         outcomes.append(Outcome(f"answers example {name}", passed, said))
@@ -98,8 +117,11 @@ async def _answers_examples(app: FastAPI, record: PluginRecord) -> list[Outcome]
 
 async def _refuses_bad_bodies(app: FastAPI, record: PluginRecord) -> list[Outcome]:
     path = _predict_path(record)
+    # Beside a whole example: alone, it would be refused for the fields that are missing.
+    example = next(iter(record.plugin.examples.values()), {})
+    unknown = json.dumps(dict(example) | {"no_such_field": 1}).encode()
     outcomes = []
-    for name, body in (("no JSON", b"{"), ("a list", b"[]"), ("an unknown field", b'{"no_such_field": 1}')):
+    for name, body in (("no JSON", b"{"), ("a list", b"[]"), ("an unknown field", unknown)):
         answer = await replay(app, "POST", path, body=body)
         passed = 400 <= answer.status < 500 and answer.headers.get("content-type", "").startswith(PROBLEM_JSON)
         said = "" if passed else f"answered {answer.status}; derive the request from BaseDefinition"

@@ -3,7 +3,7 @@
 import enum
 import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -72,16 +72,21 @@ def conditions_of(model: type[BaseModel], field: str) -> list[dict[str, Any]]:
 
 
 class _ByName:
-    """Marks an enum that is given, documented and answered by member name."""
+    """Marks an enum, or a `Literal` of members, that is given, documented and answered by member name."""
 
     @staticmethod
-    def __get_pydantic_core_schema__(source: type[enum.Enum], _: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(source: Any, _: GetCoreSchemaHandler) -> CoreSchema:
+        if get_origin(source) is Literal:
+            accepted = {_plain(value): value for value in get_args(source)}
+        else:
+            accepted = dict(source.__members__)
         return core_schema.no_info_after_validator_function(
-            # Not source.__getitem__: in an enum of strings that is the strings' own.
-            lambda name: source[name],
-            core_schema.no_info_before_validator_function(_plain, core_schema.literal_schema(list(source.__members__))),
+            accepted.__getitem__,
+            core_schema.no_info_before_validator_function(_plain, core_schema.literal_schema(list(accepted))),
             serialization=core_schema.plain_serializer_function_ser_schema(
-                _plain, return_schema=core_schema.str_schema(), when_used="always"
+                _plain,
+                return_schema=core_schema.str_schema() if all(isinstance(name, str) for name in accepted) else None,
+                when_used="always",
             ),
         )
 
@@ -91,7 +96,13 @@ def _by_name(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return Annotated[annotation, _ByName()]
     origin, args = get_origin(annotation), get_args(annotation)
-    if origin in (None, Literal, Annotated) or not args:
+    if origin is Literal:
+        return Annotated[annotation, _ByName()] if any(isinstance(value, enum.Enum) for value in args) else annotation
+    if origin is Annotated:
+        inner, *metadata = args
+        # It is inherited marked.
+        return annotation if any(isinstance(item, _ByName) for item in metadata) else _annotated(inner, metadata)
+    if origin is None or not args:
         return annotation
     marked = tuple(_by_name(part) for part in args)
     if marked == args:
@@ -99,6 +110,10 @@ def _by_name(annotation: Any) -> Any:
     if origin in (Union, types.UnionType):
         return Union[marked]  # noqa: UP007 - built from values
     return origin[marked]
+
+
+def _annotated(inner: Any, metadata: Sequence[Any]) -> Any:
+    return Annotated[(_by_name(inner), *metadata)]
 
 
 class BaseDefinition(BaseModel):
@@ -110,6 +125,18 @@ class BaseDefinition(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    # Field -> its conditions, of the fields that have any.
+    _conditions: ClassVar[dict[str, list[dict[str, Any]]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        fields = cls.__pydantic_fields__
+        cls._conditions = {name: found for name in fields if (found := conditions_of(cls, name))}
+        for name, conditions in cls._conditions.items():
+            unknown = sorted({other for condition in conditions for other in condition} - fields.keys())
+            if unknown:
+                raise TypeError(f"{cls.__name__}.{name}: required_if names {', '.join(unknown)}, which is no field")
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -132,11 +159,11 @@ class BaseDefinition(BaseModel):
     @model_validator(mode="after")
     def _check_required_if(self) -> Self:
         missing: list[InitErrorDetails] = []
-        for name in type(self).model_fields:
+        for name, conditions in self._conditions.items():
             if getattr(self, name) is not None:
                 continue
-            for condition in conditions_of(type(self), name):
-                if all(_plain(getattr(self, other, None)) == value for other, value in condition.items()):
+            for condition in conditions:
+                if all(_plain(getattr(self, other)) == value for other, value in condition.items()):
                     told = " and ".join(f"{other} is {value}" for other, value in condition.items())
                     error = PydanticCustomError("required_if", "Field required when {condition}", {"condition": told})
                     missing.append({"type": error, "loc": (name,), "input": None})

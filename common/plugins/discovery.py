@@ -17,6 +17,7 @@ from types import ModuleType
 
 from fastapi import APIRouter
 
+from common.errors import SettingsError
 from common.plugins.contract import RESERVED_NAMES, Plugin
 from common.plugins.record import PluginRecord
 from common.settings import PluginSettings
@@ -35,12 +36,13 @@ def discover(settings: PluginSettings) -> list[PluginRecord]:
 
     A name found twice is taken from `models/` first, then from `ATOLL_PLUGIN_PATH`, then from entry points. A plugin
     named in `SERVICE_MODEL` that does not exist is recorded as unavailable.
+
+    Raises
+    ------
+    SettingsError
+        `ATOLL_PLUGIN_PATH` names something that is no folder.
     """
-    found: dict[str, Importer] = {}
-    for name, importer in _candidates(settings):
-        if name in found:
-            log.warning("plugin found twice, the first is used", model=name)
-        found.setdefault(name, importer)
+    found = find(settings)
     chosen = settings.service_model
     records = [_import(name, importer) for name, importer in found.items() if not chosen or name in chosen]
     records += [
@@ -53,10 +55,24 @@ def discover(settings: PluginSettings) -> list[PluginRecord]:
     return sorted(records, key=lambda record: record.name)
 
 
+def find(settings: PluginSettings) -> dict[str, Importer]:
+    """What imports each plugin there is, by name, whether it is served or not; nothing is imported yet."""
+    found: dict[str, Importer] = {}
+    for name, importer in _candidates(settings):
+        if name in found:
+            log.warning("plugin found twice, the first is used", model=name)
+        found.setdefault(name, importer)
+    return found
+
+
 def _candidates(settings: PluginSettings) -> Iterator[tuple[str, Importer]]:
     models = importlib.import_module("models")
     yield from _packages(models.__path__, lambda name: lambda: importlib.import_module(f"models.{name}"))
-    for folder in settings.path:
+    for given in settings.path:
+        # A module's file is compared with where Python finds one of that name, which is never relative.
+        folder = given.resolve()
+        if not folder.is_dir():
+            raise SettingsError(f"ATOLL_PLUGIN_PATH names {given}, which is no folder")
         yield from _packages([str(folder)], lambda name, folder=folder: lambda: _import_from(folder, name))  # type: ignore[misc]
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda item: item.name):
         yield point.name, point.load

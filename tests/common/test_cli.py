@@ -2,7 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from common import cli
 from common.version import VERSION
 from tests.support.plugins import write_plugin
 from tests.support.servers import run_python
@@ -58,6 +60,35 @@ def test_a_new_plugin_of_a_wrong_name_is_refused(tmp_path: Path, name: str) -> N
     assert not (tmp_path / "plugins").exists()
 
 
+def test_a_new_plugin_is_put_into_the_checkout_wherever_the_command_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.settings.CHECKOUT", tmp_path / "checkout")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli.app, ["plugin", "new", "prices"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "checkout" / "models" / "prices" / "__init__.py").exists()
+
+
+def test_the_check_of_a_plugin_without_a_predict_passes_with_a_note(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path / "plugins", "mine", "from fastapi import APIRouter\nrouter = APIRouter()")
+    code, out, _ = atoll(tmp_path, "plugin", "check", "mine", ATOLL_PLUGIN_PATH=str(path))
+    assert code == 0, out
+    assert "note: no POST …/predict" in out
+
+
+def test_the_check_of_a_plugin_without_examples_says_that_no_answer_was_checked(tmp_path: Path) -> None:
+    source = (
+        "from fastapi import APIRouter\nfrom common.plugins import BaseDefinition\nrouter = APIRouter()\n"
+        "class Body(BaseDefinition):\n    x: int = 0\n"
+        "@router.post('/predict')\nasync def predict(body: Body) -> int:\n    return body.x"
+    )
+    path = write_plugin(tmp_path / "plugins", "mine", source)
+    code, out, _ = atoll(tmp_path, "plugin", "check", "mine", ATOLL_PLUGIN_PATH=str(path))
+    assert code == 0, out
+    assert "no answer was checked" in out
+
+
 def test_a_new_plugin_overwrites_nothing(tmp_path: Path) -> None:
     write_plugin(tmp_path, "prices", "mine = True")
     code, _, err = atoll(tmp_path, "plugin", "new", "prices", "--folder", str(tmp_path))
@@ -77,7 +108,22 @@ def test_every_bundled_plugin_passes_the_check(tmp_path: Path, name: str) -> Non
     [
         ("raise RuntimeError", "imports"),
         ("import scipy.stats\nfrom fastapi import APIRouter\nrouter = APIRouter()", "imports fast"),
-        ("from fastapi import APIRouter\nrouter = APIRouter()", "lists its parameters"),
+        (
+            "from fastapi import APIRouter\nrouter = APIRouter()\n"
+            "@router.post('/predict')\nasync def predict(text: str) -> str:\n    return text",
+            "lists its parameters",
+        ),
+        (
+            "from fastapi import APIRouter\nfrom pydantic import BaseModel\nfrom common.plugins import Plugin\n"
+            "router = APIRouter()\nclass Body(BaseModel):\n    x: int\n"
+            "@router.post('/predict')\nasync def predict(body: Body) -> int:\n    return body.x\n"
+            "plugin = Plugin(examples={'good': {'x': 1}})",
+            "refuses an unknown field",
+        ),
+        (
+            "from fastapi import APIRouter\nrouter = APIRouter(prefix='/sample_model')\n",
+            "leaves other plugins their paths",
+        ),
         (
             "from fastapi import APIRouter\nfrom common.plugins import Plugin\nrouter = APIRouter()\n"
             "def load():\n    raise OSError('no data')\nplugin = Plugin(load=load)",
@@ -91,7 +137,7 @@ def test_every_bundled_plugin_passes_the_check(tmp_path: Path, name: str) -> Non
             "answers example bad",
         ),
     ],
-    ids=["import", "heavy import", "parameters", "load", "example"],
+    ids=["import", "heavy import", "parameters", "extras", "taken", "load", "example"],
 )
 def test_the_check_names_what_fails(tmp_path: Path, source: str, failed: str) -> None:
     path = write_plugin(tmp_path / "plugins", "mine", source)

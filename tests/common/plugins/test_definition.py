@@ -1,7 +1,7 @@
 import datetime
 import enum
 import json
-from typing import Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
@@ -205,3 +205,61 @@ def test_an_example_stands_in_the_schema() -> None:
         name: str = param(title="Name", example="Fiji")
 
     assert Shown.model_json_schema()["properties"]["name"]["examples"] == ["Fiji"]
+
+
+class Deep(BaseDefinition):
+    within: list[Annotated[Scheme, Field(title="Scheme")]] = Field(default_factory=list)
+    one: Literal[Scheme.AUTO] = Scheme.AUTO
+    mixed: Literal[Scheme.AUTO, "other", 3] | None = None
+
+
+class Deeper(Deep):
+    """Inherits its enums."""
+
+
+@pytest.mark.parametrize(
+    ("field", "given", "read"),
+    [
+        ("within", ["AUTO"], [Scheme.AUTO]),
+        ("one", "AUTO", Scheme.AUTO),
+        ("mixed", "AUTO", Scheme.AUTO),
+        ("mixed", "other", "other"),
+        ("mixed", 3, 3),
+    ],
+)
+@pytest.mark.parametrize("model", [Deep, Deeper])
+def test_an_enum_is_given_and_answered_by_name_wherever_it_stands(
+    model: type[Deep], field: str, given: object, read: object
+) -> None:
+    definition = model.model_validate({field: given})
+    assert getattr(definition, field) == read
+    assert json.loads(definition.model_dump_json())[field] == given
+
+
+@pytest.mark.parametrize("field", ["one", "mixed"])
+def test_a_literal_accepts_no_label_and_no_other_member(field: str) -> None:
+    for value in ("Chosen by the model", "MANUAL"):
+        assert (field,) in errors(Deep, **{field: value})
+
+
+@pytest.mark.parametrize("mode", ["validation", "serialization"])
+def test_the_schema_of_a_literal_names_its_members(mode: Literal["validation", "serialization"]) -> None:
+    schema = Deep.model_json_schema(mode=mode)
+    assert "Chosen by" not in json.dumps(schema)
+    assert schema["properties"]["one"]["default"] == "AUTO"
+
+
+def test_a_condition_on_a_field_that_is_not_there_is_refused_when_the_class_is_made() -> None:
+    with pytest.raises(TypeError, match="required_if names shceme, which is no field"):
+
+        class Misspelt(BaseDefinition):
+            scheme: Scheme
+            chosen: str | None = param(None, title="Chosen", required_if=[{"shceme": "AUTO"}])
+
+
+def test_a_condition_may_name_an_inherited_field() -> None:
+    class Inherits(Conditional):
+        more: str | None = param(None, title="More", required_if=[{"number": 7}])
+
+    assert ("more",) in errors(Inherits, scheme="AUTO", number=7)
+    assert ("chosen",) in errors(Inherits, scheme="MANUAL")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import SettingsError
 from common.plugins import is_served
 from common.plugins.contract import RESERVED_NAMES
 from common.plugins.discovery import discover
@@ -72,8 +73,19 @@ def test_a_bundled_plugin_counts_before_one_of_the_same_name(tmp_path: Path) -> 
     assert found["sample"].module == "models.sample"
 
 
-def test_a_folder_that_does_not_exist_is_passed_over(tmp_path: Path) -> None:
-    assert "sample" in find(tmp_path / "nowhere")
+def test_a_path_that_is_no_folder_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "nowhere", tmp_path / "file"):
+        with pytest.raises(SettingsError, match=str(path)):
+            find(path)
+
+
+def test_a_relative_path_is_one_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    minimal(tmp_path / "plugins", "alpha")
+    monkeypatch.chdir(tmp_path)
+    # As `python -m` and uvicorn leave it: the name is found on the import path too, as the same file.
+    monkeypatch.syspath_prepend(str(tmp_path / "plugins"))
+    assert find(Path("plugins"))["alpha"].is_ready()
 
 
 def test_the_plugin_path_is_not_left_on_the_import_path(tmp_path: Path) -> None:

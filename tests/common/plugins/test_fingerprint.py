@@ -43,3 +43,19 @@ def test_what_is_no_code_does_not_count(tmp_path: Path) -> None:
 
 def test_the_order_of_packages_does_not_matter() -> None:
     assert code_version("common", "models") == code_version("models", "common")
+
+
+def test_a_plain_module_counts_by_its_file(tmp_path: Path) -> None:
+    module = tmp_path / "plain_module.py"
+    versions = set()
+    for source in ("x = 1", "x = 2"):
+        module.write_text(source)
+        code_version.cache_clear()
+        versions.add(code_version("plain_module"))
+    assert len(versions) == 2
+
+
+@pytest.mark.parametrize("name", ["no_such_package", "no_such_package.part", "sys"])
+def test_what_has_no_sources_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        code_version(name)
