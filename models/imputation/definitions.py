@@ -79,11 +79,16 @@ class TrainRequest(BaseDefinition):
     models: Annotated[list[Literal["rfr", "etr", "gbr"]], Field(min_length=1, max_length=3)] = param(
         ["rfr", "etr", "gbr"], title="Models", description="Kinds of tree ensemble to choose from."
     )
-    trials: int = param(20, title="Trials", description="Combinations to try.", ge=1, le=MAX_TRIALS)
+    trials: int = param(20, title="Trials", description="Combinations to try.", ge=1, le=MAX_TRIALS, strict=True)
     timeout_s: float | None = param(
-        None, title="Time-out", description="Seconds after which no trial is begun any more.", gt=0, le=7 * 24 * 3600
+        None,
+        title="Time-out",
+        description="Seconds after which no trial is begun any more.",
+        gt=0,
+        le=7 * 24 * 3600,
+        strict=True,
     )
-    seed: int = param(7, title="Seed", description="The same seed finds the same.", ge=0, lt=2**32)
+    seed: int = param(7, title="Seed", description="The same seed finds the same.", ge=0, lt=2**32, strict=True)
 
 
 class Option(BaseModel):

@@ -1,10 +1,10 @@
 """Training, the ten lines to copy: a search for a straight line, whose best one is published."""
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import orjson
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from common.plugins import BaseDefinition, param
 
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from common.jobs.train_context import TrainContext
 
 
+# Text and true are no numbers here.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
 class SampleTraining(BaseDefinition):
     """What to learn from, and for how long."""
 
-    x: list[float] = param(title="x", description="What is known.", example=[0, 1, 2, 3], min_length=1)
-    y: list[float] = param(title="y", description="What is to be predicted, one each.", example=[1, 3, 5, 7])
-    trials: int = param(50, title="Trials", description="Lines to try.", ge=1, le=1000)
-    seed: int = param(0, title="Seed", description="The same seed finds the same line.", ge=0)
+    x: list[Number] = param(title="x", description="What is known.", example=[0, 1, 2, 3], min_length=1)
+    y: list[Number] = param(title="y", description="What is to be predicted, one each.", example=[1, 3, 5, 7])
+    trials: int = param(50, title="Trials", description="Lines to try.", ge=1, le=1000, strict=True)
+    seed: int = param(0, title="Seed", description="The same seed finds the same line.", ge=0, strict=True)
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

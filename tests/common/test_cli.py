@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from common import cli
+from common.cli.app import app
 from common.version import VERSION
 from tests.support.plugins import write_plugin
 from tests.support.servers import run_python
@@ -65,7 +65,7 @@ def test_a_new_plugin_is_put_into_the_checkout_wherever_the_command_is_run(
 ) -> None:
     monkeypatch.setattr("common.settings.CHECKOUT", tmp_path / "checkout")
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(cli.app, ["plugin", "new", "prices"])
+    result = CliRunner().invoke(app, ["plugin", "new", "prices"])
     assert result.exit_code == 0, result.output
     assert (tmp_path / "checkout" / "models" / "prices" / "__init__.py").exists()
 
