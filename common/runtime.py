@@ -106,8 +106,12 @@ class Runtime:
         """Let running jobs end for a while, and put the rest back. Nothing depends on it being called."""
         with self._jobs_lock:
             jobs = self._jobs
-        if jobs is not None:
+        if jobs is None:
+            return
+        try:
             jobs.stop()
+        except Exception as exc:  # the scheduler of another process finds what was left
+            log.error("jobs cannot be stopped", exc_info=exc)
 
     def _start_jobs(self) -> None:
         try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -105,10 +106,7 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
         log.error("request failed", path=shorten_path(request.url.path), exc_info=exc)
         return AtollError()
     if exc.status_code == 405:
-        allowed = [method.strip() for method in headers.get("Allow", "").split(",") if method.strip()]
-        # The boundary answers HEAD wherever a route answers GET.
-        allowed += ["HEAD"] if "GET" in allowed and "HEAD" not in allowed else []
-        headers["Allow"] = ", ".join(sorted(allowed))
+        headers["Allow"] = ", ".join(_allowed(request, headers.get("Allow", "")))
         detail = f"{request.method[:20]} is not possible here; use {headers['Allow'] or 'another method'}"
     known = BY_STATUS.get(exc.status_code)
     if known is not None:
@@ -117,6 +115,16 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
     # A status without a class of its own; the instance says what the class cannot.
     error.status, error.title, error.slug = exc.status_code, "Error", f"http-{exc.status_code}"  # type: ignore[misc]
     return error
+
+
+def _allowed(request: Request, told: str) -> list[str]:
+    """The methods of all routes of this path; the framework tells those of the first."""
+    allowed = {method.strip() for method in told.split(",") if method.strip()}
+    for route in iter_route_contexts(request.app.router.routes):
+        if route.path_regex is not None and route.path_regex.match(request.url.path):
+            allowed |= set(route.methods or ())
+    # The boundary answers HEAD wherever a route answers GET.
+    return sorted(allowed | ({"HEAD"} if "GET" in allowed else set()))
 
 
 async def answer_atoll_error(request: Request, exc: Exception) -> Response:

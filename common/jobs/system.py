@@ -127,8 +127,9 @@ class JobSystem:
 
         # A daemon: a job that hangs must not keep the process from ending.
         thread = threading.Thread(target=keep, name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        # After it was started: `stop` may be called meanwhile, and joins what it finds here.
+        self._threads.append(thread)
 
 
 def build_queue(settings: Settings, database: Database, clock: Clock) -> Queue:

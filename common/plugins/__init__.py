@@ -4,7 +4,7 @@ A plugin's module needs `Plugin`, `BaseDefinition` and `param` from here and not
 """
 
 from common.plugins.contract import Dataset, OldPrefix, Plugin, is_served
-from common.plugins.definition import BaseDefinition, param
+from common.plugins.definition import BaseDefinition, Whole, param
 from common.plugins.fingerprint import code_version
 
-__all__ = ["BaseDefinition", "Dataset", "OldPrefix", "Plugin", "code_version", "is_served", "param"]
+__all__ = ["BaseDefinition", "Dataset", "OldPrefix", "Plugin", "Whole", "code_version", "is_served", "param"]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -69,6 +70,16 @@ def conditions_of(model: type[BaseModel], field: str) -> list[dict[str, Any]]:
     if not isinstance(found, Sequence):
         return []
     return [{name: _plain(value) for name, value in item.items()} for item in found if isinstance(item, Mapping)]
+
+
+def _no_text_or_flag(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+# A whole number: 7 and 7.0, but neither "7" nor true, which pydantic would take.
+Whole = Annotated[int, BeforeValidator(_no_text_or_flag)]
 
 
 class _ByName:

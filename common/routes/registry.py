@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from common.errors import Unavailable
 from common.http.openapi import problem_answer
+from common.plugins.definition import Whole
 from common.registry.versions import ALIAS_PATTERN, MAX_NUMBER, AliasChange, ModelEntry, Version
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class AliasTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    version: int = Field(ge=1, le=MAX_NUMBER, strict=True, description="Number of the version.", examples=[3])
+    version: Whole = Field(ge=1, le=MAX_NUMBER, description="Number of the version.", examples=[3])
 
 
 def registry_of(request: Request) -> "Registry":

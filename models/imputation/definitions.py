@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from common.plugins import BaseDefinition, param
+from common.plugins import BaseDefinition, Whole, param
 from models.imputation.spec import Interpolator, Interval, Model, Scheme
 
 # Beyond this a request would run for minutes without a better answer.
@@ -12,7 +12,7 @@ MAX_ESTIMATORS = 1000
 MAX_TRIALS = 1000
 
 # Old clients send text, people a number.
-Year = Annotated[str | int, AfterValidator(str)]
+Year = Annotated[str | Whole, AfterValidator(str)]
 Code = Annotated[str, Field(max_length=200)]
 
 
@@ -79,7 +79,7 @@ class TrainRequest(BaseDefinition):
     models: Annotated[list[Literal["rfr", "etr", "gbr"]], Field(min_length=1, max_length=3)] = param(
         ["rfr", "etr", "gbr"], title="Models", description="Kinds of tree ensemble to choose from."
     )
-    trials: int = param(20, title="Trials", description="Combinations to try.", ge=1, le=MAX_TRIALS, strict=True)
+    trials: Whole = param(20, title="Trials", description="Combinations to try.", ge=1, le=MAX_TRIALS)
     timeout_s: float | None = param(
         None,
         title="Time-out",
@@ -88,7 +88,7 @@ class TrainRequest(BaseDefinition):
         le=7 * 24 * 3600,
         strict=True,
     )
-    seed: int = param(7, title="Seed", description="The same seed finds the same.", ge=0, lt=2**32, strict=True)
+    seed: Whole = param(7, title="Seed", description="The same seed finds the same.", ge=0, lt=2**32)
 
 
 class Option(BaseModel):

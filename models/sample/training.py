@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import orjson
 from pydantic import Field, model_validator
 
-from common.plugins import BaseDefinition, param
+from common.plugins import BaseDefinition, Whole, param
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -23,8 +23,8 @@ class SampleTraining(BaseDefinition):
 
     x: list[Number] = param(title="x", description="What is known.", example=[0, 1, 2, 3], min_length=1)
     y: list[Number] = param(title="y", description="What is to be predicted, one each.", example=[1, 3, 5, 7])
-    trials: int = param(50, title="Trials", description="Lines to try.", ge=1, le=1000, strict=True)
-    seed: int = param(0, title="Seed", description="The same seed finds the same line.", ge=0, strict=True)
+    trials: Whole = param(50, title="Trials", description="Lines to try.", ge=1, le=1000)
+    seed: Whole = param(0, title="Seed", description="The same seed finds the same line.", ge=0)
 
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:

@@ -184,8 +184,7 @@ def test_a_client_that_goes_away_gives_its_place_in_the_queue_back() -> None:
         await asyncio.sleep(0.05)
         gone.set()
         await asked
-        while pool._taken > 1:
-            await asyncio.sleep(0.01)
+        await until(lambda: pool._taken == 1)
         # The only place in the queue: refused if the client that left still held it.
         waiting = asyncio.ensure_future(pool.run(lambda: 7))
         busy.set()
