@@ -6,6 +6,8 @@ module is imported; prometheus_client then keeps every value in that folder and 
 
 import os
 import re
+import struct
+import time
 from pathlib import Path
 
 from prometheus_client import (
@@ -54,13 +56,24 @@ QUEUE_WAITING = Gauge("atoll_queue_waiting", "Jobs waiting for a worker.", ("que
 SCHEDULER_TICKS = Counter("atoll_scheduler_ticks_total", "Rounds of the scheduler, by how they ended.", ("outcome",))
 
 
+# Between looks at a file that is being made, in seconds.
+_WAITS_S = (0.005, 0.02, 0.1)
+
+
 def exposition() -> bytes:
     """The metrics of this process, or of all processes of this host, in Prometheus' text format."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
-    _forget_dead_processes(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    _forget_dead_processes(folder)
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in prometheus_client
+    for wait_s in _WAITS_S:
+        try:
+            return generate_latest(registry)
+        except struct.error:
+            # A process that starts has made its file, and has written nothing into it yet.
+            time.sleep(wait_s)
     return generate_latest(registry)
 
 

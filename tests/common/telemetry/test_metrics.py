@@ -75,3 +75,19 @@ def test_several_processes_are_summed_and_survive_their_end(tmp_path: Path) -> N
     # A gauge counts the living, and there is none.
     assert "atoll_pool_taken 1.0" not in asked.stdout
     assert "atoll_pool_taken 2.0" not in asked.stdout
+
+
+def test_a_file_that_a_starting_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    code = """
+import os, threading
+from pathlib import Path
+from common.telemetry import metrics
+
+metrics.STARTUPS.inc()
+made = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / f"counter_{os.getppid()}.db"
+made.touch()
+threading.Timer(0.01, made.write_bytes, [bytes(4096)]).start()
+print(metrics.exposition().decode())
+"""
+    printed = run_python(["-c", code], tmp_path, {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}).stdout
+    assert "atoll_startups_total 1.0" in printed
