@@ -1,0 +1,98 @@
+"""Every setting of Atoll, read from the environment, one class an area.
+
+`docs/settings.md` lists them all; a test compares it with the fields. Nothing else in the project reads the
+environment.
+"""
+
+from functools import lru_cache
+
+from pydantic import ValidationError
+
+from common.errors import SettingsError
+from common.settings.base import CHECKOUT, Area
+from common.settings.http import HttpSettings
+from common.settings.jobs import JobSettings, Schedule
+from common.settings.plugins import PluginSettings
+from common.settings.secrets import secret_values
+from common.settings.serving import ServingSettings
+from common.settings.storage import DatabaseSettings, StorageSettings
+from common.settings.telemetry import TelemetrySettings
+
+__all__ = [
+    "AREAS",
+    "CHECKOUT",
+    "DatabaseSettings",
+    "HttpSettings",
+    "JobSettings",
+    "PluginSettings",
+    "Schedule",
+    "ServingSettings",
+    "Settings",
+    "StorageSettings",
+    "TelemetrySettings",
+    "get_settings",
+    "secret_values",
+]
+
+
+class Settings:
+    """All areas. Build one with keyword arguments an area in tests; `get_settings()` reads the environment once."""
+
+    def __init__(
+        self,
+        *,
+        http: HttpSettings | None = None,
+        plugins: PluginSettings | None = None,
+        storage: StorageSettings | None = None,
+        serving: ServingSettings | None = None,
+        database: DatabaseSettings | None = None,
+        jobs: JobSettings | None = None,
+        telemetry: TelemetrySettings | None = None,
+    ) -> None:
+        try:
+            self.http = http or HttpSettings()
+            self.plugins = plugins or PluginSettings()
+            self.storage = storage or StorageSettings()
+            self.serving = serving or ServingSettings()
+            self.database = database or DatabaseSettings()
+            self.jobs = jobs or JobSettings()
+            self.telemetry = telemetry or TelemetrySettings()
+        except ValidationError as exc:
+            faults = "; ".join(
+                f"{'.'.join(map(str, e['loc']))}={str(e['input'])[:80]!r}: {e['msg']}" for e in exc.errors()
+            )
+            raise SettingsError(f"settings are wrong: {faults}") from None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return self.plugins.roles
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, with its password: not for logs."""
+        if self.database.url is not None:
+            return self.database.url.get_secret_value()
+        return f"sqlite:///{self.storage.state_dir.absolute() / 'atoll.db'}"
+
+
+AREAS: tuple[type[Area], ...] = (
+    HttpSettings,
+    PluginSettings,
+    StorageSettings,
+    ServingSettings,
+    DatabaseSettings,
+    JobSettings,
+    TelemetrySettings,
+)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process.
+
+    Raises
+    ------
+    SettingsError
+        A variable has a value that cannot be used; the message names it.
+    """
+    return Settings()

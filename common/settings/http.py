@@ -1,0 +1,38 @@
+"""Settings of the HTTP side."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from common.settings.base import Area, split
+
+
+class HttpSettings(Area):
+    """The HTTP side: address, limits, who may call from a browser."""
+
+    host: str = Field("127.0.0.1", validation_alias="HOST", description="Address the local host binds to.")
+    port: int = Field(7071, ge=0, le=65535, validation_alias="PORT", description="Port of the local host; 0 picks one.")
+    workers: int = Field(1, ge=1, le=256, validation_alias="WORKERS", description="Processes of the local host.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (
+            "https://lenseg.github.io",
+            "https://sids-dashboard.github.io",
+            "http://localhost",
+            "http://localhost:8080",
+        ),
+        validation_alias="CORS_ORIGINS",
+        description="Origins whose pages may call the API, separated by commas; `*` allows all, `none` allows none.",
+    )
+    max_body_bytes: int = Field(
+        10_000_000,
+        ge=1024,
+        validation_alias="MAX_BODY_BYTES",
+        description="Largest request body in bytes; a larger one is answered 413.",
+    )
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _read_origins(cls, value: object) -> object:
+        origins = split(value)
+        return () if origins == ["none"] else origins
