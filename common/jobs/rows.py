@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from common.errors import AtollError, NotFound
 from common.jobs.blobs import INLINE_BYTES, Blobs
+from common.jobs.callbacks.event import owed
 from common.jobs.records import Job
 from common.jobs.states import Kind, State
-from common.jobs.tables import jobs, payloads
+from common.jobs.tables import callbacks, jobs, payloads
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -43,10 +44,14 @@ def need(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 
 
 def change(connection: sa.Connection, job: Job, now: datetime, **values: Any) -> Job:
-    """Write `values` to a locked job, as a change that readers see."""
+    """Write `values` to a locked job, as a change that readers see. Its end is written with the callback it owes."""
     values |= {"version": job.version + 1, "updated_at": now}
     connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
-    return replace(job, **values)
+    changed = replace(job, **values)
+    event = None if job.state.is_finished else owed(changed, now)
+    if event is not None:
+        connection.execute(sa.insert(callbacks).values(**event))
+    return changed
 
 
 def older_than(

@@ -10,7 +10,7 @@ from common.database import Database
 from common.jobs.records import Beat, Job
 from common.jobs.rows import Payloads, change, find, job_of, older_than
 from common.jobs.states import ACTIVE, WAITING, Event, State, transition
-from common.jobs.tables import attempts, jobs, keys, leases, logs, payloads, schedules
+from common.jobs.tables import attempts, callbacks, jobs, keys, leases, logs, payloads, schedules
 
 # How long an idempotency key names its job.
 KEY_S = 24 * 3600.0
@@ -127,7 +127,7 @@ class SweepStore:
             connection.execute(sa.delete(keys).where(keys.c.created_at < now - timedelta(seconds=KEY_S)))
             old = jobs.c.finished_at < now - timedelta(seconds=self._keep_s)
             ids = [row.id for row in connection.execute(sa.select(jobs.c.id).where(old).limit(limit)).all()]
-            for table in (payloads, attempts, logs):
+            for table in (payloads, attempts, logs, callbacks):
                 connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
             connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
             return ids
