@@ -12,6 +12,7 @@ from structlog.contextvars import bound_contextvars
 from common.clock import Clock, new_id
 from common.jobs.attempt import Running, insist
 from common.jobs.attempts import NotBegun
+from common.jobs.callbacks.sender import Callbacks
 from common.jobs.context import Executor, JobContext
 from common.jobs.errors import Fenced
 from common.jobs.queues.base import Message, Queue
@@ -49,6 +50,7 @@ class Runner:
         settings: JobSettings,
         clock: Clock,
         rng: random.Random | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -56,6 +58,7 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._rng = rng or random.Random()
+        self._callbacks = callbacks
         self._secrets = secret_values()
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}"
         self._running: dict[str, Running] = {}
@@ -76,7 +79,14 @@ class Runner:
 
     def handle_poison(self, job_id: str) -> None:
         """The backstop for a message that came back too often: its job is dead, unless it is running or finished."""
-        self._store.exhaust(job_id, "its message came back too often without being handled")
+        ended = self._store.exhaust(job_id, "its message came back too often without being handled")
+        if ended is not None:
+            self.call_back(ended)
+
+    def call_back(self, job: Job) -> None:
+        """Tell a job's caller that it has ended, where one asked for that; returns at once."""
+        if self._callbacks is not None and job.callback_url is not None:
+            self._callbacks.wake()
 
     def running(self) -> list[Job]:
         """The jobs under way in this process."""
@@ -178,6 +188,8 @@ class Runner:
             error=ended.error,
             ms=round(ran_s * 1000, 1),
         )
+        if ended.state.is_finished:
+            self.call_back(ended)
 
     def _clean(self, text: str) -> str:
         return redact(text, self._secrets)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from common.clock import Clock, new_id
+from common.jobs.callbacks.sender import Callbacks
 from common.jobs.queues.base import Queue
 from common.jobs.runner import Runner
 from common.jobs.service import JobService
@@ -47,6 +48,7 @@ class Scheduler:
         service: JobService,
         settings: JobSettings,
         clock: Clock,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -54,6 +56,7 @@ class Scheduler:
         self._service = service
         self._settings = settings
         self._clock = clock
+        self._callbacks = callbacks
         self._watch = Watch(settings.stall_s)
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
@@ -86,6 +89,8 @@ class Scheduler:
             self._end_late,
             self._submit_scheduled,
             self._remove_old,
+            # Last: it waits for receivers.
+            self._call_back,
         )
         failed = [step for step in steps if not self._try(step, step.__name__)]
         metrics.SCHEDULER_TICKS.labels("failed" if failed else "done").inc()
@@ -135,6 +140,10 @@ class Scheduler:
             expired, pruned = self._store.expire_results(), self._store.prune()
             if expired or pruned:
                 log.info("removed", results=expired, jobs=pruned)
+
+    def _call_back(self) -> None:
+        if self._callbacks is not None:
+            self._callbacks.sweep(self._settings.tick_s / 2)
 
     def _submit_scheduled(self) -> None:
         for schedule in self._settings.schedules:

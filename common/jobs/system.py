@@ -10,6 +10,7 @@ from common.clock import Clock, SystemClock
 from common.database import Database
 from common.errors import SettingsError
 from common.jobs.blobs import Blobs, ShareBlobs
+from common.jobs.callbacks.sender import Callbacks
 from common.jobs.context import Executor
 from common.jobs.prediction import PredictionExecutor
 from common.jobs.queues.base import Queue
@@ -48,6 +49,7 @@ class JobSystem:
     runner: Runner
     service: JobService
     scheduler: Scheduler
+    callbacks: Callbacks
     _workers: list[Worker] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -69,10 +71,12 @@ class JobSystem:
         store = JobStore(database, clock, blobs or ShareBlobs(open_share(settings.storage)), settings.jobs)
         queue = queue or build_queue(settings, database, clock)
         executors: dict[Kind, Executor] = {Kind.PREDICTION: PredictionExecutor(app)}
-        runner = Runner(store, queue, executors, settings.jobs, clock)
-        service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model)
-        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock)
-        return cls(settings, clock, database, store, queue, executors, runner, service, scheduler)
+        callbacks = Callbacks(database, clock, settings.callbacks)
+        runner = Runner(store, queue, executors, settings.jobs, clock, callbacks=callbacks)
+        allow = settings.callbacks.allowance
+        service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model, allow)
+        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks)
+        return cls(settings, clock, database, store, queue, executors, runner, service, scheduler, callbacks)
 
     def migrate(self) -> None:
         """Bring the database up to date; safe in any number of processes at once."""
@@ -106,6 +110,7 @@ class JobSystem:
         for thread in self._threads:
             # The worker itself ends a few seconds after its time to drain.
             thread.join((self.settings.jobs.drain_s if drain_s is None else drain_s) + 10)
+        self.callbacks.stop()
         self.queue.close()
         self.database.close()
 

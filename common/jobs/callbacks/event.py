@@ -81,7 +81,10 @@ def body_of(job: Job) -> str:
 
 def masked(url: str) -> str:
     """The address without what may be secret in it: name and password, query, fragment."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _MASK
     _, at, place = parts.netloc.rpartition("@")
     shown = parts._replace(netloc=f"{_MASK}@{place}" if at else place, fragment="")
     return shown._replace(query=_MASK if parts.query else "").geturl()

@@ -89,7 +89,7 @@ class Callbacks:
         metrics.CALLBACKS_PENDING.set(self.outbox.pending())
 
     def stop(self, patience_s: float = 5.0) -> None:
-        """Let what is due be sent for `patience_s` more, then take up nothing; the scheduler of another process does."""
+        """Let what is due be sent for `patience_s` more, then take up nothing more."""
         self._wait_idle(patience_s)
         with self._changed:
             self._stopping = True
