@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from common.jobs.accepted import links
+from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.records import Attempt, Job, LogLine
 from common.jobs.states import Kind, State
 
@@ -65,9 +66,12 @@ class JobInfo(JobSummary):
     deadline: datetime | None
     expires: datetime | None = Field(description="When its result is forgotten.")
     queue_position: int | None = Field(description="Jobs before it in its queue; null once it runs.")
+    callback: CallbackInfo | None = Field(None, description="Null where the caller gave no `X-Callback-Url`.")
 
     @classmethod
-    def detailed(cls, job: Job, attempts: list[Attempt], position: int | None) -> "JobInfo":
+    def detailed(
+        cls, job: Job, attempts: list[Attempt], position: int | None, callback: CallbackInfo | None = None
+    ) -> "JobInfo":
         return cls(
             **_summary(job),
             path=job.path,
@@ -79,6 +83,7 @@ class JobInfo(JobSummary):
             deadline=job.deadline,
             expires=job.expires_at,
             queue_position=position,
+            callback=callback,
         )
 
 

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from common.errors import Conflict, Gone
 from common.http.openapi import problem_answer
+from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
 from common.jobs.http import jobs_of
 from common.jobs.records import Job, JobFilter
@@ -47,20 +48,20 @@ async def show_job(
 ) -> Response:
     """Poll it with `If-None-Match`: an unchanged job costs an empty 304."""
 
-    def read() -> tuple[Job, int | None]:
-        store = jobs_of(request).store
-        job = store.get(job_id)
-        return job, store.queue_position(job)
+    def read() -> tuple[Job, int | None, CallbackInfo | None]:
+        system = jobs_of(request)
+        job = system.store.get(job_id)
+        return job, system.store.queue_position(job), system.callbacks.of(job)
 
-    job, position = await run_in_threadpool(read)
-    etag = f'"{job.version}-{"" if position is None else position}"'
+    job, position, callback = await run_in_threadpool(read)
+    etag = f'"{job.version}-{"" if position is None else position}{callback.tag if callback else ""}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if not job.state.is_finished:
         headers["Retry-After"] = "1"
     if if_none_match is not None and etag in (item.strip() for item in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)
     attempts = await run_in_threadpool(lambda: list(jobs_of(request).store.attempts(job_id)))
-    body = JobInfo.detailed(job, attempts, position).model_dump_json()
+    body = JobInfo.detailed(job, attempts, position, callback).model_dump_json()
     return Response(body, media_type="application/json", headers=headers)
 
 

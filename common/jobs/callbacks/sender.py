@@ -10,7 +10,9 @@ from common.clock import Clock
 from common.database import Database
 from common.http.addresses import Refused
 from common.http.signing import key_of, new_secret, signed_headers
+from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.callbacks.outbox import Callback, Outbox
+from common.jobs.records import Job
 from common.jobs.retry import Failure, Retry, RetryPolicy, plan_retry
 from common.settings import CallbackSettings
 from common.telemetry import metrics
@@ -97,6 +99,11 @@ class Callbacks:
     def secrets(self) -> tuple[str, ...]:
         """The secrets that sign: those that were set, or the one that all processes of this database share."""
         return self._settings.secrets or (self.outbox.shared_secret(_SECRET, new_secret()),)
+
+    def of(self, job: Job) -> CallbackInfo | None:
+        """How far the job's caller has been told of its end; None where nobody asked."""
+        is_owed = job.callback_url is not None and job.state.is_finished
+        return CallbackInfo.of(job, self.outbox.latest(job.id) if is_owed else None)
 
     def _wait_idle(self, patience_s: float) -> None:
         with self._changed:
