@@ -113,6 +113,40 @@ def retry(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJso
     end_unless_succeeded(job)
 
 
+@app.command("callback-secret")
+def callback_secret(
+    new: Annotated[bool, typer.Option("--new", help="Make one to set, and change nothing.")] = False,
+) -> None:
+    """Print the secrets that sign callbacks, one a line. Run it where the server runs, with the server's settings.
+
+    A receiver needs one to verify what it gets. To change it, set CALLBACK_SECRET to a new one and the old one, give
+    receivers the new one, then drop the old one.
+    """
+    from common.http.signing import new_secret
+
+    if new:
+        typer.echo(new_secret())
+        return
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from common.clock import SystemClock
+    from common.database import Database
+    from common.errors import SettingsError
+    from common.jobs.callbacks.sender import Callbacks
+    from common.settings import get_settings
+
+    settings = get_settings()
+    database = Database.build(settings)
+    try:
+        database.migrate()
+        for secret in Callbacks(database, SystemClock(), settings.callbacks).secrets():
+            typer.echo(secret)
+    except SQLAlchemyError as exc:
+        raise SettingsError(f"the database cannot be used: {type(exc).__name__}; see DATABASE_URL") from None
+    finally:
+        database.close()
+
+
 def _show_state(context: typer.Context, job: "Job", as_json: bool) -> None:
     if prints_json(context, as_json):
         print_json(job.data)

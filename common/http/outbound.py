@@ -5,6 +5,7 @@ that leads elsewhere a moment later changes nothing. TLS still verifies the name
 the environment is used, and neither a slow answer nor a large one holds more than its share.
 """
 
+import logging
 import queue
 import socket
 import ssl
@@ -20,6 +21,9 @@ import httpcore
 import httpx
 
 from common.http.addresses import Address, Allowance, Refused
+
+# httpx would log every URL, its query included: that is where callers keep their tokens.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 Resolve = Callable[[str, int], Sequence[Address]]
 
@@ -96,7 +100,7 @@ class Outbound:
         self.allow.check_url(url)
         client: httpx.Client = self.__dict__["_client"]
         # What is not compressed cannot be a small answer to read and a large one to keep.
-        sent = {"Accept-Encoding": "identity", **(headers or {})}
+        sent = {"Accept-Encoding": "identity", "Connection": "close", **(headers or {})}
         try:
             with client.stream(method, url, content=content, headers=sent) as answer:
                 body, is_complete = _bounded(answer.iter_raw(), self.limits.answer_bytes)
