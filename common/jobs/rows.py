@@ -20,9 +20,16 @@ log = get_logger("atoll.jobs")
 # A time that should lie in the past but is further ahead than this was written before the clock was set back.
 SKEW_S = 60.0
 
-# Written once: to build a statement of all columns takes longer than to run it.
+# Statements are written once: to build one takes several times as long as to run it. What an update sets, and an
+# insert's columns, are those of the values it is executed with.
 _FIND = sa.select(jobs).where(jobs.c.id == sa.bindparam("wanted"))
 _FIND_LOCKED = _FIND.with_for_update()
+_CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("wanted"))
+_OWE = sa.insert(callbacks)
+_PART = (payloads.c.job_id == sa.bindparam("of_job")) & (payloads.c.part == sa.bindparam("of_part"))
+_FIND_PART = sa.select(payloads).where(_PART)
+_CHANGE_PART = sa.update(payloads).where(_PART)
+_ADD_PART = sa.insert(payloads)
 
 
 def job_of(row: sa.Row[Any]) -> Job:
@@ -46,11 +53,11 @@ def need(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 def change(connection: sa.Connection, job: Job, now: datetime, **values: Any) -> Job:
     """Write `values` to a locked job, as a change that readers see. Its end is written with the callback it owes."""
     values |= {"version": job.version + 1, "updated_at": now}
-    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
+    connection.execute(_CHANGE, {"wanted": job.id, **values})
     changed = replace(job, **values)
     event = None if job.state.is_finished else owed(changed, now)
     if event is not None:
-        connection.execute(sa.insert(callbacks).values(**event))
+        connection.execute(_OWE, event)
     return changed
 
 
@@ -80,15 +87,20 @@ class Payloads:
         }
 
     @staticmethod
-    def write(connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
-        mine = (payloads.c.job_id == job_id) & (payloads.c.part == part)
-        if connection.execute(sa.update(payloads).where(mine).values(**values)).rowcount == 0:
-            connection.execute(sa.insert(payloads).values(job_id=job_id, part=part, **values))
+    def add(connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
+        """Write a part that is not there yet."""
+        connection.execute(_ADD_PART, {"job_id": job_id, "part": part, **values})
+
+    @classmethod
+    def write(cls, connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
+        """Write a part, in place of an older one."""
+        mine = {"of_job": job_id, "of_part": part}
+        if connection.execute(_CHANGE_PART, mine | values).rowcount == 0:
+            cls.add(connection, job_id, part, values)
 
     @staticmethod
     def select(connection: sa.Connection, job_id: str, part: str) -> sa.Row[Any] | None:
-        mine = (payloads.c.job_id == job_id) & (payloads.c.part == part)
-        return connection.execute(sa.select(payloads).where(mine)).first()
+        return connection.execute(_FIND_PART, {"of_job": job_id, "of_part": part}).first()
 
     def read(self, row: sa.Row[Any]) -> bytes:
         return row.content if row.blob is None else self._blobs.get(row.blob)

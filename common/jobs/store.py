@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,11 @@ from common.jobs.states import WAITING, Event, Refusal, State, transition
 from common.jobs.sweeps import KEY_S, SweepStore
 from common.jobs.tables import attempts, jobs, keys, logs
 from common.settings import JobSettings
+
+# Written once, as those of `rows`.
+_ADD = sa.insert(jobs)
+_WAITS = (jobs.c.id == sa.bindparam("of_job")) & (jobs.c.epoch == sa.bindparam("of_epoch")) & jobs.c.state.in_(WAITING)
+_MARK = sa.update(jobs).where(_WAITS)
 
 _DAY_S = 24 * 3600.0
 MAX_PAGE = 500
@@ -63,17 +69,17 @@ class JobStore(AttemptStore, SweepStore):
                 earlier = self._claim_key(connection, draft, draft.idempotency_key)
                 if earlier is not None:
                     return Accepted(earlier, is_new=False)
-            row = connection.execute(sa.insert(jobs).values(**self._first_values(draft)).returning(jobs)).one()
-            self._payloads.write(connection, draft.id, "request", body)
-            return Accepted(job_of(row), is_new=True)
+            job = self._first(draft)
+            connection.execute(_ADD, vars(job))
+            self._payloads.add(connection, draft.id, "request", body)
+            return Accepted(job, is_new=True)
 
         return self._database.write(work, repeatable=True)
 
     def mark_enqueued(self, job_id: str, epoch: int) -> None:
         """Note that a message was sent for the job as it waited after attempt number `epoch`."""
-        same = (jobs.c.id == job_id) & (jobs.c.epoch == epoch) & jobs.c.state.in_(WAITING)
-        statement = sa.update(jobs).where(same).values(enqueued_at=self._clock.now())
-        self._database.write(lambda c: c.execute(statement).rowcount, durable=False, repeatable=True)
+        values = {"of_job": job_id, "of_epoch": epoch, "enqueued_at": self._clock.now()}
+        self._database.write(lambda c: c.execute(_MARK, values).rowcount, single=True, repeatable=True)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job, or ask a running one to stop.
@@ -199,11 +205,10 @@ class JobStore(AttemptStore, SweepStore):
         connection.execute(sa.insert(keys).values(**values, created_at=now))
         return None
 
-    def _first_values(self, draft: Draft) -> dict[str, Any]:
+    def _first(self, draft: Draft) -> Job:
         now = self._clock.now()
-        names = ("id", "kind", "queue", "path", "model", "owner", "worker", "method", "idempotency_key")
-        values = {name: getattr(draft, name) for name in names}
-        values |= {name: getattr(draft, name) for name in ("callback_url", "deadline", "traceparent", "max_attempts")}
-        times = dict.fromkeys(("created_at", "queued_at", "due_at", "updated_at"), now)
-        counts = {"epoch": 0, "attempts": 0, "version": 1}
-        return values | times | counts | {"state": State.QUEUED, "headers": dict(draft.headers), "metrics": {}}
+        values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Job))
+        values |= {name: value for name, value in vars(draft).items() if name in values}
+        values |= dict.fromkeys(("created_at", "queued_at", "due_at", "updated_at"), now)
+        values |= {"epoch": 0, "attempts": 0, "version": 1}
+        return Job(**values | {"state": State.QUEUED, "headers": dict(draft.headers), "metrics": {}})
