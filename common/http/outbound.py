@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
-import certifi
 import httpcore
 import httpx
 
@@ -274,9 +274,10 @@ def _look_up(host: str, port: int) -> Sequence[Address]:
     return list(dict.fromkeys(ip_address(str(item[4][0]).partition("%")[0]) for item in found))
 
 
+@lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
     """The public authorities, as a slim container has none, and those of the machine, as an institution has its own."""
-    context = ssl.create_default_context(cafile=certifi.where())
+    context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context
 
