@@ -40,7 +40,9 @@ def worker(
     except SettingsError as exc:
         typer.echo(f"atoll: {exc.detail}", err=True)
         raise typer.Exit(1) from None
-    app.state.runtime.start()
+    system.isolate()
+    if system.handler is system.runner:
+        app.state.runtime.start()
     working = system.worker(queue, 1 if once else concurrency)
 
     def stop(_: int, __: FrameType | None) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from common.clock import Clock
 from common.database import Database
+from common.jobs import shortcuts
 from common.jobs.errors import Fenced
 from common.jobs.records import Attempt, Beat, Job, NewLine, Outcome, Progress, Within
 from common.jobs.retry import Decision, Retry
@@ -119,7 +120,12 @@ class AttemptStore:
             connection.execute(_ADD_ATTEMPT, values)
             return begun
 
-        return self._database.write(work, durable=False, repeatable=True)
+        def quickly(connection: sa.Connection) -> Job | None:
+            return shortcuts.begin(connection, job_id, worker_id, now, _EARLY_S)
+
+        single = not self._database.is_sqlite
+        begun = self._database.write(quickly, durable=False, single=single, repeatable=True)
+        return begun or self._database.write(work, durable=False, repeatable=True)
 
     def heartbeat(self, job_id: str, epoch: int) -> bool:
         """Say that the attempt lives. True: the job is to be cancelled.
@@ -201,7 +207,19 @@ class AttemptStore:
         result = outcome.result
         body = self._payloads.prepare(job_id, result.body) if result else None
 
+        def quickly(connection: sa.Connection) -> Job | None:
+            if outcome.event is not Event.SUCCEED or result is None or body is None:
+                return None
+            expires_at = now + timedelta(seconds=self._result_s)
+            ended = shortcuts.succeed(connection, job_id, epoch, result, body, now, expires_at)
+            if ended is not None and within is not None:
+                within(connection)
+            return ended
+
         def work(connection: sa.Connection) -> Job:
+            quick = quickly(connection)
+            if quick is not None:
+                return quick
             job = find(connection, job_id, lock=True)
             if job is None or job.epoch != epoch or not job.state.is_active:
                 ended = _attempt(connection, job_id, epoch)

@@ -1,11 +1,12 @@
 """Reading and changing rows within a transaction; what the stores share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from common.errors import AtollError, NotFound
 from common.jobs.blobs import INLINE_BYTES, Blobs
@@ -28,8 +29,18 @@ _CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("wanted"))
 _OWE = sa.insert(callbacks)
 _PART = (payloads.c.job_id == sa.bindparam("of_job")) & (payloads.c.part == sa.bindparam("of_part"))
 _FIND_PART = sa.select(payloads).where(_PART)
-_CHANGE_PART = sa.update(payloads).where(_PART)
 _ADD_PART = sa.insert(payloads)
+PART_VALUES = ("content", "blob", "size_bytes")
+
+
+def _write_part(insert: Callable[..., Any]) -> Any:
+    add = insert(payloads)
+    return add.on_conflict_do_update(
+        index_elements=["job_id", "part"], set_={name: add.excluded[name] for name in PART_VALUES}
+    )
+
+
+_WRITE_PART = {"sqlite": _write_part(sqlite.insert), "postgresql": _write_part(postgresql.insert)}
 
 
 def job_of(row: sa.Row[Any]) -> Job:
@@ -91,12 +102,10 @@ class Payloads:
         """Write a part that is not there yet."""
         connection.execute(_ADD_PART, {"job_id": job_id, "part": part, **values})
 
-    @classmethod
-    def write(cls, connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
+    @staticmethod
+    def write(connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
         """Write a part, in place of an older one."""
-        mine = {"of_job": job_id, "of_part": part}
-        if connection.execute(_CHANGE_PART, mine | values).rowcount == 0:
-            cls.add(connection, job_id, part, values)
+        connection.execute(_WRITE_PART[connection.dialect.name], {"job_id": job_id, "part": part, **values})
 
     @staticmethod
     def select(connection: sa.Connection, job_id: str, part: str) -> sa.Row[Any] | None:

@@ -8,6 +8,7 @@ from common.clock import Clock, new_id
 from common.errors import Invalid
 from common.http.addresses import Allowance, Refused
 from common.jobs.callbacks.event import masked
+from common.jobs.handling import Handler
 from common.jobs.queues.base import queue_name
 from common.jobs.records import Accepted, Draft, Job
 from common.jobs.runner import Runner
@@ -32,6 +33,10 @@ class JobService:
     ----------
     services : the models that this process serves, where not all; they name its queues.
     allow : where callbacks may go.
+
+    Attributes
+    ----------
+    handler : whoever runs jobs in this process, to be told at once when one is cancelled.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class JobService:
         self._clock = clock
         self._services = services
         self._allow = allow
+        self.handler: Handler = runner
 
     def submit(
         self,
@@ -116,7 +122,7 @@ class JobService:
     def cancel(self, job_id: str) -> Job:
         """Cancel a job that waits or runs. Raises `NotFound`, or `Conflict` if it has finished."""
         job = self.store.request_cancel(job_id)
-        self._runner.cancel_here(job_id)
+        self.handler.cancel_here(job_id)
         if job.state.is_finished:
             self._runner.call_back(job)
         return job
