@@ -64,8 +64,10 @@ class Scheduler:
     def run(self) -> None:
         """Tick until stopped."""
         while not self._stopping.is_set():
+            began_s = self._clock.monotonic_s()
             self.tick()
-            self._stopping.wait(self._settings.tick_s)
+            # A round that waited for receivers of callbacks does not put off the next one.
+            self._stopping.wait(max(0.0, self._settings.tick_s - (self._clock.monotonic_s() - began_s)))
 
     def stop(self) -> None:
         self._stopping.set()

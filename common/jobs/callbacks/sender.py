@@ -68,6 +68,7 @@ class Callbacks:
         self._outbound = outbound
         self._rng = rng or random.Random()
         self._changed = threading.Condition()
+        self._claiming = threading.Lock()
         self._senders = 0
         self._asked = 0
         self._hosts: Counter[str] = Counter()
@@ -140,15 +141,17 @@ class Callbacks:
         return True
 
     def _claim(self) -> Callback | None:
-        with self._changed:
-            if self._stopping:
-                return None
-            busy = [host for host, count in self._hosts.items() if count >= _A_HOST]
-        claimed = self.outbox.claim(busy)
-        if claimed is not None:
+        # One at a time, or all would claim for the same host before any was seen to.
+        with self._claiming:
             with self._changed:
-                self._hosts[claimed.host] += 1
-        return claimed
+                if self._stopping:
+                    return None
+                busy = [host for host, count in self._hosts.items() if count >= _A_HOST]
+            claimed = self.outbox.claim(busy)
+            if claimed is not None:
+                with self._changed:
+                    self._hosts[claimed.host] += 1
+            return claimed
 
     def _send(self, claimed: Callback) -> None:
         body = claimed.body.encode()
