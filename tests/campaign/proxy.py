@@ -20,7 +20,7 @@ class Proxy:
         self._open = asyncio.Event()
         self._refusing = False
         self._transports: set[asyncio.WriteTransport] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._server: asyncio.Server | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
 
     def start(self) -> None:
@@ -39,17 +39,18 @@ class Proxy:
         self._call(self._heal())
 
     def close(self) -> None:
-        self._call(self._cut(refuse=True))
+        self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     def _call(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
         self._open.set()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _cut(self, *, refuse: bool) -> None:
         self._open.clear()
@@ -57,6 +58,14 @@ class Proxy:
         if refuse:
             for transport in list(self._transports):
                 transport.abort()
+
+    async def _end(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _heal(self) -> None:
         self._refusing = False
@@ -78,14 +87,14 @@ class Proxy:
             asyncio.ensure_future(self._pump(reader, far_writer)),
             asyncio.ensure_future(self._pump(far_reader, writer)),
         ]
-        self._tasks.update(pumps)
-        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        for pump in pumps:
-            pump.cancel()
-        for transport in both:
-            transport.abort()
-        self._transports -= both
-        self._tasks.difference_update(pumps)
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for transport in both:
+                transport.abort()
+            self._transports -= both
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
