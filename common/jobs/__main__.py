@@ -57,6 +57,8 @@ def worker(
     thread.start()
     while thread.is_alive():
         thread.join(0.5)
+    # What the last job's caller asked to be told is on its way; with --once nobody may be there for a while to send it.
+    system.callbacks.stop()
 
 
 if __name__ == "__main__":
