@@ -32,6 +32,9 @@ log = get_logger("atoll.jobs")
 LOOK_S = 0.25
 # The process itself ends a job that was stopped after its grace; only one that cannot even do that needs longer.
 _MARGIN_S = 0.25
+# What `multiprocessing` gives where the process that forks the others was killed as well. Code that ends itself by this
+# very number is tried again for nothing; a job that was killed and is not tried again would be lost.
+_UNKNOWN_EXIT = 255
 # From the end of an attempt until its process has sent the message for the next one, and says that it is done.
 _SAY_SO_S = 10.0
 # A process that has neither begun its job nor passed it by is stuck: no database makes it wait for so long.
@@ -259,7 +262,9 @@ def failure_of_exit(exit_code: int | None) -> Failure:
     ----------
     exit_code : as `multiprocessing` gives it: negative is the number of a signal.
     """
-    if exit_code is None or exit_code >= 0:
+    if exit_code is None or exit_code == _UNKNOWN_EXIT:
+        return Failure("the job's process ended, and so did the process that could say how")
+    if exit_code >= 0:
         return Failure(f"the model's code ended its process with exit code {exit_code}", refused=True)
     try:
         name = signal.Signals(-exit_code).name

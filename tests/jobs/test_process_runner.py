@@ -183,6 +183,19 @@ def test_a_job_whose_process_is_killed_is_tried_again_at_once(system: Isolated) 
     assert (first.outcome, second.outcome) == ("retry", "succeed")
 
 
+def test_a_job_whose_process_is_killed_with_the_one_that_makes_them_is_tried_again(system: Isolated) -> None:
+    job = system.submit("wait")
+    process = system.begun(job)
+    maker = process.parent()
+    assert maker is not None
+    for killed in (maker, process):
+        killed.kill()
+    again = system.begun(job, epoch=2)
+    assert again.parent() not in (None, maker)
+    [lost, _] = system.store.attempts(job.id)
+    assert lost.outcome == "retry"
+
+
 def test_a_job_that_crashes_its_process_costs_an_attempt(system: Isolated) -> None:
     job = system.ended(system.submit("crash"))
     assert (job.state, job.attempts) == (State.SUCCEEDED, 2)
