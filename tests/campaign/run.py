@@ -1,6 +1,7 @@
 """One campaign over one kind of backend: start everything, do the plan, wait for all ends, count."""
 
 import contextlib
+import json
 import math
 import random
 import shutil
@@ -9,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -182,7 +183,8 @@ def _do(options: Options, run: Run, outcome: Outcome, say: Say) -> None:
     ground, load = run.ground, run.load
     faults = ground.faults() if options.with_faults else {}
     steps = plan(options.kills, sorted(faults), random.Random(options.seed))
-    until_s = time.monotonic() + options.minutes * 60
+    began_s = time.monotonic()
+    until_s = began_s + options.minutes * 60
     _wait_for(lambda: len(load.jobs) > 2, "the first jobs to be accepted", 90)
     beside: threading.Thread | None = None
     for number, step in enumerate(steps, start=1):
@@ -199,7 +201,7 @@ def _do(options: Options, run: Run, outcome: Outcome, say: Say) -> None:
         outcome.kills[killed] += 1
         jobs = len(load.jobs)
         say(
-            f"{number:4d}/{options.kills}  killed {killed:<32}"
+            f"{time.monotonic() - began_s:6.0f} s {number:4d}/{options.kills}  killed {killed:<32}"
             f"{'beside: ' + step.fault if step.fault else '':<40}accepted {jobs}, open {len(load.open())}"
         )
     if beside is not None:
@@ -240,7 +242,11 @@ def _finish(options: Options, run: Run, outcome: Outcome, say: Say) -> None:
     gone = {record.id for record in facts.records.values() if record.state in ("cancelled", "dead")}
     ids = {job.token: job.id for job in load.jobs if job.id is not None}
     found = [replace(hit, job=ids.get(hit.job, hit.job)) for hit in ledger.hits(lines, ground.site.losses)]
-    outcome.noticed_s = sorted(ledger.noticed(found, run.watch.seen))
+    noticed_s = ledger.noticed(found, run.watch.seen)
+    outcome.noticed_s = sorted(noticed_s)
+    # For those who look into a wait that is long.
+    told = [{**asdict(hit), "noticed_s": after_s} for hit, after_s in zip(found, noticed_s, strict=True)]
+    (ground.folder / "hits.json").write_text(json.dumps(told, indent=1))
     # What was cancelled or is dead need not begin again.
     waits = [hit.again_s - hit.t_s for hit in found if math.isfinite(hit.again_s) or hit.job not in gone]
     outcome.recovery_s = sorted(waits)

@@ -20,7 +20,7 @@ def test_three_kills_break_no_promise(said: list[str]) -> None:
     assert outcome.violations
     assert outcome.kills.total() == 3
     assert outcome.states["succeeded"] > 0
-    assert any(line.lstrip().startswith("3/3") for line in said)
+    assert any("3/3" in line for line in said)
     # All is well, so nothing is kept.
     assert outcome.folder is None
     page = report.markdown([outcome])
