@@ -18,9 +18,14 @@ from common.cli.remote import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from common.client import Job
 
 app = typer.Typer(help="Look after queued work.", no_args_is_help=True)
+
+_WHEN = "a date or time like 2026-01-31 or 2026-01-31T12:00:00Z, or how long ago, like 90s, 30m, 2h, 7d or 1w"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 4 if it came to nothing.")]
@@ -29,16 +34,29 @@ Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 
 @app.command("list")
 def list_jobs(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only those that are so, e.g. running.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only those that are so, e.g. running; may be repeated.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="training, prediction or submission.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of the model.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only those that they asked for.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="WHEN", help=f"Created then or later: {_WHEN}.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Created before then.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="As many at most.")] = 50,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """List jobs, newest first."""
     with connected(context, url) as client:
-        found = client.jobs(state=state, kind=kind, model=model, page_size=min(limit, 500))
+        found = client.jobs(
+            state=state,
+            kind=kind,
+            model=model,
+            owner=owner,
+            since=_when("--since", since),
+            until=_when("--until", until),
+            page_size=min(limit, 500),
+        )
         jobs = list(islice(found, limit))
     if prints_json(context, as_json):
         print_json([job.data for job in jobs])
@@ -187,6 +205,22 @@ def _show(context: typer.Context, job: "Job", as_json: bool) -> None:
                 for run in data["attempts"]
             ],
         )
+
+
+def _when(option: str, given: str | None) -> "datetime | None":
+    """A moment: a date or time (ISO 8601, without a zone this machine's), or how long ago."""
+    from datetime import UTC, datetime, timedelta
+
+    if given is None:
+        return None
+    text = given.strip().removesuffix(" ago")
+    amount, unit = text[:-1].strip(), text[-1:]
+    try:
+        if unit in _UNITS and amount.isascii() and amount.isdecimal():
+            return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(amount)})
+        return datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{given!r} is no moment; give {_WHEN}", param_hint=option) from None
 
 
 def _percent(job: "Job") -> str:

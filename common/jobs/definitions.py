@@ -39,6 +39,7 @@ class JobSummary(BaseModel):
     id: str
     kind: Kind
     model: str
+    owner: str | None = Field(description="Who asked for it; null where nobody had to say.")
     state: State
     progress: float | None = Field(description="0 to 1; null where it is unknown.")
     message: str | None
@@ -113,6 +114,7 @@ def _summary(job: Job) -> dict[str, Any]:
         "id": job.id,
         "kind": job.kind,
         "model": job.model,
+        "owner": job.owner or None,
         "state": job.state,
         "progress": 1.0 if job.state is State.SUCCEEDED else job.fraction,
         "message": job.message,

@@ -1,7 +1,6 @@
 """A plugin's own look at a training before it is queued."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
