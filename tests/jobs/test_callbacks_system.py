@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from standardwebhooks.webhooks import Webhook
 
 from common.clock import FakeClock
@@ -195,3 +196,12 @@ def test_the_secret_in_the_settings_counts_before_the_one_that_was_made(tmp_path
     assert shown() == made
     assert shown("--new") != made
     assert shown(CALLBACK_SECRET=f"{secret} {made[0]}") == [secret, *made]
+
+
+def test_openapi_tells_receivers_what_they_get(refusing: Server, kernel_event: dict[str, Any]) -> None:
+    document = refusing.get("/openapi.json").json()
+    body = document["webhooks"]["job-ended"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    validator = Draft202012Validator({**body, "components": document["components"]})
+    validator.validate(kernel_event)
+    del kernel_event["data"]["state"]
+    assert not validator.is_valid(kernel_event)

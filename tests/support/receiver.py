@@ -29,7 +29,7 @@ class _Server(ThreadingHTTPServer):
         """Clients that hang up, or mistrust the certificate, are part of the tests."""
 
 
-Answer = Callable[[BaseHTTPRequestHandler, Received], None]
+Answer = Callable[[BaseHTTPRequestHandler, Received], object]
 
 
 @dataclass

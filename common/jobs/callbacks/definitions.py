@@ -1,11 +1,12 @@
-"""What `GET /jobs/{job_id}` tells about a callback."""
+"""What `GET /jobs/{job_id}` tells about a callback, and what OpenAPI tells of the call itself."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from fastapi import Header
 from pydantic import BaseModel, Field
 
-from common.jobs.callbacks.event import masked
+from common.jobs.callbacks.event import JobEvent, masked
 from common.jobs.records import Job
 
 if TYPE_CHECKING:
@@ -49,3 +50,12 @@ class CallbackInfo(BaseModel):
                 "delivered_at": found.delivered_at,
             }
         )
+
+
+async def job_ended(
+    body: JobEvent,
+    webhook_id: Annotated[str, Header(description="The same at every try; drop what you have seen.")],
+    webhook_timestamp: Annotated[int, Header(description="When this try was signed, in Unix seconds.")],
+    webhook_signature: Annotated[str, Header(description="`v1,` and base64, one or more, separated by spaces.")],
+) -> None:
+    """Sent to the `X-Callback-Url` of a job when it has ended, signed as Standard Webhooks are. Answer any 2xx."""
