@@ -187,6 +187,7 @@ def _show(context: typer.Context, job: "Job", as_json: bool) -> None:
         **job.metrics,
         "request": data["path"],
         **{name: _moment(data[name]) for name in ("created", "started", "finished")},
+        **_callback(data.get("callback")),
     }
     print_table(["ID", job.id], [[name, value] for name, value in facts.items()])
     if data["attempts"]:
@@ -221,6 +222,14 @@ def _when(option: str, given: str | None) -> "datetime | None":
         return datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{given!r} is no moment; give {_WHEN}", param_hint=option) from None
+
+
+def _callback(told: Any) -> dict[str, object]:
+    """How far the caller has been told of the job's end; nothing where nobody asked."""
+    if not told:
+        return {}
+    why = f" ({told['last_error']}; {told['attempts']} tries)" if told["last_error"] else ""
+    return {"callback": f"{told['state']}{why} {told['url']}"}
 
 
 def _percent(job: "Job") -> str:

@@ -36,7 +36,7 @@ _FORBIDDEN_IN_URL = re.compile(r"""[^!-~]|["<>\\^`{|}]""")
 
 
 class Refused(ValueError):
-    """The address may not be called; the text says why, and what may be. It names no secret part of a URL."""
+    """The address may not be called. The text, after its name, says why and what may be; no secret part of it."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ class Allowance:
         """
         if self.has_host(host) or self.has_address(address):
             return
-        if only_listed:
-            raise Refused("plain http is not allowed there; give an https address")
         if not is_public(address):
-            raise Refused("it leads to a private address; give one that is reachable from the internet")
+            raise Refused("leads to a private address; give an https address that is reachable from the internet")
+        if only_listed:
+            raise Refused("is plain http, which is not allowed there; give an https address")
 
     def check_url(self, url: str) -> SplitResult:
         """Refuse what can be known to be wrong before a name is looked up; the URL's parts.
@@ -103,9 +103,9 @@ class Allowance:
         elif not self.has_host(host):
             # With networks listed, the address that the name leads to decides.
             if parts.scheme == "http" and not self.networks:
-                raise Refused("plain http is not allowed; give an https address")
+                raise Refused("is plain http, which is not allowed there; give an https address")
             if (_plain(host) == "localhost" or _plain(host).endswith(".localhost")) and not self.networks:
-                raise Refused("it leads to a private address; give one that is reachable from the internet")
+                raise Refused("leads to a private address; give an https address that is reachable from the internet")
         return parts
 
 

@@ -317,7 +317,7 @@ def test_a_name_that_leads_to_this_machine_is_not_called(
     kernel.scheduler.tick()
     shown = kernel.shown(job)
     assert receiver.received == []
-    assert shown["last_error"].startswith("not sent: it leads to a private address")
+    assert shown["last_error"].startswith("not sent: the address leads to a private address")
 
 
 def test_a_receiver_that_hangs_keeps_no_other_waiting(kernel: Calling, receive: Callable[..., Receiver]) -> None:

@@ -189,7 +189,7 @@ class Callbacks:
             answer = call(self._outbound)
         except Refused as exc:
             # Not for good: names change, and so does what is allowed.
-            return Failure(f"not sent: {exc}")
+            return Failure(f"not sent: the address {exc}")
         except OutboundError as exc:
             return Failure(str(exc))
         return failure_of_answer(answer.status, answer.headers.get("retry-after"))
