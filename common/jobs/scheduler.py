@@ -30,8 +30,11 @@ log = get_logger("atoll.scheduler")
 LEASE = "scheduler"
 # A submitter gets this long to send the message itself.
 UNQUEUED_S = 5.0
-# A job whose message was sent, but whose queue is empty, has lost it; one in a full queue may just be waiting.
-OVERLOOKED_S = 60.0
+# Where fewer messages than jobs wait, some were lost: those of the jobs that have waited for longest.
+OVERLOOKED_S = 20.0
+# Queues give the oldest message first. A job that waits while much later ones run has lost its message too.
+OVERTAKEN_S = 60.0
+# Neither can be seen where lost messages and doubled ones make up for each other.
 OVERLOOKED_IN_FULL_QUEUE_S = 3600.0
 # What is removed is gone: only by a clock that has been watched for a while.
 _SURE_S = 120.0
@@ -127,7 +130,13 @@ class Scheduler:
             length = self._queue.depth(name).length
             metrics.QUEUE_LENGTH.labels(name).set(length)
             metrics.QUEUE_WAITING.labels(name).set(waiting)
-            for job in self._store.overlooked(name, OVERLOOKED_IN_FULL_QUEUE_S if length else OVERLOOKED_S):
+            missing = waiting - length
+            if missing > 0:
+                found = self._store.overlooked(name, OVERLOOKED_S, missing)
+            else:
+                found = self._store.overlooked(name, OVERLOOKED_IN_FULL_QUEUE_S)
+            found += self._store.overtaken(name, OVERTAKEN_S)
+            for job in {job.id: job for job in found}.values():
                 metrics.JOBS_REPAIRED.labels("overlooked").inc()
                 self._runner.enqueue(job)
 

@@ -48,12 +48,21 @@ class SweepStore:
         )
 
     def overlooked(self, queue: str, age_s: float, limit: int = 500) -> list[Job]:
-        """Jobs of a queue that are due, and whose message was sent, for more than `age_s`."""
+        """Jobs of a queue that are due, and whose message was sent, for more than `age_s`; the oldest first."""
         now = self._clock.now()
         sent = older_than(jobs.c.enqueued_at, now, age_s)
         due = older_than(jobs.c.due_at, now, age_s, ahead_s=self._longest_wait_s)
         late = sent & due
         return self._waiting(jobs.c.queue == queue, late, limit)
+
+    def overtaken(self, queue: str, lead_s: float, limit: int = 500) -> list[Job]:
+        """Jobs of a queue that wait, although one that was sent `lead_s` after they were sent, and due, has begun."""
+        begun = sa.select(sa.func.max(jobs.c.enqueued_at)).where(jobs.c.queue == queue, jobs.c.state.in_(ACTIVE))
+        newest: datetime | None = self._database.read(lambda c: c.execute(begun).scalar())
+        if newest is None:
+            return []
+        before = newest - timedelta(seconds=lead_s)
+        return self._waiting(jobs.c.queue == queue, (jobs.c.enqueued_at < before) & (jobs.c.due_at < before), limit)
 
     def waiting_queues(self) -> dict[str, int]:
         """Queues with waiting jobs, and how many wait in each."""

@@ -9,11 +9,13 @@ import re
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 FOLDER = "CAMPAIGN_ARMS"
-_CHANGE = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+# Anywhere in a statement: one may write several tables.
+_CHANGE = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 _written = threading.local()
 
 # What a moment is called here, and the statement that tells it.
@@ -45,7 +47,7 @@ def install() -> None:
     from sqlalchemy.engine.default import DefaultDialect
 
     folder = Path(given)
-    sa.event.listen(sa.Engine, "before_cursor_execute", _note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", partial(_note, folder))
     committing: Callable[[DefaultDialect, Any], None] = DefaultDialect.do_commit
 
     def commit(self: DefaultDialect, connection: Any) -> None:
@@ -57,10 +59,12 @@ def install() -> None:
     DefaultDialect.do_commit = commit  # type: ignore[method-assign]
 
 
-def _note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-    found = _CHANGE.match(statement)
-    if found:
-        _changes().add(f"{found.group(1)} {found.group(2)}")
+def _note(folder: Path, connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    found = {f"{verb} {table}" for verb, table in _CHANGE.findall(statement)}
+    if connection.get_execution_options().get("single"):
+        # A statement that is its own commit.
+        _perhaps(folder, "before", found)
+    _changes().update(found)
 
 
 def _changes() -> set[str]:
