@@ -15,7 +15,6 @@ what is there at each statement either way, nor for a `single` write.
 
 import contextlib
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
 from common.errors import SettingsError
+from common.locks import Turns
 from common.migrations import head, migrate
 from common.settings import Settings
 
@@ -76,8 +76,7 @@ class Database:
             self.url = _with_driver(sa.make_url(url))
         except ArgumentError:
             raise SettingsError("DATABASE_URL cannot be read; it looks like postgresql://user@host/name") from None
-        # SQLite has one writer at a time. Waiting here is fair and wakes at once; SQLite itself sleeps and polls.
-        self._writer = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        self._writer = Turns(self.url.database) if self.is_sqlite else contextlib.nullcontext()
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql(pool_size)
 
     @classmethod
@@ -147,6 +146,8 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        if isinstance(self._writer, Turns):
+            self._writer.close()
 
     @contextlib.contextmanager
     def _transaction(self, options: dict[str, bool]) -> Iterator[sa.Connection]:
