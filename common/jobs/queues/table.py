@@ -1,6 +1,8 @@
 """Queues in a table of the database: nothing to install, and a message is as safe as the job it is for."""
 
+import math
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +17,10 @@ from common.jobs.tables import messages
 
 # Messages are never sent further ahead; one that lies beyond was sent before the clock was set back.
 _LONGEST_DELAY_S = 7 * 24 * 3600.0
+
+# For so long a queue that gave all that it was asked for is taken to have more, and the others are not looked at: what
+# came into those waits no longer than it would for a poll.
+_BUSY_S = 0.05
 
 # Statements are written once: to build one takes several times as long as to run it. What an update sets beside is
 # what it is executed with.
@@ -53,6 +59,9 @@ class TableQueue:
         self._database = database
         self._clock = clock
         self._arrived = threading.Event()
+        # Queues that gave all that they were asked for, and when all were last looked at.
+        self._busy: set[str] = set()
+        self._looked_s = -math.inf
 
     def send(self, queue: str, job_id: str, delay_s: float = 0.0) -> None:
         now = self._clock.now()
@@ -70,6 +79,10 @@ class TableQueue:
         self._arrived.set()
 
     def ready(self, queues: Sequence[str]) -> Sequence[str]:
+        busy = [queue for queue in queues if queue in self._busy]
+        if busy and time.monotonic() - self._looked_s < _BUSY_S:
+            return busy
+        self._looked_s = time.monotonic()
         values = {"queues": list(queues), **self._times()}
         found = set(self._database.read(lambda c: c.execute(_READY, values).scalars().all()))
         return [queue for queue in queues if queue in found]
@@ -83,6 +96,10 @@ class TableQueue:
             "receipt": new_id(self._clock),
         }
         rows = self._database.write(lambda c: c.execute(_TAKE, values).all(), single=True)
+        if len(rows) == limit:
+            self._busy.add(queue)
+        else:
+            self._busy.discard(queue)
         # The database returns changed rows in any order; ids are in the order of sending.
         return [
             Message(row.id, row.queue, row.job_id, row.receipt, row.dequeue_count)
