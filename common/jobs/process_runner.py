@@ -169,7 +169,9 @@ class ProcessRunner:
             now_s = self._clock.monotonic_s()
             if isinstance(reply, Began):
                 self._begin(attempt, reply.job, now_s)
-            elif isinstance(reply, Ready):
+                # Beginning was a look and a heartbeat.
+                continue
+            if isinstance(reply, Ready):
                 attempt.sent_s = now_s
             if not self._may_go_on(attempt, now_s):
                 return None
