@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup
 DEV := $(VENV)/.setup-dev
+PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test lint bench bench-jobs backends lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +40,22 @@ lint: $(DEV) ## ruff and mypy
 
 bench: $(DEV) ## measure what the docs claim (minutes)
 	$(BIN)/python -m benchmarks.imputation $(ARGS)
+
+backends: $(DEV) ## start PostgreSQL and Azurite for a try, and print the settings for make run
+	@exec $(BIN)/python -m tests.support
+
+campaign: $(DEV) ## kill and cut off real processes 200 times, and count what was lost (an hour; ARGS="--help" tells more)
+	$(BIN)/python -m tests.campaign --kills 200 $(ARGS)
+
+bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
+	$(BIN)/python -m benchmarks.jobs $(ARGS)
+
+# The job systems to compare with, apart: they are no dependencies. A part of $(VENV), so that it goes with it.
+$(PEERS): pyproject.toml $(SETUP)
+	@test -x $(VENV)/bench/bin/python || $(BIN)/python -m venv $(VENV)/bench
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' \
+	  | $(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
 
 lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-annotate -q \
