@@ -78,9 +78,9 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     routes.include(app)
     mount_all(app, runtime.records)
     examples = {
-        record.prefix + route.path: record.plugin.examples
+        record.prefix + found[0]: record.plugin.examples
         for record in runtime.records
-        if record.router and record.plugin.examples and (route := predict_route(record.router))
+        if record.plugin.examples and (found := predict_route(record.router))
     }
     openapi.complete(app, examples)
     return app

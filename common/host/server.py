@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,6 +14,7 @@ import uvicorn
 from common.errors import SettingsError
 from common.settings import CHECKOUT, Settings
 from common.storage import open_share
+from common.telemetry.folder import make_metrics_folder
 from common.version import VERSION
 
 FACTORY = "common.host.asgi:app"
@@ -104,8 +104,8 @@ def _shared_metrics(settings: Settings) -> Iterator[None]:
     if is_alone or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         yield
         return
-    folder = tempfile.mkdtemp(prefix="atoll-metrics-")
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    folder = make_metrics_folder()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     try:
         yield
     finally:

@@ -4,9 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
 from common.errors import PROBLEM_JSON, Problem
+from common.telemetry.logs import get_logger
 
+log = get_logger("atoll.http")
+
+# Path -> why it is not in the document; there once the document was written.
+UNDOCUMENTED_STATE = "undocumented_routes"
 _COMPONENT = "#/components/schemas/{model}"
 
 
@@ -29,7 +36,7 @@ def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = build()
+            document = app.openapi_schema = _built(app, build)
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             problem = Problem.model_json_schema(ref_template=_COMPONENT)
             schemas |= problem.pop("$defs") | {Problem.__name__: problem}
@@ -38,10 +45,29 @@ def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]
                 content = _json_body(document, path)
                 if content is not None:
                     content["examples"] = {name: {"value": dict(body)} for name, body in bodies.items()}
-        # Built once; FastAPI keeps it.
-        return build()
+        return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for changing the document
+
+
+def _built(app: FastAPI, build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The document; without the routes, if any, whose types have no schema."""
+    try:
+        return build()
+    except Exception as exc:  # noqa: BLE001  # whatever a plugin's types do, clients of the others need their document
+        log.error("not all routes can be documented", error=f"{type(exc).__name__}: {exc}"[:300])
+    undocumented: dict[str, str] = {}
+    routes = []
+    for route in iter_route_contexts(app.routes):
+        try:
+            get_openapi(title=app.title, version=app.version, routes=[route])
+        except Exception as exc:  # noqa: BLE001  # as above
+            undocumented[str(route.path)] = f"{type(exc).__name__}: {exc}"[:300]
+            log.error("route cannot be documented", route=str(route.path), reason=undocumented[str(route.path)])
+        else:
+            routes.append(route)
+    setattr(app.state, UNDOCUMENTED_STATE, undocumented)
+    return get_openapi(title=app.title, version=app.version, description=app.description, routes=routes)
 
 
 def _json_body(document: dict[str, Any], path: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from common.app import create_app
 from common.errors import PROBLEM_JSON
+from common.http.openapi import UNDOCUMENTED_STATE
 from common.http.replay import replay
 from common.plugins.claims import Claims, in_order
 from common.plugins.discovery import discover, find
@@ -92,7 +93,9 @@ def _documents(app: FastAPI, record: PluginRecord) -> Iterator[Outcome]:
     except Exception as exc:  # noqa: BLE001
         yield Outcome("documented", False, f"/openapi.json cannot be written: {exc}")
         return
-    yield Outcome("documented", True)
+    left_out = getattr(app.state, UNDOCUMENTED_STATE, {})
+    told = "; ".join(f"{path} cannot be put into /openapi.json: {reason}" for path, reason in left_out.items())
+    yield Outcome("documented", not left_out, told)
     inputs = parameters(record.router, record.prefix)
     if inputs is not None:
         yield Outcome("lists its parameters", True)
@@ -130,5 +133,5 @@ async def _refuses_bad_bodies(app: FastAPI, record: PluginRecord) -> list[Outcom
 
 
 def _predict_path(record: PluginRecord) -> str:
-    route = record.router and predict_route(record.router)
-    return record.prefix + (route.path if route else "")
+    found = predict_route(record.router)
+    return record.prefix + (found[0] if found else "")

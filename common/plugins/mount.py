@@ -75,7 +75,7 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
         return
     predict = predict_route(router)
     if predict is not None:
-        make_deferrable(record, predict)
+        make_deferrable(record, predict[1])
     dependencies = [Depends(record.require_ready)] if record.plugin.load is not None else []
     tags: list[str | Enum] | None = None if router.tags else [record.name]
     app.include_router(router, prefix=record.prefix, tags=tags, dependencies=dependencies, responses=PROBLEMS)

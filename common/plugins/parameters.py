@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, Union, get_args, get_origin
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -16,11 +16,18 @@ from common.plugins.definition import conditions_of
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
-def predict_route(router: APIRouter) -> APIRoute | None:
-    """The router's `POST …/predict`, if it has one."""
-    for route in router.routes:
-        if isinstance(route, APIRoute) and "POST" in (route.methods or ()) and route.path.endswith("/predict"):
-            return route
+def api_routes(router: APIRouter | None) -> Iterator[tuple[str, APIRoute]]:
+    """Path and route of each of the router's routes, those of the routers it includes among them."""
+    for found in iter_route_contexts(router.routes if router else ()):
+        if isinstance(found.original_route, APIRoute) and found.path is not None:
+            yield str(found.path), found.original_route
+
+
+def predict_route(router: APIRouter | None) -> tuple[str, APIRoute] | None:
+    """Path and route of the router's `POST …/predict`, if it has one."""
+    for path, route in api_routes(router):
+        if "POST" in (route.methods or ()) and path.endswith("/predict"):
+            return path, route
     return None
 
 
@@ -40,8 +47,8 @@ def parameters(router: APIRouter | None, prefix: str = "") -> list[dict[str, Any
     `description`, `req_endpoint` {endpoint, method, inputs} and `conditions`: `[{"required": True}]`, or
     `[{"required": [{"scheme": "MANUAL"}]}]` for a field that is required under conditions.
     """
-    route = predict_route(router) if router else None
-    model = request_model(route) if route else None
+    found = predict_route(router)
+    model = request_model(found[1]) if found else None
     if router is None or model is None:
         return None
     return [_parameter(router, prefix, model, name, field) for name, field in model.model_fields.items()]
@@ -98,10 +105,10 @@ def _endpoint(router: APIRouter, prefix: str, declared: Any) -> dict[str, Any] |
     """Method, path and inputs of the route named by its last segment; a mapping is taken as it is."""
     if isinstance(declared, Mapping):
         return dict(declared)
-    for route in router.routes:
-        if isinstance(route, APIRoute) and isinstance(declared, str) and route.path.endswith(f"/{declared}"):
+    for path, route in api_routes(router):
+        if isinstance(declared, str) and path.endswith(f"/{declared}"):
             return {
-                "endpoint": prefix + route.path,
+                "endpoint": prefix + path,
                 "method": sorted(route.methods or ())[0],
                 "inputs": list(_inputs(route)),
             }

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from common.errors import MethodNotAllowed
 from common.http.openapi import problem_answer
 from common.jobs.accepted import JobAccepted
+from common.plugins.parameters import api_routes
 from common.plugins.record import PluginRecord
 
 MAX_PARALLEL = 16
@@ -39,7 +39,7 @@ def train_path(record: PluginRecord) -> str:
 def add_train_route(app: FastAPI, record: PluginRecord, problems: Mapping[int | str, dict[str, Any]]) -> None:
     """Add the route, unless the plugin has one of its own. A model that cannot be trained answers 405 there."""
     path = train_path(record)
-    if any(isinstance(route, APIRoute) and route.path == path for route in _own(record)):
+    if has_own_train_route(record):
         return
     if record.plugin.train is None:
         app.add_api_route(path, _refuse(record), methods=["POST", "OPTIONS"], include_in_schema=False)
@@ -61,8 +61,9 @@ def add_train_route(app: FastAPI, record: PluginRecord, problems: Mapping[int | 
         app.add_api_route(by_name, _accept(record), include_in_schema=False, **options)
 
 
-def _own(record: PluginRecord) -> list[Any]:
-    return list(record.router.routes) if record.router else []
+def has_own_train_route(record: PluginRecord) -> bool:
+    """Whether the plugin's router answers there itself."""
+    return any(record.prefix + path == train_path(record) for path, _ in api_routes(record.router))
 
 
 def _accept(record: PluginRecord) -> Any:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
-from common.plugins.parameters import parameters
+from common.plugins.parameters import api_routes, parameters
 from common.plugins.record import PluginRecord, State
+from common.plugins.train_route import has_own_train_route, train_path
 from common.runtime import Runtime
 
 router = APIRouter(tags=["Atoll"])
@@ -53,11 +53,12 @@ async def params(request: Request) -> list[ModelParameters]:
 
 def _info(record: PluginRecord) -> ModelInfo:
     routes = [
-        f"{method} {record.prefix}{route.path}"
-        for route in (record.router.routes if record.router else ())
-        if isinstance(route, APIRoute)
+        f"{method} {record.prefix}{path}"
+        for path, route in api_routes(record.router)
         for method in sorted(route.methods or ())
     ]
+    if record.plugin.train is not None and not has_own_train_route(record):
+        routes.append(f"POST {train_path(record)}")
     return ModelInfo(
         name=record.name,
         title=record.title,

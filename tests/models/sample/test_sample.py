@@ -70,6 +70,7 @@ def test_it_is_listed_exactly_so(client: Client) -> None:
                 "POST /sample_model/predict",
                 "POST /sample_model/test_endpoint1",
                 "POST /sample_model/test_endpoint2",
+                "POST /sample_model/train",
             ],
             "old_prefixes": [],
             "load_s": None,
