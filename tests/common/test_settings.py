@@ -38,6 +38,8 @@ READ: list[tuple[str, str, str, Any]] = [
     ("AzureWebJobsStorage__queueServiceUri", "https://q.example", "jobs.storage_queue_uri", "https://q.example"),
     ("JOB_CONCURRENCY", "4", "jobs.concurrency", 4),
     ("JOB_WORKERS", "cpu,train", "jobs.worker_classes", ("cpu", "train")),
+    ("JOB_ISOLATION", "thread", "jobs.isolation", "thread"),
+    ("JOB_MEMORY_BYTES", "1000000", "jobs.memory_bytes", 1_000_000),
     ("JOB_ATTEMPTS", "5", "jobs.max_attempts", 5),
     ("JOB_RETRY_S", "1", "jobs.retry_base_s", 1.0),
     ("JOB_RETRY_MAX_S", "60", "jobs.retry_cap_s", 60.0),
