@@ -34,8 +34,8 @@ class Bridge:
         async with self._starting:
             if self._started is None:
                 # A new one each time: after a failure a middleware takes every later attempt to be over at once.
-                middleware = func.AsgiMiddleware(self._call)  # type: ignore[no-untyped-call]
-                if not await middleware.notify_startup():  # type: ignore[no-untyped-call]
+                middleware = func.AsgiMiddleware(self._call)  # type: ignore[no-untyped-call]  # untyped in the library
+                if not await middleware.notify_startup():  # type: ignore[no-untyped-call]  # untyped in the library
                     raise RuntimeError("the app could not start; the log says why")
                 self._started = middleware
         return self._started
