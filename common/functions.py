@@ -105,7 +105,8 @@ class Triggers:
             self._runtime.start()
             job_id, receipt = message.get_body().decode(), message.pop_receipt or ""
             found = JobMessage(message.id or "", queue, job_id, receipt, message.dequeue_count or 1)
-            if self._runtime.jobs.runner.handle(found) is Disposition.GIVE_BACK:
+            runner = self._runtime.jobs.runner
+            if runner.handle(found) is Disposition.GIVE_BACK and not runner.postpone(found):
                 # The only way to tell the host; it makes the message visible again.
                 raise RuntimeError("not handled; the log says why")
 

@@ -19,6 +19,12 @@ class Handler(Protocol):
     def handle(self, message: Message) -> Disposition:
         """Run the message's job to its end, and say what to do with the message. Does not raise."""
 
+    def postpone(self, message: Message) -> bool:
+        """Send a message that was not handled anew, if that is the database's fault; whether it was.
+
+        How often the new one came back says again something about its job, and nothing about the database.
+        """
+
     def handle_poison(self, job_id: str) -> None:
         """The backstop for a message that came back too often: its job is dead, unless it is running or finished."""
 

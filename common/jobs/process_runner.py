@@ -122,6 +122,9 @@ class ProcessRunner:
             self._runner.call_back(attempt.job)
         return ended.disposition
 
+    def postpone(self, message: Message) -> bool:
+        return self._runner.postpone(message)
+
     def handle_poison(self, job_id: str) -> None:
         self._runner.handle_poison(job_id)
 

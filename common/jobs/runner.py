@@ -26,6 +26,9 @@ from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
 
+# While the database is away, its jobs' messages come back so often.
+POSTPONE_S = 10.0
+
 
 class Runner:
     """The handler that runs jobs on threads of this process.
@@ -79,6 +82,16 @@ class Runner:
             return self._pass_by(message, begun)
         with bound_contextvars(job=begun.id, kind=begun.kind.value, epoch=begun.epoch):
             return self._run(begun)
+
+    def postpone(self, message: Message) -> bool:
+        if self._store.answers():
+            return False
+        try:
+            self._queue.send(message.queue, message.job_id, POSTPONE_S)
+        except Exception as exc:  # each kind of queue has errors of its own
+            log.warning("message cannot be sent", job=message.job_id, exc_info=exc)
+            return False
+        return True
 
     def handle_poison(self, job_id: str) -> None:
         """The backstop for a message that came back too often: its job is dead, unless it is running or finished."""

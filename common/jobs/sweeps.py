@@ -41,6 +41,14 @@ class SweepStore:
         self._keep_s = keep_s
         self._longest_wait_s = longest_wait_s
 
+    def answers(self) -> bool:
+        """Whether the database does."""
+        try:
+            self._database.read(lambda connection: connection.execute(sa.select(1)))
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError):
+            return False
+        return True
+
     def unqueued(self, age_s: float, limit: int = 500) -> list[Job]:
         """Waiting jobs for which no message was sent in `age_s` after they should have got one; the oldest first."""
         return self._waiting(

@@ -140,7 +140,7 @@ class Worker:
         with self._lock:
             # A renewal may have changed the receipt.
             held = self._held.get(message.id, message)
-        if disposition is Disposition.DELETE:
+        if disposition is Disposition.DELETE or self._handler.postpone(message):
             self._queue.delete(held)
         else:
             self._queue.renew(held, GIVE_BACK_S)
