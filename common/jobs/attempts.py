@@ -101,8 +101,8 @@ class AttemptStore:
             if job.state.is_finished:
                 return NotBegun(f"{job.state} already")
             wait_s = (job.due_at - now).total_seconds()
-            # Longer than any wait there is: the clock was set back since.
-            if _EARLY_S < wait_s <= self._longest_wait_s + SKEW_S:
+            # Longer than it was told to wait: the clock was set back since.
+            if _EARLY_S < wait_s <= job.delay_s + SKEW_S:
                 return NotBegun("not due", wait_s)
             after = transition(job.state, Event.BEGIN)
             assert isinstance(after, State)  # noqa: S101  # the states before it were sorted out above
@@ -262,7 +262,8 @@ class AttemptStore:
         after = transition(job.state, event)
         assert isinstance(after, State)  # noqa: S101  # only active jobs come here
         _end(connection, job, LOST, error, now)
-        delay_s = decision.delay_s if isinstance(decision, Retry) else 0.0
+        # The silence in which nobody noticed was a wait already.
+        delay_s = max(0.0, decision.delay_s - self._stall_s) if isinstance(decision, Retry) else 0.0
         return self._settle(connection, job, after, now, error, delay_s, {})
 
     def _settle(

@@ -112,11 +112,21 @@ def test_only_one_of_many_workers_begins_a_job(kernel: Kernel) -> None:
 def test_a_silent_attempt_is_replaced_when_its_message_comes_back(kernel: Kernel, clock: FakeClock) -> None:
     first = kernel.begin()
     clock.advance(46)
-    # The lost attempt's job waits first, as after any failure.
-    assert isinstance(kernel.store.begin_attempt(first.id, "worker-2"), NotBegun)
-    clock.advance(5)
+    # At once: the silence was longer than the wait after a failure.
     second = kernel.begin(first, "worker-2")
     assert (second.epoch, [a.outcome for a in kernel.store.attempts(first.id)]) == (2, ["lost", None])
+
+
+def test_a_lost_attempt_waits_for_what_the_silence_has_left_of_its_wait(
+    make_kernel: Callable[..., Kernel], clock: FakeClock
+) -> None:
+    kernel = make_kernel(retry_base_s=200)
+    first = kernel.begin()
+    clock.advance(46)
+    waiting = kernel.store.begin_attempt(first.id, "worker-2")
+    assert isinstance(waiting, NotBegun)
+    assert waiting.due_in_s is not None
+    assert 100 - 45 <= waiting.due_in_s <= 200 - 45
 
 
 def test_unknown_and_finished_jobs_are_not_begun(kernel: Kernel) -> None:
