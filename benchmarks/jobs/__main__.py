@@ -65,7 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="atoll-benchmark-"))
     scratch.chmod(0o755)
     bench = Bench(report, given.quick, scratch, contest.python_of_peers(given.peers), {})
-    load_before = psutil.getloadavg()[0]
     try:
         with ExitStack() as stack:
             _start(bench, stack)
@@ -78,8 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     report.fail(what, exc)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    if load_before > 0.5:
-        report.notes.append(f"Not a quiet machine: its load was {load_before:.1f} before anything was started.")
     text = report.markdown() + (f"\n{contest.table(bench.scores)}" if bench.scores else "")
     print(f"\n{text}")
     if given.json:
