@@ -54,7 +54,6 @@ class AttemptStore:
     ----------
     stall_s : seconds without a heartbeat after which an attempt counts as lost.
     result_s : seconds that results are kept.
-    longest_wait_s : the longest that a job waits for its next attempt.
     plan_lost : what to do with a job whose attempt was lost.
     """
 
@@ -66,7 +65,6 @@ class AttemptStore:
         *,
         stall_s: float,
         result_s: float,
-        longest_wait_s: float,
         plan_lost: Plan,
     ) -> None:
         self._database = database
@@ -74,7 +72,6 @@ class AttemptStore:
         self._payloads = payloads
         self._stall_s = stall_s
         self._result_s = result_s
-        self._longest_wait_s = longest_wait_s
         self._plan_lost = plan_lost
 
     def begin_attempt(self, job_id: str, worker_id: str) -> Job | NotBegun:

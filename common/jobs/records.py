@@ -89,6 +89,11 @@ class Job:
     due_at: datetime
     updated_at: datetime
 
+    @property
+    def delay_s(self) -> float:
+        """How long it was told to wait, when it was queued the last time."""
+        return max(0.0, (self.due_at - self.queued_at).total_seconds())
+
 
 @dataclass(frozen=True)
 class Accepted:

@@ -19,7 +19,7 @@ from common.telemetry.logs import get_logger
 log = get_logger("atoll.jobs")
 
 # A time that should lie in the past but is further ahead than this was written before the clock was set back.
-SKEW_S = 60.0
+SKEW_S = 20.0
 
 # Statements are written once: to build one takes several times as long as to run it. What an update sets, and an
 # insert's columns, are those of the values it is executed with.

@@ -185,8 +185,9 @@ class Runner:
 
     def enqueue(self, job: Job) -> None:
         """Send the message for a waiting job. If that fails, the scheduler does it later."""
-        delay_s = max(0.0, (job.due_at - self._clock.now()).total_seconds())
-        delay_s = min(delay_s, self._settings.retry_cap_s)
+        left_s = max(0.0, (job.due_at - self._clock.now()).total_seconds())
+        # Never longer than it was told to wait, should the clock have been set back since.
+        delay_s = min(left_s, job.delay_s, self._settings.retry_cap_s)
         try:
             self._queue.send(job.queue, job.id, delay_s)
             self._store.mark_enqueued(job.id, job.epoch)

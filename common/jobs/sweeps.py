@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from common.clock import Clock
 from common.database import Database
 from common.jobs.records import Beat, Job
-from common.jobs.rows import Payloads, change, find, job_of, older_than
+from common.jobs.rows import SKEW_S, Payloads, change, find, job_of, older_than
 from common.jobs.states import ACTIVE, WAITING, Event, State, transition
 from common.jobs.tables import attempts, callbacks, jobs, keys, leases, logs, payloads, schedules
 
@@ -60,7 +60,9 @@ class SweepStore:
         now = self._clock.now()
         sent = older_than(jobs.c.enqueued_at, now, age_s)
         due = older_than(jobs.c.due_at, now, age_s, ahead_s=self._longest_wait_s)
-        late = sent & due
+        # Of those queued by a clock that was ahead, what they were told to wait is over, or begins only now.
+        set_back = jobs.c.queued_at > now + timedelta(seconds=SKEW_S)
+        late = sent & (due | set_back)
         return self._waiting(jobs.c.queue == queue, late, limit)
 
     def overtaken(self, queue: str, lead_s: float, limit: int = 500) -> list[Job]:

@@ -239,7 +239,7 @@ def _finish(options: Options, run: Run, outcome: Outcome, say: Say) -> None:
     left = ground.site.stop()
     facts = audit.facts(database)
     _count(outcome, facts, load, ground.site)
-    gone = {record.id for record in facts.records.values() if record.state in ("cancelled", "dead")}
+    gone = {record.id for record in facts.records.values() if record.state in checks.FINAL}
     ids = {job.token: job.id for job in load.jobs if job.id is not None}
     found = [replace(hit, job=ids.get(hit.job, hit.job)) for hit in ledger.hits(lines, ground.site.losses)]
     noticed_s = ledger.noticed(found, run.watch.seen)
@@ -247,7 +247,7 @@ def _finish(options: Options, run: Run, outcome: Outcome, say: Say) -> None:
     # For those who look into a wait that is long.
     told = [{**asdict(hit), "noticed_s": after_s} for hit, after_s in zip(found, noticed_s, strict=True)]
     (ground.folder / "hits.json").write_text(json.dumps(told, indent=1))
-    # What was cancelled or is dead need not begin again.
+    # What was cancelled, is dead, or was ended by a child that outlived its worker need not begin again.
     waits = [hit.again_s - hit.t_s for hit in found if math.isfinite(hit.again_s) or hit.job not in gone]
     outcome.recovery_s = sorted(waits)
     outcome.violations = {

@@ -91,7 +91,7 @@ def test_a_vanished_worker_is_noticed_whatever_the_clock_did(kernel: Kernel, clo
     assert kernel.state(begun) is State.RETRYING
 
 
-@pytest.mark.parametrize("jump_s", [-3600.0, -30 * 86400.0])
+@pytest.mark.parametrize("jump_s", [-40.0, -90.0, -3600.0, -30 * 86400.0])
 def test_a_job_that_waits_when_the_clock_is_set_back_is_still_run(
     kernel: Kernel, clock: FakeClock, jump_s: float
 ) -> None:
@@ -101,6 +101,22 @@ def test_a_job_that_waits_when_the_clock_is_set_back_is_still_run(
     clock.advance(-jump_s)
     kernel.handle_next()
     assert kernel.state(waiting) is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("jump_s", [10.0, 30.0, 90.0, 500.0, 7200.0])
+def test_a_job_put_back_while_the_clock_was_ahead_runs_within_a_minute(
+    kernel: Kernel, clock: FakeClock, jump_s: float
+) -> None:
+    clock.jump(jump_s)
+    kernel.runner.enqueue(kernel.finish(kernel.begin(), Event.INTERRUPT, error="left"))
+    [job] = kernel.store.list().jobs
+    clock.jump(-jump_s)
+    # Those who look after all were away as well, for a while.
+    clock.advance(20)
+    ticks(kernel, clock, 35)
+    while not kernel.state(job).is_finished:
+        assert kernel.handle_next() is not None
+    assert kernel.state(job) is State.SUCCEEDED
 
 
 def test_a_lost_message_is_sent_again(kernel: Kernel, clock: FakeClock) -> None:
