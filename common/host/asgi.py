@@ -1,13 +1,14 @@
 """What uvicorn's processes import and serve."""
 
-import multiprocessing
+import multiprocessing.util
 import os
+import shutil
 import signal
 import threading
 import time
 from multiprocessing.process import BaseProcess
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.app import create_app
 
@@ -25,9 +26,24 @@ class EndsWithItsServer:
             threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
-        if scope["type"] == "lifespan":
-            threading.Thread(target=_end_soon, daemon=True).start()
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        is_over = False
+
+        async def heard() -> Message:
+            nonlocal is_over
+            message = await receive()
+            is_over = message["type"] == "lifespan.shutdown"
+            return message
+
+        await self.app(scope, heard, send)
+        if is_over and multiprocessing.parent_process() is not None:
+            # One of several. uvicorn would end it by the signal that it got, and the folder of the socket by which job
+            # processes were made would stay; the interpreter removes it only at its own end.
+            shutil.rmtree(multiprocessing.util.get_temp_dir(), ignore_errors=True)
+            os._exit(0)
+        threading.Thread(target=_end_soon, daemon=True).start()
 
 
 def _end_with(parent: BaseProcess) -> None:

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, TextIO
 
 import uvicorn
@@ -54,6 +56,9 @@ def serve(
     }
     port = _check_address(http.host, http.port)
     _say(settings, port, tls=ssl_keyfile is not None, out=out)
+    # uvicorn, once it has shut down, raises the signal that it got again, which would end this process before it has
+    # cleaned up.
+    signal.signal(signal.SIGTERM, _end)
     with _shared_metrics(settings):
         uvicorn.run(
             FACTORY,
@@ -64,6 +69,10 @@ def serve(
             reload_dirs=[str(CHECKOUT / "common"), str(CHECKOUT / "models")] if reload else None,
             **options,
         )
+
+
+def _end(_: int, __: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:

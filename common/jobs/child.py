@@ -26,6 +26,8 @@ from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
 
+# What ends a worker, and may be sent to all processes at once.
+WORKERS_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 # Below the server, which answers people who wait.
 _NICENESS = 5
 # What the kernel kills first when memory runs out, 0 to 1000.
@@ -147,6 +149,7 @@ def _settle(memory_bytes: int) -> None:
     signal.signal(signal.SIGTERM, wait_for_the_worker)
     if sys.platform == "win32":
         return
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, WORKERS_SIGNALS)
     os.setsid()
     os.nice(_NICENESS)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123 - no file on a disk

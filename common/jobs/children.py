@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
-from common.jobs.child import Began, Build, Cancel, Ended, Handle, Leave, Ready, main
+from common.jobs.child import WORKERS_SIGNALS, Began, Build, Cancel, Ended, Handle, Leave, Ready, main
 from common.jobs.memory import most_bytes
 from common.settings import Settings
 
@@ -76,18 +77,45 @@ class Nursery:
         self._memory_bytes = most_bytes(settings.jobs.memory_bytes)
         self._context = _context()
         self._lock = threading.Lock()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Make no more processes. Waits for one that is being made, which nobody could end otherwise."""
+        is_mine = self._lock.acquire(timeout=_REAP_S)
+        self._is_closed = True
+        if is_mine:
+            self._lock.release()
 
     def make(self) -> Child:
         """A new process; it is not ready yet. Raises `OSError` if there can be none."""
         ours, theirs = multiprocessing.Pipe()
         # The context's own machinery is not made for several threads.
         with self._lock:
+            if self._is_closed:
+                raise OSError("the worker is ending")
             arguments = (theirs, self._settings, self._build, self._memory_bytes, dict(os.environ))
             # Not a daemon: those may not have processes of their own.
             process = self._context.Process(target=main, args=arguments, name="job", daemon=False)
-            process.start()
+            with _signals_kept_back():
+                process.start()
         theirs.close()
         return Child(process, ours)
+
+
+@contextlib.contextmanager
+def _signals_kept_back() -> Iterator[None]:
+    """Keep the signals that end a worker from the process that forks the others, which takes this thread's mask.
+
+    It would die of them, and complain, while it imports. The others take them again.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, WORKERS_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _context() -> SpawnContext | ForkServerContext:

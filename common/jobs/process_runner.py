@@ -76,6 +76,7 @@ class ProcessRunner:
         self._idle: list[Child] = []
         self._attempts: list[_Attempt] = []
         self._lock = threading.Lock()
+        self._is_closed = False
         # Otherwise the interpreter, before it ends, waits for processes that wait for it.
         atexit.register(self.close)
 
@@ -85,7 +86,9 @@ class ProcessRunner:
 
     def close(self) -> None:
         """End all processes; jobs that run are found missing, unless they were put back before."""
+        self._nursery.close()
         with self._lock:
+            self._is_closed = True
             children = self._idle + [attempt.child for attempt in self._attempts]
             self._idle = []
         for child in children:
@@ -157,9 +160,13 @@ class ProcessRunner:
             log.warning("no process can be made", error=str(exc))
 
     def _give_back(self, child: Child) -> None:
-        if child.is_alive:
-            with self._lock:
+        if not child.is_alive:
+            return
+        with self._lock:
+            if not self._is_closed:
                 self._idle.append(child)
+                return
+        child.kill()
 
     def _follow(self, attempt: _Attempt) -> Ended | None:
         """Look after an attempt until its process says that it ended; None if the process is, or has to be, killed."""
