@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -111,6 +112,8 @@ def _signals_kept_back() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
+    # It starts with the first process, and takes the mask away; while it runs, it does not.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, WORKERS_SIGNALS)
     try:
         yield
@@ -122,5 +125,5 @@ def _context() -> SpawnContext | ForkServerContext:
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["common.jobs.preload"])
+    context.set_forkserver_preload(["common.preload"])
     return context
