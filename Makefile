@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs backends lock clean
+.PHONY: help setup run test lint bench bench-jobs backends campaign lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,7 +44,7 @@ bench: $(DEV) ## measure what the docs claim (minutes)
 backends: $(DEV) ## start PostgreSQL and Azurite for a try, and print the settings for make run
 	@exec $(BIN)/python -m tests.support
 
-campaign: $(DEV) ## kill and cut off real processes 200 times, and count what was lost (an hour; ARGS="--help" tells more)
+campaign: $(DEV) ## kill and cut off real processes 200 times, and count what was lost (half an hour; ARGS=--help tells more)
 	$(BIN)/python -m tests.campaign --kills 200 $(ARGS)
 
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
