@@ -82,7 +82,9 @@ class Journal(BaseJournalBackend):
             ]
             connection.execute(sa.insert(payloads), rows)
 
-        self._database.write(work, durable=False)
+        # A trial that has ended is not to be run again, and may have taken hours. SQLite loses what is not synced only
+        # with the machine; PostgreSQL does with its own process, while this one goes on and remembers it.
+        self._database.write(work, durable=not self._database.is_sqlite)
 
     def _parts(self, first: int) -> sa.ColumnElement[bool]:
         between = payloads.c.part.between(_PART.format(first), _PART.format(_LAST))
