@@ -75,6 +75,9 @@ def main(
             raise typer.Exit(2) from None
         outcomes.append(outcome)
         console.print(report.table(outcome))
+        if file is not None:
+            # What was found so far is there even if the next one is broken off.
+            file.write_text(report.markdown(outcomes), encoding="utf-8")
         for text in outcome.skipped:
             console.print(f"[yellow]not tried: {text}")
         for promise, found in outcome.violations.items():
@@ -82,8 +85,6 @@ def main(
                 console.print(f"[red]{promise}: {text}")
         if not outcome.is_good:
             console.print(f"[red]{one.value}: promises broken; see {outcome.folder}")
-    if file is not None:
-        file.write_text(report.markdown(outcomes), encoding="utf-8")
     raise typer.Exit(0 if all(outcome.is_good for outcome in outcomes) else 1)
 
 
