@@ -1,5 +1,6 @@
 """`python -m tests.campaign`: kill, cut, freeze and fill at random, and count what was lost."""
 
+import signal
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -60,6 +61,8 @@ def main(
     Needs PostgreSQL and npm (for Azurite) for `azurite-postgres`; a C compiler to move clocks; and root to mount a
     small share. Where one of the last two is missing, its faults are named and left out.
     """
+    # As Ctrl-C: nothing that was started is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(highlight=False, soft_wrap=True)
     drawn = seed if seed is not None else int(time.time())
     chosen = [Backend.embedded, Backend.azurite_postgres] if backend is Backend.both else [backend]
