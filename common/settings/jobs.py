@@ -89,10 +89,11 @@ class JobSettings(Area):
         description="Seconds without a heartbeat after which a job's worker counts as lost.",
     )
     lease_s: float = Field(
-        600.0,
+        45.0,
         ge=1,
         validation_alias="JOB_LEASE_S",
-        description="Seconds that a queue hides a message from others; renewed at half of it.",
+        description="Seconds that a queue hides a message from others, renewed at half of it: how long a job waits "
+        "whose worker died before it began.",
     )
     tick_s: float = Field(
         15.0, gt=0, validation_alias="JOB_TICK_S", description="Seconds between the scheduler's rounds."

@@ -158,3 +158,17 @@ def test_a_message_whose_job_cannot_be_read_is_given_back(kernel: Kernel, monkey
         kernel.worker().run(limit=1, idle_s=0)
     assert kernel.queue.depth(QUEUE).length == 1
     assert kernel.state(job) is State.QUEUED
+
+
+def test_a_message_whose_worker_vanished_before_it_began_comes_back_within_a_minute(
+    make_kernel: Callable[..., Kernel], clock: FakeClock
+) -> None:
+    kernel = make_kernel(heartbeat_s=10)
+    job = kernel.submit()
+    assert kernel.queue.receive(QUEUE, 1, kernel.settings.lease_s)
+    # The queue is not empty, and the job has no heartbeat yet: nothing else would tell.
+    for _ in range(4):
+        clock.advance(15)
+        kernel.scheduler.tick()
+    kernel.handle_next()
+    assert kernel.state(job) is State.SUCCEEDED
