@@ -28,6 +28,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("attempts", f"{outcome.outcomes.total()}: {_listed(outcome.outcomes)}"),
         ("noticed after a kill", _distribution(outcome.noticed_s)),
         ("running again after a kill", _distribution(outcome.recovery_s)),
+        ("all had ended", f"{outcome.quiet_s:.0f} s after the last fault"),
         ("took", f"{outcome.took_s / 60:.1f} min, {outcome.restarts} processes started anew"),
     ]
 

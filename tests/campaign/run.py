@@ -73,6 +73,7 @@ class Outcome:
     backend: str
     options: Options
     took_s: float = 0.0
+    quiet_s: float = 0.0
     kills: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     skipped: list[str] = field(default_factory=list)
@@ -230,8 +231,10 @@ def _finish(options: Options, run: Run, outcome: Outcome, say: Say) -> None:
     ground, load, database = run.ground, run.load, run.database
     say(f"{options.backend}: no more faults; waiting for {len(load.open())} jobs")
     load.stop()
+    healed_s = time.monotonic()
     with contextlib.suppress(TimeoutError):
         _wait_for(lambda: not load.open() and not audit.unfinished(database), "all jobs to end", _DRAIN_S)
+    outcome.quiet_s = time.monotonic() - healed_s
     orphans = _patient(ground.site.orphans)
     lines = ledger.read(ground.folder / "ledger")
     wrong, searched = read_results(load._url, load.jobs)
