@@ -42,7 +42,8 @@ class Clusters:
 
 
 def fit(rows: Rows, k: int, *, seed: int = 0, starts: int = 10) -> Clusters:
-    """The least costly of `starts` descents, each from k rows spread out by k-means++ (Arthur, Vassilvitskii 2007).
+    """The least costly of `starts` descents, each from k rows spread out by greedy k-means++ (Arthur, Vassilvitskii
+    2007).
 
     Equal arguments give equal clusters.
 
@@ -70,14 +71,21 @@ def refine(rows: Rows, prototypes: Prototypes) -> Clusters:
 
 
 def _spread_out(rows: Rows, k: int, rng: np.random.Generator) -> Prototypes:
-    """k rows as middles, each drawn with a chance proportional to its dissimilarity to those drawn before."""
+    """k rows as middles. Candidates are drawn with a chance proportional to their dissimilarity to those chosen before,
+    and the one that leaves the least is chosen."""
     chosen = [int(rng.integers(len(rows)))]
     nearest = rows.dissimilarity(rows.as_prototypes(np.array(chosen)))[:, 0]
+    n_candidates = 2 + int(np.log(k))
     while len(chosen) < k:
-        total = nearest.sum()
-        chance = nearest / total if total > 0 else np.full(len(rows), 1.0 / len(rows))
-        chosen.append(int(rng.choice(len(rows), p=chance)))
-        nearest = np.minimum(nearest, rows.dissimilarity(rows.as_prototypes(np.array(chosen[-1:])))[:, 0])
+        reached = np.cumsum(nearest)
+        if reached[-1] > 0:
+            candidates = np.searchsorted(reached, rng.random(n_candidates) * reached[-1], side="right")
+        else:
+            candidates = rng.integers(len(rows), size=n_candidates)
+        left = np.minimum(nearest[:, None], rows.dissimilarity(rows.as_prototypes(candidates)))
+        best = int(left.sum(axis=0).argmin())
+        chosen.append(int(candidates[best]))
+        nearest = left[:, best]
     return rows.as_prototypes(np.array(chosen))
 
 

@@ -139,10 +139,11 @@ def balance(codes: Ints, n_levels: int) -> float:
     """Gamma at which a category weighs as much as a number of variance 1, on average.
 
     One over the mean of the categories' Gini concentrations 1 - sum p² (Szepannek 2018, "clustMixType", The R Journal
-    10/2; Huang 1997 leaves gamma to the user). Each category needs two levels that occur.
+    10/2; Huang 1997 leaves gamma to the user). 1 where no category has two levels.
     """
     ginis = []
     for column in codes.T:
         counts = np.bincount(column[column >= 0], minlength=n_levels)
-        ginis.append(1.0 - np.square(counts / counts.sum()).sum())
-    return float(1.0 / np.mean(ginis)) if ginis else 1.0
+        ginis.append(1.0 - np.square(counts / max(counts.sum(), 1)).sum())
+    mean = float(np.mean(ginis)) if ginis else 0.0
+    return 1.0 / mean if mean > 0 else 1.0
