@@ -190,7 +190,8 @@ def lessons(panel: Floats, years: Ints, country: int, asked: Mask, steps: Floats
     for shift in sorted(range(-MOST_SHIFT, MOST_SHIFT + 1), key=abs):
         kept = _shifted(mine, shift)[:, None] & seen
         hidden = _shifted(asked, shift)[:, None] & seen
-        usable = (kept.sum(axis=0) >= MIN_POINTS) & hidden.any(axis=0) & (steps > 0)
+        # Series that do not move where they are kept would teach that there is nothing to err about.
+        usable = _moves(panel, kept) & hidden.any(axis=0) & (steps > 0)
         usable[country] = False
         for rows, group in _patterns(kept, hidden, np.flatnonzero(usable)):
             part = rehearse(years, panel[:, group], kept[:, rows], hidden[:, rows], steps[group])
@@ -200,6 +201,13 @@ def lessons(panel: Floats, years: Ints, country: int, asked: Mask, steps: Floats
         if enough or len(parts) >= MOST_PATTERNS:
             break
     return join(parts)
+
+
+def _moves(panel: Floats, kept: Mask) -> Mask:
+    """Which columns have different values where they are kept."""
+    low, high = np.where(kept, panel, np.inf).min(axis=0), np.where(kept, panel, -np.inf).max(axis=0)
+    moving: Mask = low < high
+    return moving
 
 
 def _patterns(kept: Mask, hidden: Mask, countries: Ints) -> Iterator[tuple[int, Ints]]:

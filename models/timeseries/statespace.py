@@ -47,7 +47,7 @@ class Process:
     """The models of a family over consecutive years, each scaled to steps of about unit variance.
 
     Attributes:
-        covariance: (n_models, n_years, n_years) of the level, given its start.
+        covariance: (n_models, n_years, n_years) of the level, up to what its start adds.
         noise: (n_models,) variance of an observation around the level.
         start: (n_years, n_unknown) what an unknown start adds: a constant, and with `trend` a line.
     """
@@ -85,8 +85,9 @@ def process(family: Family, n_years: int) -> Process:
         noises.append(noise / size)
     start = np.ones((n_years, 1))
     if family is Family.trend:
-        start = np.column_stack([start, age - age.mean()])
-    return Process(np.stack(covariances), np.array(noises), start)
+        start = np.column_stack([start, (age - age.mean()) / n_years])
+    # What is along an unknown start drops out of every result; without it the matrices would be singular.
+    return Process(np.stack(covariances) + start @ start.T, np.array(noises), start)
 
 
 def smooth(family: Family, years: Ints, values: Floats, asked: Ints, steps: Floats) -> Smoothed:
