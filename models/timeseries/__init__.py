@@ -21,6 +21,17 @@ plugin = Plugin(
     datasets=source.datasets,
     estimate=estimate_body_s,
     prefixes=[OldPrefix("/statimpute", old_error)],
+    # Of the generated data set.
+    examples={
+        "auto": {"target": "dev-literacy.adult", "country": "COK"},
+        "pandas": {
+            "target": "dev-literacy.adult",
+            "country": "COK",
+            "method": "spline",
+            "direction": "forward",
+            "d": 3,
+        },
+    },
 )
 
 __all__ = ["plugin", "router"]
