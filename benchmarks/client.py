@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -46,10 +47,10 @@ class Client:
     def get(self, path: str) -> Reply:
         return self._ask("GET", path, None, {})
 
-    def post(self, path: str, body: bytes, *, fresh: bool = False) -> Reply:
+    def post(self, path: str, body: bytes, *, fresh: bool = False, headers: Mapping[str, str] | None = None) -> Reply:
         """`fresh` asks the server to compute the answer even if it knows it."""
-        headers = {"Content-Type": "application/json"} | ({"Cache-Control": "no-cache"} if fresh else {})
-        return self._ask("POST", path, body, headers)
+        sent = {"Content-Type": "application/json"} | ({"Cache-Control": "no-cache"} if fresh else {})
+        return self._ask("POST", path, body, sent | dict(headers or {}))
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
         started = time.perf_counter()

@@ -15,6 +15,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 11
 _RANDOM_CHARS = 16
 _SAME_MOMENT_US = 100_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _last_us = 0
 _id_lock = threading.Lock()
 
@@ -82,6 +84,25 @@ def new_id(clock: Clock | None = None) -> str:
             now_us = _last_us + 1
         _last_us = now_us
     return _base32(now_us, _TIME_CHARS) + _base32(secrets.randbits(80), _RANDOM_CHARS)
+
+
+def id_time(made: str) -> datetime:
+    """The moment in which an identifier of `new_id` was made.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    value = 0
+    for character in made[:_TIME_CHARS]:
+        value = value * 32 + _ALPHABET.index(character)
+    return _EPOCH + value * _MICROSECOND
+
+
+def first_id(moment: datetime) -> str:
+    """What sorts before all identifiers of `new_id` made at `moment` or later, and after all made earlier."""
+    return _base32(min(max(0, (moment - _EPOCH) // _MICROSECOND), 32**_TIME_CHARS - 1), _TIME_CHARS)
 
 
 def _base32(value: int, chars: int) -> str:

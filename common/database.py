@@ -7,6 +7,10 @@ imports this module, because SQLAlchemy takes longer to import than the rest of 
 on the disk before it returns. Others (a heartbeat, a message taken from the queue) need not be: were they lost with
 the machine's power, the work they belong to was lost with it, and is begun again. Neither is ever lost when only a
 process dies. This is what lets SQLite do hundreds of jobs a second on a disk that syncs slowly.
+
+On PostgreSQL what a transaction costs is its round trips. The driver is therefore in its autocommit mode, and `BEGIN`
+is sent only where there is more than one statement to hold together: not for reads, which at this isolation level see
+what is there at each statement either way, nor for a `single` write.
 """
 
 import contextlib
@@ -15,12 +19,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
 from common.errors import SettingsError
 from common.migrations import head, migrate
@@ -31,6 +36,8 @@ T = TypeVar("T")
 # Longer than any transaction of ours takes; a migration of a large table is the longest.
 _SQLITE_BUSY_MS = 30_000
 _CONNECT_TIMEOUT_S = 10
+# A connection that was used a moment ago is taken to be alive; if it is not, what was begun on it is tried again.
+_PING_AFTER_S = 1.0
 _TRIES = 6
 _FIRST_PAUSE_S = 0.02
 # serialization_failure, deadlock_detected: the server rolled back and asks for the same again.
@@ -87,22 +94,25 @@ class Database:
 
         It is tried once; `write` is the one that tries again.
         """
-        with self._writer, self.engine.connect() as connection:
-            connection = connection.execution_options(durable=durable)
-            with connection.begin():
-                if not durable and not self.is_sqlite:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-                yield connection
+        with self._transaction({"durable": durable}) as connection:
+            yield connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction that only reads; on SQLite it never waits for a writer."""
         with self.engine.connect() as connection:
-            connection = connection.execution_options(reading=True)
+            connection.execution_options(reading=True)
             with connection.begin():
                 yield connection
 
-    def write(self, work: Callable[[sa.Connection], T], *, durable: bool = True, repeatable: bool = False) -> T:
+    def write(
+        self,
+        work: Callable[[sa.Connection], T],
+        *,
+        durable: bool = True,
+        repeatable: bool = False,
+        single: bool = False,
+    ) -> T:
         """Run `work(connection)` in a transaction; again if the database asks for it or the connection is lost.
 
         Parameters
@@ -110,8 +120,10 @@ class Database:
         work : does nothing but SQL, since it may run more than once.
         repeatable : running `work` after it was committed changes nothing. Only then is it tried again when the
             connection is lost at the very commit, where nobody can know whether it was made.
+        single : `work` is one statement, which is a transaction by itself. Never durable.
         """
-        return self._again(lambda: self._once(work, durable), repeatable=repeatable)
+        options = {"durable": durable and not single, "single": single}
+        return self._again(lambda: self._once(work, options), repeatable=repeatable)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Run `work(connection)`, which only reads; again if the connection is lost."""
@@ -136,10 +148,18 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-    def _once(self, work: Callable[[sa.Connection], T], durable: bool) -> T:
-        committing = False
+    @contextlib.contextmanager
+    def _transaction(self, options: dict[str, bool]) -> Iterator[sa.Connection]:
+        with self._writer, self.engine.connect() as connection:
+            connection.execution_options(**options)
+            with connection.begin():
+                yield connection
+
+    def _once(self, work: Callable[[sa.Connection], T], options: dict[str, bool]) -> T:
+        # A single statement is its own commit.
+        committing = options["single"]
         try:
-            with self.transaction(durable=durable) as connection:
+            with self._transaction(options) as connection:
                 value = work(connection)
                 committing = True
         except DBAPIError as exc:
@@ -168,15 +188,20 @@ class Database:
         return engine
 
     def _postgresql(self, pool_size: int) -> sa.Engine:
-        return sa.create_engine(
+        engine = sa.create_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",
             # Parameters are bodies and tokens; errors are logged.
             hide_parameters=True,
             connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
         )
+        sa.event.listen(engine, "connect", _open_postgresql)
+        sa.event.listen(engine, "begin", _begin_postgresql)
+        sa.event.listen(engine, "checkout", partial(_check_alive, engine.dialect))
+        sa.event.listen(engine, "checkin", _note_use)
+        return engine
 
 
 def _with_driver(url: sa.URL) -> sa.URL:
@@ -209,6 +234,39 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         connection.info["synchronous"] = level
     # A transaction that reads first and writes later would fail, not wait, if another one wrote in between.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _open_postgresql(connection: DBAPIConnection, record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SELECT current_setting('synchronous_commit')")
+    # What the server's administrator chose is what a durable transaction gets.
+    (record.info["durable"],) = cursor.fetchone() or ("on",)
+    cursor.execute("SET synchronous_commit TO off")
+    cursor.close()
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("reading") or options.get("single"):
+        return
+    level = connection.info["durable"]
+    durable = f"; SET LOCAL synchronous_commit TO {level}" if options.get("durable", True) else ""
+    connection.exec_driver_sql(f"BEGIN{durable}")
+
+
+def _check_alive(dialect: sa.Dialect, connection: DBAPIConnection, record: Any, _: Any) -> None:
+    used_s = record.info.get("used_s")
+    if used_s is None or time.monotonic() - used_s < _PING_AFTER_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except Exception as exc:
+        # The others in the pool are as old, and are replaced with it.
+        raise InvalidatePoolError from exc
+
+
+def _note_use(connection: DBAPIConnection | None, record: Any) -> None:
+    record.info["used_s"] = time.monotonic()
 
 
 def _revision(connection: sa.Connection) -> str | None:

@@ -100,7 +100,7 @@ class Triggers:
 
         def handle(message: func.QueueMessage) -> None:
             # Brings SQLAlchemy; a process that only answers requests does without.
-            from common.jobs.runner import Disposition
+            from common.jobs.handling import Disposition
 
             self._runtime.start()
             job_id, receipt = message.get_body().decode(), message.pop_receipt or ""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = get_logger("atoll")
 
+# Jobs wait for the models of their own process; those of this one have the CPUs first, so that it is ready soon.
+_LOAD_FIRST_S = 15.0
+
 
 @dataclass(eq=False)
 class Runtime:
@@ -33,6 +36,7 @@ class Runtime:
     answers: Answers
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: bool = False
+    _loaded: threading.Event = field(default_factory=threading.Event)
     _jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     _jobs: "JobSystem | None" = None
     _registry: "Registry | None" = None
@@ -114,7 +118,10 @@ class Runtime:
             log.error("jobs cannot be stopped", exc_info=exc)
 
     def _start_jobs(self) -> None:
+        self._loaded.wait(_LOAD_FIRST_S)
         try:
+            if "queues" in self.settings.roles:
+                self.jobs.isolate()
             self.jobs.start_background(self.settings.roles)
         except Exception as exc:  # the database is away: requests for jobs say so, predictions go on
             log.error("jobs cannot be run", exc_info=exc)
@@ -124,6 +131,7 @@ class Runtime:
         for attempt in attempts:
             if attempt is not None:
                 attempt.result()
+        self._loaded.set()
         log.info("models", **{record.name: record.state for record in self.records})
 
     def retry_failed(self) -> None:

@@ -1,7 +1,7 @@
 """Wrappers that make a dependency fail: before it did anything, or after it did all and the caller saw a time-out."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -17,6 +17,7 @@ class Faulty:
     names : methods that can fail; by default all.
     before : rate at which a call fails without having done anything.
     after : rate at which a call does everything, and then fails.
+    error : makes what is raised, from a text; each kind of dependency has its own.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class Faulty:
         names: Iterable[str] | None = None,
         before: float = 0.0,
         after: float = 0.0,
+        error: Callable[[str], Exception] = InjectedTimeout,
     ) -> None:
         self._target = target
         self._rng = rng
         self._names = frozenset(names) if names is not None else None
         self.before = before
         self.after = after
+        self._error = error
         self.injected = 0
 
     def heal(self) -> None:
@@ -47,11 +50,11 @@ class Faulty:
         def call(*args: Any, **kwargs: Any) -> Any:
             if self._rng.random() < self.before:
                 self.injected += 1
-                raise InjectedTimeout(f"{name} did not happen")
+                raise self._error(f"{name} did not happen")
             answer = found(*args, **kwargs)
             if self._rng.random() < self.after:
                 self.injected += 1
-                raise InjectedTimeout(f"{name} happened, but nobody was told")
+                raise self._error(f"{name} happened, but nobody was told")
             return answer
 
         return call

@@ -18,9 +18,14 @@ from common.cli.remote import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from common.client import Job
 
 app = typer.Typer(help="Look after queued work.", no_args_is_help=True)
+
+_WHEN = "a date or time like 2026-01-31 or 2026-01-31T12:00:00Z, or how long ago, like 90s, 30m, 2h, 7d or 1w"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 4 if it came to nothing.")]
@@ -29,16 +34,29 @@ Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 
 @app.command("list")
 def list_jobs(
     context: typer.Context,
-    state: Annotated[str | None, typer.Option(help="Only those that are so, e.g. running.")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only those that are so, e.g. running; may be repeated.")
+    ] = None,
     kind: Annotated[str | None, typer.Option(help="training, prediction or submission.")] = None,
     model: Annotated[str | None, typer.Option(help="Only those of the model.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only those that they asked for.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="WHEN", help=f"Created then or later: {_WHEN}.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Created before then.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="As many at most.")] = 50,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """List jobs, newest first."""
     with connected(context, url) as client:
-        found = client.jobs(state=state, kind=kind, model=model, page_size=min(limit, 500))
+        found = client.jobs(
+            state=state,
+            kind=kind,
+            model=model,
+            owner=owner,
+            since=_when("--since", since),
+            until=_when("--until", until),
+            page_size=min(limit, 500),
+        )
         jobs = list(islice(found, limit))
     if prints_json(context, as_json):
         print_json([job.data for job in jobs])
@@ -113,6 +131,40 @@ def retry(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJso
     end_unless_succeeded(job)
 
 
+@app.command("callback-secret")
+def callback_secret(
+    new: Annotated[bool, typer.Option("--new", help="Make one to set, and change nothing.")] = False,
+) -> None:
+    """Print the secrets that sign callbacks, one a line. Run it where the server runs, with the server's settings.
+
+    A receiver needs one to verify what it gets. To change it, set CALLBACK_SECRET to a new one and the old one, give
+    receivers the new one, then drop the old one.
+    """
+    from common.http.signing import new_secret
+
+    if new:
+        typer.echo(new_secret())
+        return
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from common.clock import SystemClock
+    from common.database import Database
+    from common.errors import SettingsError
+    from common.jobs.callbacks.sender import Callbacks
+    from common.settings import get_settings
+
+    settings = get_settings()
+    database = Database.build(settings)
+    try:
+        database.migrate()
+        for secret in Callbacks(database, SystemClock(), settings.callbacks).secrets():
+            typer.echo(secret)
+    except SQLAlchemyError as exc:
+        raise SettingsError(f"the database cannot be used: {type(exc).__name__}; see DATABASE_URL") from None
+    finally:
+        database.close()
+
+
 def _show_state(context: typer.Context, job: "Job", as_json: bool) -> None:
     if prints_json(context, as_json):
         print_json(job.data)
@@ -135,6 +187,7 @@ def _show(context: typer.Context, job: "Job", as_json: bool) -> None:
         **job.metrics,
         "request": data["path"],
         **{name: _moment(data[name]) for name in ("created", "started", "finished")},
+        **_callback(data.get("callback")),
     }
     print_table(["ID", job.id], [[name, value] for name, value in facts.items()])
     if data["attempts"]:
@@ -153,6 +206,30 @@ def _show(context: typer.Context, job: "Job", as_json: bool) -> None:
                 for run in data["attempts"]
             ],
         )
+
+
+def _when(option: str, given: str | None) -> "datetime | None":
+    """A moment: a date or time (ISO 8601, without a zone this machine's), or how long ago."""
+    from datetime import UTC, datetime, timedelta
+
+    if given is None:
+        return None
+    text = given.strip().removesuffix(" ago")
+    amount, unit = text[:-1].strip(), text[-1:]
+    try:
+        if unit in _UNITS and amount.isascii() and amount.isdecimal():
+            return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(amount)})
+        return datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{given!r} is no moment; give {_WHEN}", param_hint=option) from None
+
+
+def _callback(told: Any) -> dict[str, object]:
+    """How far the caller has been told of the job's end; nothing where nobody asked."""
+    if not told:
+        return {}
+    why = f" ({told['last_error']}; {told['attempts']} tries)" if told["last_error"] else ""
+    return {"callback": f"{told['state']}{why} {told['url']}"}
 
 
 def _percent(job: "Job") -> str:

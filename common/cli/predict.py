@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Body = Annotated[str, typer.Option("--json", metavar="BODY", help="The body: JSON, @FILE, or - for standard input.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until the job has finished; 4 if it came to nothing.")]
 Key = Annotated[str | None, typer.Option(help="The same key is the same job; one is made up.")]
-Callback = Annotated[str | None, typer.Option(metavar="URL", help="Kept with the job; not called yet.")]
+Callback = Annotated[str | None, typer.Option(metavar="URL", help="Told when the job has ended, by a signed POST.")]
 Deadline = Annotated[float | None, typer.Option(metavar="SECONDS", min=0.001, help="Of no use after that.")]
 Control = Annotated[list[str] | None, typer.Option("--control", "-c", metavar="NAME=VALUE", help="More control.")]
 

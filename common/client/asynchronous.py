@@ -1,7 +1,8 @@
 """The client to await: the same methods and flows as `common.client.sync`, where they are described."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -76,9 +77,17 @@ class AsyncClient:
         return await AsyncJob(self, {"id": job_id}).refresh()
 
     async def jobs(
-        self, *, state: str | None = None, kind: str | None = None, model: str | None = None, page_size: int = 100
+        self,
+        *,
+        state: str | Sequence[str] | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        owner: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = 100,
     ) -> "AsyncIterator[AsyncJob]":
-        flow = self.flows.jobs(state=state, kind=kind, model=model, limit=page_size)
+        flow = self.flows.jobs(since, until, state=state, kind=kind, model=model, owner=owner, limit=page_size)
         async for data in self.iterate(flow):
             yield AsyncJob(self, data)
 

@@ -5,6 +5,7 @@
 
 import random
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -95,8 +96,9 @@ class Flows:
             return (yield from self.get(f"/registry/{_part(model)}", before=before, limit=limit))
         return (yield from self.get(f"/registry/{_part(model)}/versions/{version}"))
 
-    def jobs(self, **filters: Any) -> Flow[None]:
+    def jobs(self, since: datetime | None = None, until: datetime | None = None, **filters: Any) -> Flow[None]:
         """Emits jobs, page by page."""
+        filters |= {"created_after": _zoned(since), "created_before": _zoned(until)}
         cursor = None
         while True:
             page = yield from self.get("/jobs", cursor=cursor, **filters)
@@ -229,6 +231,11 @@ def split_control(control: Mapping[str, Any]) -> tuple[dict[str, str], dict[str,
 
 
 _JSON = {"Content-Type": "application/json"}
+
+
+def _zoned(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC; a time without a zone is this machine's."""
+    return None if moment is None else moment.astimezone(UTC).isoformat()
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,9 +56,11 @@ def _may_repeat(call: Call, outcome: Answer | Lost) -> bool:
     if isinstance(outcome, Answer):
         if outcome.status in (429, 503):
             return True
-        if outcome.status not in _GATEWAY:
+        # Something that the server needs is away, and it cannot know how far it came.
+        is_passing = outcome.status == 424 and outcome.retry_after_s is not None
+        if outcome.status not in _GATEWAY and not is_passing:
             return False
-        loss = _GATEWAY[outcome.status]
+        loss = _GATEWAY.get(outcome.status, Loss.BROKEN)
     else:
         loss = outcome.loss
     if loss is Loss.NOTHING_SENT or call.repeat is Repeat.ALWAYS:

@@ -1,7 +1,8 @@
 """The client that blocks."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -109,10 +110,24 @@ class Client:
         return Job(self, {"id": job_id}).refresh()
 
     def jobs(
-        self, *, state: str | None = None, kind: str | None = None, model: str | None = None, page_size: int = 100
+        self,
+        *,
+        state: str | Sequence[str] | None = None,
+        kind: str | None = None,
+        model: str | None = None,
+        owner: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = 100,
     ) -> "Iterator[Job]":
-        """Jobs, newest first; pages are read as the iteration comes to them."""
-        flow = self.flows.jobs(state=state, kind=kind, model=model, limit=page_size)
+        """Jobs, newest first; pages are read as the iteration comes to them.
+
+        Parameters
+        ----------
+        state : one, or any of several.
+        since, until : created at that time or later, and before that time; without a zone in this machine's.
+        """
+        flow = self.flows.jobs(since, until, state=state, kind=kind, model=model, owner=owner, limit=page_size)
         return (Job(self, data) for data in self.iterate(flow))
 
     @overload

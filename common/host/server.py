@@ -54,7 +54,7 @@ def serve(
     }
     port = _check_address(http.host, http.port)
     _say(settings, port, tls=ssl_keyfile is not None, out=out)
-    with _shared_metrics(http.workers):
+    with _shared_metrics(settings):
         uvicorn.run(
             FACTORY,
             host=http.host,
@@ -97,9 +97,11 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 @contextlib.contextmanager
-def _shared_metrics(workers: int) -> Iterator[None]:
+def _shared_metrics(settings: Settings) -> Iterator[None]:
     """A folder in which several processes keep their metrics, so that any of them can answer for all."""
-    if workers == 1 or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+    has_job_processes = "queues" in settings.roles and settings.jobs.isolation == "process"
+    is_alone = settings.http.workers == 1 and not has_job_processes
+    if is_alone or "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         yield
         return
     folder = tempfile.mkdtemp(prefix="atoll-metrics-")

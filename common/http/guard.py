@@ -1,10 +1,11 @@
-"""Whatever goes wrong inside is logged, and answered 500."""
+"""Whatever goes wrong inside is logged, and answered 500; or 424 where something that Atoll needs is away."""
 
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.errors import AtollError, Unavailable
+from common.http.dependencies import dependency_down
 from common.http.problems import problem_response
 from common.telemetry.logs import get_logger
 
@@ -40,6 +41,11 @@ class Guard:
                 await problem_response(stopping, scope)(scope, receive, send)
         # SystemExit too: a route written as a script must not end the server.
         except (Exception, SystemExit) as exc:
-            log.error("request failed", path=scope["path"], exc_info=exc)
+            down = dependency_down(exc)
+            if down is None:
+                log.error("request failed", path=scope["path"], exc_info=exc)
+            else:
+                # Without the traceback: it says nothing that the error does not, once for each request.
+                log.error("a dependency is down", path=scope["path"], error=f"{type(exc).__name__}: {exc}"[:300])
             if not started:
-                await problem_response(AtollError(), scope)(scope, receive, send)
+                await problem_response(down or AtollError(), scope)(scope, receive, send)

@@ -40,7 +40,9 @@ def worker(
     except SettingsError as exc:
         typer.echo(f"atoll: {exc.detail}", err=True)
         raise typer.Exit(1) from None
-    app.state.runtime.start()
+    system.isolate()
+    if system.handler is system.runner:
+        app.state.runtime.start()
     working = system.worker(queue, 1 if once else concurrency)
 
     def stop(_: int, __: FrameType | None) -> None:
@@ -55,6 +57,8 @@ def worker(
     thread.start()
     while thread.is_alive():
         thread.join(0.5)
+    # What the last job's caller asked to be told is on its way; with --once nobody may be there for a while to send it.
+    system.callbacks.stop()
 
 
 if __name__ == "__main__":

@@ -46,19 +46,52 @@ def insist(call: Callable[[], T]) -> T:
     raise AssertionError("unreachable")
 
 
+def outcome_of(
+    failure: Failure,
+    job: Job,
+    settings: JobSettings,
+    clean: Callable[[str], str],
+    rng: random.Random,
+    result: Result | None = None,
+) -> Outcome:
+    """How an attempt that failed ends: for the job as a whole, or until the next attempt."""
+    failure = Failure(clean(failure.text), failure.refused, failure.retry_after_s)
+    policy = RetryPolicy(job.max_attempts, settings.retry_base_s, settings.retry_cap_s)
+    decision = plan_retry(job.attempts, failure, policy, rng)
+    if isinstance(decision, Failed):
+        return Outcome(Event.REFUSE, decision.reason, result)
+    if isinstance(decision, Dead):
+        return Outcome(Event.EXHAUST, decision.reason, result)
+    return Outcome(Event.RETRY, failure.text, delay_s=decision.delay_s)
+
+
 class Running:
     """An attempt that has begun.
 
     Why it has to stop is noted before the code is told, so that its end can be read rightly: `is_cancelled` by a
     person, `is_late` by its deadline, `is_leaving` because the process ends.
+
+    Parameters
+    ----------
+    is_watched : somebody else writes the heartbeats and tells when the job is cancelled.
     """
 
-    def __init__(self, job: Job, context: JobContext, store: JobStore, settings: JobSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        job: Job,
+        context: JobContext,
+        store: JobStore,
+        settings: JobSettings,
+        clock: Clock,
+        *,
+        is_watched: bool = False,
+    ) -> None:
         self.job = job
         self.context = context
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._is_watched = is_watched
         self._wake = threading.Event()
         self._is_done = False
         self._is_cancelled = self._is_late = self._is_leaving = False
@@ -70,6 +103,12 @@ class Running:
         """A person cancelled the job."""
         self._is_cancelled = True
         self.context.stop()
+        self._wake.set()
+
+    @property
+    def was_stopped(self) -> bool:
+        """Whether the code was told to end; what it began may still be running."""
+        return self._is_cancelled or self._is_late or self._is_leaving
 
     def leave(self) -> None:
         """The process has to end; the job will go on elsewhere."""
@@ -81,7 +120,11 @@ class Running:
         """Return when the code has ended, or has to be left behind. Raises `Fenced` if the attempt is over."""
         threading.Thread(target=self._work, args=(executor,), name=f"job-{self.job.id[:11]}", daemon=True).start()
         stopping_s: float | None = None
-        while not self._wake.wait(self._pause_s()):
+        while True:
+            self._wake.wait(self._pause_s())
+            self._wake.clear()
+            if self._is_done or self._is_leaving:
+                return
             now_s = self._clock.monotonic_s()
             self._look(now_s)
             if self.context.remaining_s <= 0:
@@ -106,20 +149,11 @@ class Running:
 
     def failed(self, error: BaseException, clean: Callable[[str], str], rng: random.Random) -> Outcome:
         """What follows from an error: another attempt, or the end."""
-        result = None
-        if isinstance(error, BadAnswer):
-            result = error.result
-            failure = failure_of_status(result.status, str(error), error.retry_after)
-        else:
-            failure = failure_of(error)
-        failure = Failure(clean(failure.text), failure.refused, failure.retry_after_s)
-        policy = RetryPolicy(self.job.max_attempts, self._settings.retry_base_s, self._settings.retry_cap_s)
-        decision = plan_retry(self.job.attempts, failure, policy, rng)
-        if isinstance(decision, Failed):
-            return Outcome(Event.REFUSE, decision.reason, result)
-        if isinstance(decision, Dead):
-            return Outcome(Event.EXHAUST, decision.reason, result)
-        return Outcome(Event.RETRY, failure.text, delay_s=decision.delay_s)
+        if not isinstance(error, BadAnswer):
+            return outcome_of(failure_of(error), self.job, self._settings, clean, rng)
+        result = error.result
+        failure = failure_of_status(result.status, str(error), error.retry_after)
+        return outcome_of(failure, self.job, self._settings, clean, rng, result)
 
     def _stopped(self) -> Outcome:
         if self._is_cancelled:
@@ -149,6 +183,8 @@ class Running:
             asked = self.context.flush()
             if asked is not None:
                 self._beaten_s = now_s
+            elif self._is_watched:
+                return
             elif now_s - self._beaten_s >= self._settings.heartbeat_s:
                 asked = self._store.heartbeat(self.job.id, self.job.epoch)
                 self._beaten_s = now_s
@@ -162,5 +198,8 @@ class Running:
 
     def _pause_s(self) -> float:
         pause_s = min(LOOK_S, self._settings.heartbeat_s)
-        # Until the deadline if that is nearer; after it, the grace runs in whole looks.
-        return pause_s if self._is_late else max(0.0, min(pause_s, self.context.remaining_s))
+        if self.was_stopped:
+            # The grace runs in whole looks, but no longer than it is.
+            return min(pause_s, self._settings.cancel_grace_s)
+        # Until the deadline if that is nearer.
+        return max(0.0, min(pause_s, self.context.remaining_s))

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from common.clock import Clock
 from common.database import Database
+from common.jobs import shortcuts
 from common.jobs.errors import Fenced
 from common.jobs.records import Attempt, Beat, Job, NewLine, Outcome, Progress, Within
 from common.jobs.retry import Decision, Retry
@@ -24,6 +25,18 @@ LOST = "lost"
 _EARLY_S = 0.5
 
 Plan = Callable[[Job], Decision]
+
+# Written once, as those of `rows`.
+_UNDER_WAY = (
+    (jobs.c.id == sa.bindparam("of_job")) & (jobs.c.epoch == sa.bindparam("of_epoch")) & jobs.c.state.in_(ACTIVE)
+)
+_TOUCH = sa.update(jobs).where(_UNDER_WAY).returning(jobs.c.state)
+_TOUCH_SEEN = _TOUCH.values(version=jobs.c.version + 1)
+_STATE = sa.select(jobs.c.state).where(_UNDER_WAY)
+_ATTEMPT = (attempts.c.job_id == sa.bindparam("of_job")) & (attempts.c.epoch == sa.bindparam("of_epoch"))
+_FIND_ATTEMPT = sa.select(attempts).where(_ATTEMPT)
+_END_ATTEMPT = sa.update(attempts).where(_ATTEMPT)
+_ADD_ATTEMPT = sa.insert(attempts)
 
 
 @dataclass(frozen=True)
@@ -103,12 +116,16 @@ class AttemptStore:
                 started_at=now,
                 heartbeat_at=now,
             )
-            connection.execute(
-                sa.insert(attempts).values(job_id=job_id, epoch=begun.epoch, worker_id=worker_id, started_at=now)
-            )
+            values = {"job_id": job_id, "epoch": begun.epoch, "worker_id": worker_id, "started_at": now}
+            connection.execute(_ADD_ATTEMPT, values)
             return begun
 
-        return self._database.write(work, durable=False, repeatable=True)
+        def quickly(connection: sa.Connection) -> Job | None:
+            return shortcuts.begin(connection, job_id, worker_id, now, _EARLY_S)
+
+        single = not self._database.is_sqlite
+        begun = self._database.write(quickly, durable=False, single=single, repeatable=True)
+        return begun or self._database.write(work, durable=False, repeatable=True)
 
     def heartbeat(self, job_id: str, epoch: int) -> bool:
         """Say that the attempt lives. True: the job is to be cancelled.
@@ -118,12 +135,12 @@ class AttemptStore:
         Fenced
             The attempt is over.
         """
-        return self._database.write(lambda c: self._touch(c, job_id, epoch), durable=False, repeatable=True)
+        return self._database.write(lambda c: self._touch(c, job_id, epoch), single=True, repeatable=True)
 
     def is_cancelling(self, job_id: str, epoch: int) -> bool:
         """Whether the job is to be cancelled; only reads. Raises `Fenced`."""
-        query = sa.select(jobs.c.state).where(_under_way(job_id, epoch))
-        state = self._database.read(lambda c: c.execute(query).scalar())
+        mine = {"of_job": job_id, "of_epoch": epoch}
+        state = self._database.read(lambda c: c.execute(_STATE, mine).scalar())
         if state is None:
             raise Fenced(job_id)
         return bool(state == State.CANCELLING)
@@ -134,10 +151,9 @@ class AttemptStore:
             "fraction": progress.fraction,
             "message": progress.message,
             "metrics": dict(progress.metrics),
-            "version": jobs.c.version + 1,
             "updated_at": self._clock.now(),
         }
-        return self._database.write(lambda c: self._touch(c, job_id, epoch, values), durable=False, repeatable=True)
+        return self._database.write(lambda c: self._touch(c, job_id, epoch, values), single=True, repeatable=True)
 
     def append_logs(self, job_id: str, epoch: int, lines: Sequence[NewLine]) -> None:
         """Add to the job's log; the oldest lines make place. Raises `Fenced`."""
@@ -191,7 +207,19 @@ class AttemptStore:
         result = outcome.result
         body = self._payloads.prepare(job_id, result.body) if result else None
 
+        def quickly(connection: sa.Connection) -> Job | None:
+            if outcome.event is not Event.SUCCEED or result is None or body is None:
+                return None
+            expires_at = now + timedelta(seconds=self._result_s)
+            ended = shortcuts.succeed(connection, job_id, epoch, result, body, now, expires_at)
+            if ended is not None and within is not None:
+                within(connection)
+            return ended
+
         def work(connection: sa.Connection) -> Job:
+            quick = quickly(connection)
+            if quick is not None:
+                return quick
             job = find(connection, job_id, lock=True)
             if job is None or job.epoch != epoch or not job.state.is_active:
                 ended = _attempt(connection, job_id, epoch)
@@ -257,25 +285,18 @@ class AttemptStore:
         return change(connection, job, now, state=after, error=shown, heartbeat_at=None, **values)
 
     def _touch(self, connection: sa.Connection, job_id: str, epoch: int, values: dict[str, Any] | None = None) -> bool:
-        statement = (
-            sa.update(jobs).where(_under_way(job_id, epoch)).values(heartbeat_at=self._clock.now(), **(values or {}))
-        )
-        state = connection.execute(statement.returning(jobs.c.state)).scalar()
+        mine = {"of_job": job_id, "of_epoch": epoch, "heartbeat_at": self._clock.now()}
+        state = connection.execute(_TOUCH_SEEN if values else _TOUCH, mine | (values or {})).scalar()
         if state is None:
             raise Fenced(job_id)
         return bool(state == State.CANCELLING)
 
 
-def _under_way(job_id: str, epoch: int) -> sa.ColumnElement[bool]:
-    return (jobs.c.id == job_id) & (jobs.c.epoch == epoch) & jobs.c.state.in_(ACTIVE)
-
-
 def _attempt(connection: sa.Connection, job_id: str, epoch: int) -> Attempt | None:
-    mine = (attempts.c.job_id == job_id) & (attempts.c.epoch == epoch)
-    row = connection.execute(sa.select(attempts).where(mine)).first()
+    row = connection.execute(_FIND_ATTEMPT, {"of_job": job_id, "of_epoch": epoch}).first()
     return Attempt(**row._mapping) if row else None
 
 
 def _end(connection: sa.Connection, job: Job, outcome: str, error: str | None, now: datetime) -> None:
-    mine = (attempts.c.job_id == job.id) & (attempts.c.epoch == job.epoch)
-    connection.execute(sa.update(attempts).where(mine).values(ended_at=now, outcome=outcome, error=error))
+    mine = {"of_job": job.id, "of_epoch": job.epoch}
+    connection.execute(_END_ATTEMPT, {**mine, "ended_at": now, "outcome": outcome, "error": error})

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from common.jobs.accepted import links
+from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.records import Attempt, Job, LogLine
 from common.jobs.states import Kind, State
 
@@ -38,6 +39,7 @@ class JobSummary(BaseModel):
     id: str
     kind: Kind
     model: str
+    owner: str | None = Field(description="Who asked for it; null where nobody had to say.")
     state: State
     progress: float | None = Field(description="0 to 1; null where it is unknown.")
     message: str | None
@@ -65,9 +67,12 @@ class JobInfo(JobSummary):
     deadline: datetime | None
     expires: datetime | None = Field(description="When its result is forgotten.")
     queue_position: int | None = Field(description="Jobs before it in its queue; null once it runs.")
+    callback: CallbackInfo | None = Field(None, description="Null where the caller gave no `X-Callback-Url`.")
 
     @classmethod
-    def detailed(cls, job: Job, attempts: list[Attempt], position: int | None) -> "JobInfo":
+    def detailed(
+        cls, job: Job, attempts: list[Attempt], position: int | None, callback: CallbackInfo | None = None
+    ) -> "JobInfo":
         return cls(
             **_summary(job),
             path=job.path,
@@ -79,6 +84,7 @@ class JobInfo(JobSummary):
             deadline=job.deadline,
             expires=job.expires_at,
             queue_position=position,
+            callback=callback,
         )
 
 
@@ -108,6 +114,7 @@ def _summary(job: Job) -> dict[str, Any]:
         "id": job.id,
         "kind": job.kind,
         "model": job.model,
+        "owner": job.owner or None,
         "state": job.state,
         "progress": 1.0 if job.state is State.SUCCEEDED else job.fraction,
         "message": job.message,

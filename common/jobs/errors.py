@@ -1,6 +1,7 @@
 """What can go wrong with a job, as exceptions."""
 
 from common.errors import AtollError
+from common.serving.progress import Stopped
 
 
 class JobRefused(AtollError):
@@ -12,9 +13,8 @@ class JobRefused(AtollError):
     status, title, slug = 422, "Job refused", "job-refused"
 
 
-class JobCancelled(BaseException):
-    """Raised by `JobContext.check_cancelled` to leave the work. A `BaseException`, as asyncio's own is: plugins that
-    go on after any `Exception` must not go on after this one."""
+class JobCancelled(Stopped):
+    """Raised by `JobContext.check_cancelled` to leave the work."""
 
 
 class Fenced(Exception):

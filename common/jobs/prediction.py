@@ -14,11 +14,14 @@ from common.http.replay import Replayed, replay
 from common.jobs.context import JobContext
 from common.jobs.errors import JobCancelled
 from common.jobs.records import Job, Result
+from common.serving.progress import listening
 
 T = TypeVar("T")
 
 _POLL_S = 0.2
 _TEXT_CHARS = 500
+# Less than a person can see on a bar, and few enough to cost nothing.
+_STEP = 0.005
 
 
 class BadAnswer(Exception):
@@ -54,7 +57,7 @@ class PredictionExecutor:
         raise BadAnswer(result, answer.headers.get("retry-after"))
 
     def _wait(self, call: Coroutine[Any, Any, Replayed], context: JobContext) -> Replayed:
-        future = asyncio.run_coroutine_threadsafe(_contained(call), self._running_loop())
+        future = asyncio.run_coroutine_threadsafe(_contained(call, context), self._running_loop())
         while True:
             try:
                 outcome = future.result(_POLL_S)
@@ -75,14 +78,40 @@ class PredictionExecutor:
             return self._loop
 
 
-async def _contained(call: Coroutine[Any, Any, T]) -> T | BaseException:
-    """An error as a value: a `SystemExit` that left a task would end the loop for all others."""
+async def _contained(call: Coroutine[Any, Any, T], context: JobContext) -> T | BaseException:
+    """An error as a value: a `SystemExit` that left a task would end the loop for all others.
+
+    What the model reports on the way is told to the job.
+    """
     try:
-        return await call
+        with listening(Teller(context)):
+            return await call
     except asyncio.CancelledError:
         raise
     except BaseException as exc:  # noqa: BLE001  # a model's code may raise anything
         return exc
+
+
+class Teller:
+    """Tells the job what its computation reports, where a reader could tell the difference; never a step back."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+        self._fraction = -_STEP
+        self._message: str | None = None
+
+    def check_cancelled(self) -> None:
+        self._context.check_cancelled()
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
+        further = fraction is not None and fraction >= self._fraction + _STEP
+        other = message is not None and message != self._message
+        if further and fraction is not None:
+            self._fraction = fraction
+        if other:
+            self._message = message
+        if further or other:
+            self._context.progress(self._fraction if self._fraction >= 0 else None, self._message)
 
 
 def _run_for_ever(loop: asyncio.AbstractEventLoop) -> None:

@@ -1,6 +1,6 @@
 """What the kernel's parts tell each other about jobs. Plain values; no SQL here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -164,13 +164,18 @@ class Outcome:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs to list; None is any."""
+    """Which jobs to list; None is any, and so is no state.
 
-    state: State | None = None
+    `created_after` is included, `created_before` is not.
+    """
+
+    states: Sequence[State] = ()
     kind: Kind | None = None
     model: str | None = None
     owner: str | None = None
     queue: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """`/jobs`: what is queued, what runs, what became of it."""
 
+import re
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
+from pydantic import PlainValidator, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import Conflict, Gone
+from common.errors import Conflict, Gone, Invalid
 from common.http.openapi import problem_answer
+from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
 from common.jobs.http import jobs_of
 from common.jobs.records import Job, JobFilter
@@ -15,23 +19,49 @@ from common.jobs.states import Kind, State
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 
+_LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d:\d\d$")
+
 _INVALID: dict[int | str, dict[str, Any]] = {422: problem_answer("A parameter is wrong.")}
 _UNKNOWN: dict[int | str, dict[str, Any]] = _INVALID | {404: problem_answer("No such job.")}
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_answer("Not in this state.")}
 
 MAX_PAGE = 500
 
+_ISO = "ISO 8601 with its zone, e.g. 2026-01-31T12:00:00Z."
+
+
+def _moment(given: object) -> datetime:
+    text = str(given).strip()
+    # A plus that was not written as %2B arrives as a space.
+    text = f"{text[:-6]}+{text[-5:]}" if _LOST_PLUS.search(text) else text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ValueError(f"is no time with its zone; send {_ISO[:-1]} (write a + as %2B)")
+    return found
+
+
+Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+
 
 @router.get("", summary="Jobs, newest first", responses=_INVALID)
 async def list_jobs(
     request: Request,
-    state: State | None = None,
+    state: Annotated[list[State] | None, Query(description="Repeat it for any of several.", max_length=8)] = None,
     kind: Kind | None = None,
-    model: Annotated[str | None, Query(max_length=100)] = None,
+    model: Annotated[str | None, Query(max_length=128)] = None,
+    owner: Annotated[str | None, Query(max_length=256, description="Who asked for it.")] = None,
+    created_after: Annotated[Moment | None, Query(description=f"At that time or later. {_ISO}")] = None,
+    created_before: Annotated[Moment | None, Query(description=f"Before that time. {_ISO}")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
 ) -> JobPage:
-    wanted = JobFilter(state=state, kind=kind, model=model)
+    if created_after is not None and created_before is not None and created_before <= created_after:
+        given = created_before.isoformat()
+        raise Invalid.field("created_before", "is not later than created_after", given, where="query")
+    wanted = JobFilter(state or (), kind, model, owner, None, created_after, created_before)
     page = await run_in_threadpool(lambda: jobs_of(request).store.list(wanted, cursor, limit))
     return JobPage(jobs=[JobSummary.of(job) for job in page.jobs], next=page.cursor)
 
@@ -47,20 +77,20 @@ async def show_job(
 ) -> Response:
     """Poll it with `If-None-Match`: an unchanged job costs an empty 304."""
 
-    def read() -> tuple[Job, int | None]:
-        store = jobs_of(request).store
-        job = store.get(job_id)
-        return job, store.queue_position(job)
+    def read() -> tuple[Job, int | None, CallbackInfo | None]:
+        system = jobs_of(request)
+        job = system.store.get(job_id)
+        return job, system.store.queue_position(job), system.callbacks.of(job)
 
-    job, position = await run_in_threadpool(read)
-    etag = f'"{job.version}-{"" if position is None else position}"'
+    job, position, callback = await run_in_threadpool(read)
+    etag = f'"{job.version}-{"" if position is None else position}{callback.tag if callback else ""}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if not job.state.is_finished:
         headers["Retry-After"] = "1"
     if if_none_match is not None and etag in (item.strip() for item in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)
     attempts = await run_in_threadpool(lambda: list(jobs_of(request).store.attempts(job_id)))
-    body = JobInfo.detailed(job, attempts, position).model_dump_json()
+    body = JobInfo.detailed(job, attempts, position, callback).model_dump_json()
     return Response(body, media_type="application/json", headers=headers)
 
 

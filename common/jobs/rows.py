@@ -1,17 +1,19 @@
 """Reading and changing rows within a transaction; what the stores share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from common.errors import AtollError, NotFound
 from common.jobs.blobs import INLINE_BYTES, Blobs
+from common.jobs.callbacks.event import owed
 from common.jobs.records import Job
 from common.jobs.states import Kind, State
-from common.jobs.tables import jobs, payloads
+from common.jobs.tables import callbacks, jobs, payloads
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -19,9 +21,26 @@ log = get_logger("atoll.jobs")
 # A time that should lie in the past but is further ahead than this was written before the clock was set back.
 SKEW_S = 60.0
 
-# Written once: to build a statement of all columns takes longer than to run it.
+# Statements are written once: to build one takes several times as long as to run it. What an update sets, and an
+# insert's columns, are those of the values it is executed with.
 _FIND = sa.select(jobs).where(jobs.c.id == sa.bindparam("wanted"))
 _FIND_LOCKED = _FIND.with_for_update()
+_CHANGE = sa.update(jobs).where(jobs.c.id == sa.bindparam("wanted"))
+_OWE = sa.insert(callbacks)
+_PART = (payloads.c.job_id == sa.bindparam("of_job")) & (payloads.c.part == sa.bindparam("of_part"))
+_FIND_PART = sa.select(payloads).where(_PART)
+_ADD_PART = sa.insert(payloads)
+PART_VALUES = ("content", "blob", "size_bytes")
+
+
+def _write_part(insert: Callable[..., Any]) -> Any:
+    add = insert(payloads)
+    return add.on_conflict_do_update(
+        index_elements=["job_id", "part"], set_={name: add.excluded[name] for name in PART_VALUES}
+    )
+
+
+_WRITE_PART = {"sqlite": _write_part(sqlite.insert), "postgresql": _write_part(postgresql.insert)}
 
 
 def job_of(row: sa.Row[Any]) -> Job:
@@ -43,10 +62,14 @@ def need(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
 
 
 def change(connection: sa.Connection, job: Job, now: datetime, **values: Any) -> Job:
-    """Write `values` to a locked job, as a change that readers see."""
+    """Write `values` to a locked job, as a change that readers see. Its end is written with the callback it owes."""
     values |= {"version": job.version + 1, "updated_at": now}
-    connection.execute(sa.update(jobs).where(jobs.c.id == job.id).values(**values))
-    return replace(job, **values)
+    connection.execute(_CHANGE, {"wanted": job.id, **values})
+    changed = replace(job, **values)
+    event = None if job.state.is_finished else owed(changed, now)
+    if event is not None:
+        connection.execute(_OWE, event)
+    return changed
 
 
 def older_than(
@@ -75,15 +98,18 @@ class Payloads:
         }
 
     @staticmethod
+    def add(connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
+        """Write a part that is not there yet."""
+        connection.execute(_ADD_PART, {"job_id": job_id, "part": part, **values})
+
+    @staticmethod
     def write(connection: sa.Connection, job_id: str, part: str, values: dict[str, Any]) -> None:
-        mine = (payloads.c.job_id == job_id) & (payloads.c.part == part)
-        if connection.execute(sa.update(payloads).where(mine).values(**values)).rowcount == 0:
-            connection.execute(sa.insert(payloads).values(job_id=job_id, part=part, **values))
+        """Write a part, in place of an older one."""
+        connection.execute(_WRITE_PART[connection.dialect.name], {"job_id": job_id, "part": part, **values})
 
     @staticmethod
     def select(connection: sa.Connection, job_id: str, part: str) -> sa.Row[Any] | None:
-        mine = (payloads.c.job_id == job_id) & (payloads.c.part == part)
-        return connection.execute(sa.select(payloads).where(mine)).first()
+        return connection.execute(_FIND_PART, {"of_job": job_id, "of_part": part}).first()
 
     def read(self, row: sa.Row[Any]) -> bytes:
         return row.content if row.blob is None else self._blobs.get(row.blob)

@@ -4,16 +4,17 @@ import os
 import random
 import socket
 import threading
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 
 from structlog.contextvars import bound_contextvars
 
 from common.clock import Clock, new_id
 from common.jobs.attempt import Running, insist
 from common.jobs.attempts import NotBegun
+from common.jobs.callbacks.sender import Callbacks
 from common.jobs.context import Executor, JobContext
 from common.jobs.errors import Fenced
+from common.jobs.handling import Disposition
 from common.jobs.queues.base import Message, Queue
 from common.jobs.records import Job, Outcome
 from common.jobs.redact import redact
@@ -26,19 +27,16 @@ from common.telemetry.logs import get_logger
 log = get_logger("atoll.jobs")
 
 
-class Disposition(StrEnum):
-    """What to do with the message. `GIVE_BACK`: it was not handled, and should come again."""
-
-    DELETE = "delete"
-    GIVE_BACK = "give back"
-
-
 class Runner:
-    """Runs jobs, one a call of `handle`, as many at once as there are threads that call.
+    """The handler that runs jobs on threads of this process.
 
     Parameters
     ----------
     executors : who runs the jobs of a kind.
+
+    Attributes
+    ----------
+    is_spent : whether a job was stopped before its end here, so that its code may still be running.
     """
 
     def __init__(
@@ -49,6 +47,7 @@ class Runner:
         settings: JobSettings,
         clock: Clock,
         rng: random.Random | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -56,10 +55,17 @@ class Runner:
         self._settings = settings
         self._clock = clock
         self._rng = rng or random.Random()
+        self._callbacks = callbacks
         self._secrets = secret_values()
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}"
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
+        self._report: Callable[[Job], None] | None = None
+        self.is_spent = False
+
+    def report_to(self, began: Callable[[Job], None]) -> None:
+        """Call `began` with every job that begins here, and leave heartbeats and cancellation to whoever listens."""
+        self._report = began
 
     def handle(self, message: Message) -> Disposition:
         """Run the message's job to its end, and say what to do with the message. Does not raise."""
@@ -76,7 +82,16 @@ class Runner:
 
     def handle_poison(self, job_id: str) -> None:
         """The backstop for a message that came back too often: its job is dead, unless it is running or finished."""
-        self._store.exhaust(job_id, "its message came back too often without being handled")
+        ended = self._store.exhaust(job_id, "its message came back too often without being handled")
+        if ended is not None:
+            self.call_back(ended)
+
+    def call_back(self, job: Job) -> None:
+        """Tell a job's caller that it has ended, where one asked for that; returns at once."""
+        # A process that may be killed at any time leaves that to its worker.
+        is_mine = self._report is None
+        if is_mine and self._callbacks is not None and job.callback_url is not None:
+            self._callbacks.wake()
 
     def running(self) -> list[Job]:
         """The jobs under way in this process."""
@@ -97,6 +112,15 @@ class Runner:
         for running in found:
             running.leave()
 
+    def print_here(self, line: str) -> bool:
+        """Add a line to the log of the job that runs here; False if there is none, or several."""
+        with self._lock:
+            found = list(self._running.values())
+        if len(found) != 1:
+            return False
+        found[0].context.log(line)
+        return True
+
     def _pass_by(self, message: Message, reason: NotBegun) -> Disposition:
         if reason.due_in_s is not None:
             # A duplicate came before the job's time: a message that comes in time takes its place.
@@ -110,7 +134,10 @@ class Runner:
 
     def _run(self, job: Job) -> Disposition:
         context = JobContext(job, self._store, self._clock, self._clean)
-        running = Running(job, context, self._store, self._settings, self._clock)
+        if self._report is not None:
+            self._report(job)
+        is_watched = self._report is not None
+        running = Running(job, context, self._store, self._settings, self._clock, is_watched=is_watched)
         with self._lock:
             self._running[job.id] = running
         began_s = self._clock.monotonic_s()
@@ -131,13 +158,17 @@ class Runner:
             log.error("job cannot be finished", exc_info=exc)
             return Disposition.GIVE_BACK
         finally:
+            self.is_spent = self.is_spent or running.was_stopped
             context.stop()
             with self._lock:
                 self._running.pop(job.id, None)
         self._tell(job, ended, self._clock.monotonic_s() - began_s)
-        if ended.state.is_waiting:
-            self.enqueue(ended)
         return Disposition.DELETE
+
+    def end(self, job: Job, outcome: Outcome, ran_s: float) -> None:
+        """End the attempt of a job whose process could not do it. Raises `Fenced` if it is over already."""
+        ended = insist(lambda: self._store.finish(job.id, job.epoch, outcome))
+        self._tell(job, ended, ran_s)
 
     def enqueue(self, job: Job) -> None:
         """Send the message for a waiting job. If that fails, the scheduler does it later."""
@@ -178,6 +209,10 @@ class Runner:
             error=ended.error,
             ms=round(ran_s * 1000, 1),
         )
+        if ended.state.is_finished:
+            self.call_back(ended)
+        if ended.state.is_waiting:
+            self.enqueue(ended)
 
     def _clean(self, text: str) -> str:
         return redact(text, self._secrets)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from common.clock import Clock, new_id
+from common.jobs.callbacks.sender import Callbacks
 from common.jobs.queues.base import Queue
 from common.jobs.runner import Runner
 from common.jobs.service import JobService
@@ -29,8 +30,11 @@ log = get_logger("atoll.scheduler")
 LEASE = "scheduler"
 # A submitter gets this long to send the message itself.
 UNQUEUED_S = 5.0
-# A job whose message was sent, but whose queue is empty, has lost it; one in a full queue may just be waiting.
-OVERLOOKED_S = 60.0
+# Where fewer messages than jobs wait, some were lost: those of the jobs that have waited for longest.
+OVERLOOKED_S = 20.0
+# Queues give the oldest message first. A job that waits while much later ones run has lost its message too.
+OVERTAKEN_S = 60.0
+# Neither can be seen where lost messages and doubled ones make up for each other.
 OVERLOOKED_IN_FULL_QUEUE_S = 3600.0
 # What is removed is gone: only by a clock that has been watched for a while.
 _SURE_S = 120.0
@@ -47,6 +51,7 @@ class Scheduler:
         service: JobService,
         settings: JobSettings,
         clock: Clock,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -54,6 +59,7 @@ class Scheduler:
         self._service = service
         self._settings = settings
         self._clock = clock
+        self._callbacks = callbacks
         self._watch = Watch(settings.stall_s)
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
@@ -61,8 +67,10 @@ class Scheduler:
     def run(self) -> None:
         """Tick until stopped."""
         while not self._stopping.is_set():
+            began_s = self._clock.monotonic_s()
             self.tick()
-            self._stopping.wait(self._settings.tick_s)
+            # A round that waited for receivers of callbacks does not put off the next one.
+            self._stopping.wait(max(0.0, self._settings.tick_s - (self._clock.monotonic_s() - began_s)))
 
     def stop(self) -> None:
         self._stopping.set()
@@ -86,6 +94,8 @@ class Scheduler:
             self._end_late,
             self._submit_scheduled,
             self._remove_old,
+            # Last: it waits for receivers.
+            self._call_back,
         )
         failed = [step for step in steps if not self._try(step, step.__name__)]
         metrics.SCHEDULER_TICKS.labels("failed" if failed else "done").inc()
@@ -120,7 +130,13 @@ class Scheduler:
             length = self._queue.depth(name).length
             metrics.QUEUE_LENGTH.labels(name).set(length)
             metrics.QUEUE_WAITING.labels(name).set(waiting)
-            for job in self._store.overlooked(name, OVERLOOKED_IN_FULL_QUEUE_S if length else OVERLOOKED_S):
+            missing = waiting - length
+            if missing > 0:
+                found = self._store.overlooked(name, OVERLOOKED_S, missing)
+            else:
+                found = self._store.overlooked(name, OVERLOOKED_IN_FULL_QUEUE_S)
+            found += self._store.overtaken(name, OVERTAKEN_S)
+            for job in {job.id: job for job in found}.values():
                 metrics.JOBS_REPAIRED.labels("overlooked").inc()
                 self._runner.enqueue(job)
 
@@ -135,6 +151,10 @@ class Scheduler:
             expired, pruned = self._store.expire_results(), self._store.prune()
             if expired or pruned:
                 log.info("removed", results=expired, jobs=pruned)
+
+    def _call_back(self) -> None:
+        if self._callbacks is not None:
+            self._callbacks.sweep(self._settings.tick_s / 2)
 
     def _submit_scheduled(self) -> None:
         for schedule in self._settings.schedules:

@@ -3,10 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from common.clock import Clock, new_id
 from common.errors import Invalid
+from common.http.addresses import Allowance, Refused
+from common.jobs.callbacks.event import masked
+from common.jobs.handling import Handler
 from common.jobs.queues.base import queue_name
 from common.jobs.records import Accepted, Draft, Job
 from common.jobs.runner import Runner
@@ -16,7 +18,6 @@ from common.settings import JobSettings
 from common.telemetry import metrics
 
 KEY_CHARS = 256
-URL_CHARS = 2000
 
 # What a replay needs. Never credentials, nor `Prefer`, which would queue the replay anew.
 _KEPT_HEADERS = frozenset({"accept", "accept-language", "cache-control", "content-type", "x-request-id"})
@@ -31,16 +32,29 @@ class JobService:
     Parameters
     ----------
     services : the models that this process serves, where not all; they name its queues.
+    allow : where callbacks may go.
+
+    Attributes
+    ----------
+    handler : whoever runs jobs in this process, to be told at once when one is cancelled.
     """
 
     def __init__(
-        self, store: JobStore, runner: Runner, settings: JobSettings, clock: Clock, services: Sequence[str] = ()
+        self,
+        store: JobStore,
+        runner: Runner,
+        settings: JobSettings,
+        clock: Clock,
+        services: Sequence[str] = (),
+        allow: Allowance = Allowance(),  # noqa: B008
     ) -> None:
         self.store = store
         self._runner = runner
         self._settings = settings
         self._clock = clock
         self._services = services
+        self._allow = allow
+        self.handler: Handler = runner
 
     def submit(
         self,
@@ -68,6 +82,7 @@ class JobService:
         worker : the class of workers that can run it.
         headers : of the request; those that a replay needs are kept, credentials never are.
         idempotency_key : the same key and the same request within 24 hours are the same job.
+        callback_url : where an event is posted when the job has ended.
         deadline : when it is of no use any more.
 
         Raises
@@ -89,7 +104,7 @@ class JobService:
             body=body,
             idempotency_key=_checked_key(idempotency_key),
             body_hash=_hash(kind, method, path, kept, body),
-            callback_url=_checked_url(callback_url),
+            callback_url=self._checked_url(callback_url),
             deadline=deadline,
             traceparent=traceparent[:64] if traceparent else None,
             max_attempts=max_attempts or self._settings.max_attempts,
@@ -107,7 +122,9 @@ class JobService:
     def cancel(self, job_id: str) -> Job:
         """Cancel a job that waits or runs. Raises `NotFound`, or `Conflict` if it has finished."""
         job = self.store.request_cancel(job_id)
-        self._runner.cancel_here(job_id)
+        self.handler.cancel_here(job_id)
+        if job.state.is_finished:
+            self._runner.call_back(job)
         return job
 
     def retry(self, job_id: str) -> Job:
@@ -115,6 +132,16 @@ class JobService:
         job = self.store.retry_by_person(job_id)
         self._runner.enqueue(job)
         return job
+
+    def _checked_url(self, url: str | None) -> str | None:
+        """Refuse what could never be called; where the name leads is looked up when it is."""
+        if url is None:
+            return None
+        try:
+            self._allow.check_url(url)
+        except Refused as exc:
+            raise Invalid.field("X-Callback-Url", str(exc), masked(url), where="header") from None
+        return url
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
@@ -136,16 +163,3 @@ def _checked_key(key: str | None) -> str | None:
     if key is not None and not (0 < len(key) <= KEY_CHARS and key.isprintable()):
         raise Invalid.field("Idempotency-Key", f"is 1 to {KEY_CHARS} printable characters", key, where="header")
     return key
-
-
-def _checked_url(url: str | None) -> str | None:
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and len(url) <= URL_CHARS
-    except ValueError:
-        usable = False
-    if not usable:
-        raise Invalid.field("callback", "is an http or https address", url, where="header")
-    return url

@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from common.clock import Clock
+from common.clock import Clock, first_id, id_time
 from common.database import Database
 from common.errors import Conflict, Invalid
 from common.jobs.attempts import AttemptStore
@@ -20,7 +21,13 @@ from common.jobs.sweeps import KEY_S, SweepStore
 from common.jobs.tables import attempts, jobs, keys, logs
 from common.settings import JobSettings
 
+# Written once, as those of `rows`.
+_ADD = sa.insert(jobs)
+_WAITS = (jobs.c.id == sa.bindparam("of_job")) & (jobs.c.epoch == sa.bindparam("of_epoch")) & jobs.c.state.in_(WAITING)
+_MARK = sa.update(jobs).where(_WAITS)
+
 _DAY_S = 24 * 3600.0
+_EQUAL = ("kind", "model", "owner", "queue")
 MAX_PAGE = 500
 
 
@@ -63,17 +70,17 @@ class JobStore(AttemptStore, SweepStore):
                 earlier = self._claim_key(connection, draft, draft.idempotency_key)
                 if earlier is not None:
                     return Accepted(earlier, is_new=False)
-            row = connection.execute(sa.insert(jobs).values(**self._first_values(draft)).returning(jobs)).one()
-            self._payloads.write(connection, draft.id, "request", body)
-            return Accepted(job_of(row), is_new=True)
+            job = self._first(draft)
+            connection.execute(_ADD, vars(job))
+            self._payloads.add(connection, draft.id, "request", body)
+            return Accepted(job, is_new=True)
 
         return self._database.write(work, repeatable=True)
 
     def mark_enqueued(self, job_id: str, epoch: int) -> None:
         """Note that a message was sent for the job as it waited after attempt number `epoch`."""
-        same = (jobs.c.id == job_id) & (jobs.c.epoch == epoch) & jobs.c.state.in_(WAITING)
-        statement = sa.update(jobs).where(same).values(enqueued_at=self._clock.now())
-        self._database.write(lambda c: c.execute(statement).rowcount, durable=False, repeatable=True)
+        values = {"of_job": job_id, "of_epoch": epoch, "enqueued_at": self._clock.now()}
+        self._database.write(lambda c: c.execute(_MARK, values).rowcount, single=True, repeatable=True)
 
     def request_cancel(self, job_id: str) -> Job:
         """Cancel a waiting job, or ask a running one to stop.
@@ -122,13 +129,7 @@ class JobStore(AttemptStore, SweepStore):
     def list(self, wanted: JobFilter = JobFilter(), cursor: str | None = None, limit: int = 50) -> Page:  # noqa: B008
         """Jobs, newest first; `cursor` is that of the page before."""
         limit = max(1, min(limit, MAX_PAGE))
-        query = sa.select(jobs).order_by(jobs.c.id.desc()).limit(limit + 1)
-        for name in ("state", "kind", "model", "owner", "queue"):
-            value = getattr(wanted, name)
-            if value is not None:
-                query = query.where(jobs.c[name] == value)
-        if cursor is not None:
-            query = query.where(jobs.c.id < cursor)
+        query = _newest(wanted, cursor, limit + 1)
         found = [job_of(row) for row in self._database.read(lambda c: c.execute(query).all())]
         return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
@@ -199,11 +200,34 @@ class JobStore(AttemptStore, SweepStore):
         connection.execute(sa.insert(keys).values(**values, created_at=now))
         return None
 
-    def _first_values(self, draft: Draft) -> dict[str, Any]:
+    def _first(self, draft: Draft) -> Job:
         now = self._clock.now()
-        names = ("id", "kind", "queue", "path", "model", "owner", "worker", "method", "idempotency_key")
-        values = {name: getattr(draft, name) for name in names}
-        values |= {name: getattr(draft, name) for name in ("callback_url", "deadline", "traceparent", "max_attempts")}
-        times = dict.fromkeys(("created_at", "queued_at", "due_at", "updated_at"), now)
-        counts = {"epoch": 0, "attempts": 0, "version": 1}
-        return values | times | counts | {"state": State.QUEUED, "headers": dict(draft.headers), "metrics": {}}
+        values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Job))
+        values |= {name: value for name, value in vars(draft).items() if name in values}
+        values |= dict.fromkeys(("queued_at", "due_at", "updated_at"), now)
+        # Ids sort by time, and so are the index of it; the two have to say the same.
+        values["created_at"] = id_time(draft.id)
+        values |= {"epoch": 0, "attempts": 0, "version": 1}
+        return Job(**values | {"state": State.QUEUED, "headers": dict(draft.headers), "metrics": {}})
+
+
+def _newest(wanted: JobFilter, cursor: str | None, limit: int) -> sa.Select[Any]:
+    """The newest jobs that are wanted.
+
+    Each state is asked for by itself: an index gives the newest of one state at once, but not the newest of several.
+    """
+    conditions = [jobs.c[name] == value for name in _EQUAL if (value := getattr(wanted, name)) is not None]
+    if cursor is not None:
+        conditions.append(jobs.c.id < cursor)
+    if wanted.created_after is not None:
+        conditions.append(jobs.c.id >= first_id(wanted.created_after))
+    if wanted.created_before is not None:
+        conditions.append(jobs.c.id < first_id(wanted.created_before))
+    query = sa.select(jobs).where(*conditions).order_by(jobs.c.id.desc()).limit(limit)
+    states = sorted(set(wanted.states))
+    if len(states) < 2 or len(states) == len(State):
+        return query.where(jobs.c.state == states[0]) if len(states) == 1 else query
+    # SQLite takes no LIMIT within a UNION but in a subquery.
+    parts = [sa.select(query.where(jobs.c.state == state).subquery()) for state in states]
+    found = sa.union_all(*parts).subquery()
+    return sa.select(found).order_by(found.c.id.desc()).limit(limit)

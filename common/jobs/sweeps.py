@@ -10,7 +10,7 @@ from common.database import Database
 from common.jobs.records import Beat, Job
 from common.jobs.rows import Payloads, change, find, job_of, older_than
 from common.jobs.states import ACTIVE, WAITING, Event, State, transition
-from common.jobs.tables import attempts, jobs, keys, leases, logs, payloads, schedules
+from common.jobs.tables import attempts, callbacks, jobs, keys, leases, logs, payloads, schedules
 
 # How long an idempotency key names its job.
 KEY_S = 24 * 3600.0
@@ -48,12 +48,21 @@ class SweepStore:
         )
 
     def overlooked(self, queue: str, age_s: float, limit: int = 500) -> list[Job]:
-        """Jobs of a queue that are due, and whose message was sent, for more than `age_s`."""
+        """Jobs of a queue that are due, and whose message was sent, for more than `age_s`; the oldest first."""
         now = self._clock.now()
         sent = older_than(jobs.c.enqueued_at, now, age_s)
         due = older_than(jobs.c.due_at, now, age_s, ahead_s=self._longest_wait_s)
         late = sent & due
         return self._waiting(jobs.c.queue == queue, late, limit)
+
+    def overtaken(self, queue: str, lead_s: float, limit: int = 500) -> list[Job]:
+        """Jobs of a queue that wait, although one that was sent `lead_s` after they were sent, and due, has begun."""
+        begun = sa.select(sa.func.max(jobs.c.enqueued_at)).where(jobs.c.queue == queue, jobs.c.state.in_(ACTIVE))
+        newest: datetime | None = self._database.read(lambda c: c.execute(begun).scalar())
+        if newest is None:
+            return []
+        before = newest - timedelta(seconds=lead_s)
+        return self._waiting(jobs.c.queue == queue, (jobs.c.enqueued_at < before) & (jobs.c.due_at < before), limit)
 
     def waiting_queues(self) -> dict[str, int]:
         """Queues with waiting jobs, and how many wait in each."""
@@ -127,7 +136,7 @@ class SweepStore:
             connection.execute(sa.delete(keys).where(keys.c.created_at < now - timedelta(seconds=KEY_S)))
             old = jobs.c.finished_at < now - timedelta(seconds=self._keep_s)
             ids = [row.id for row in connection.execute(sa.select(jobs.c.id).where(old).limit(limit)).all()]
-            for table in (payloads, attempts, logs):
+            for table in (payloads, attempts, logs, callbacks):
                 connection.execute(sa.delete(table).where(table.c.job_id.in_(ids)))
             connection.execute(sa.delete(jobs).where(jobs.c.id.in_(ids)))
             return ids

@@ -10,8 +10,12 @@ from common.clock import Clock, SystemClock
 from common.database import Database
 from common.errors import SettingsError
 from common.jobs.blobs import Blobs, ShareBlobs
+from common.jobs.callbacks.sender import Callbacks
+from common.jobs.child import serving_runner
 from common.jobs.context import Executor
+from common.jobs.handling import Handler
 from common.jobs.prediction import PredictionExecutor
+from common.jobs.process_runner import ProcessRunner
 from common.jobs.queues.base import Queue
 from common.jobs.queues.names import queue_names
 from common.jobs.queues.table import TableQueue
@@ -37,6 +41,7 @@ class JobSystem:
     Attributes
     ----------
     executors : who runs the jobs of a kind; add to it before anything is started.
+    runner : runs jobs on threads of this process.
     """
 
     settings: Settings
@@ -48,6 +53,8 @@ class JobSystem:
     runner: Runner
     service: JobService
     scheduler: Scheduler
+    callbacks: Callbacks
+    _isolated: ProcessRunner | None = None
     _workers: list[Worker] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -69,10 +76,12 @@ class JobSystem:
         store = JobStore(database, clock, blobs or ShareBlobs(open_share(settings.storage)), settings.jobs)
         queue = queue or build_queue(settings, database, clock)
         executors: dict[Kind, Executor] = {Kind.PREDICTION: PredictionExecutor(app)}
-        runner = Runner(store, queue, executors, settings.jobs, clock)
-        service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model)
-        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock)
-        return cls(settings, clock, database, store, queue, executors, runner, service, scheduler)
+        callbacks = Callbacks(database, clock, settings.callbacks)
+        runner = Runner(store, queue, executors, settings.jobs, clock, callbacks=callbacks)
+        allow = settings.callbacks.allowance
+        service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model, allow)
+        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks)
+        return cls(settings, clock, database, store, queue, executors, runner, service, scheduler, callbacks)
 
     def migrate(self) -> None:
         """Bring the database up to date; safe in any number of processes at once."""
@@ -82,11 +91,23 @@ class JobSystem:
         """The queues whose jobs this process can run."""
         return queue_names(self.settings)
 
+    @property
+    def handler(self) -> Handler:
+        """Who runs the jobs that this process takes."""
+        return self._isolated or self.runner
+
+    def isolate(self) -> None:
+        """Run jobs in processes of their own from now on, unless `JOB_ISOLATION` says otherwise."""
+        if self.settings.jobs.isolation == "process" and self._isolated is None:
+            self._isolated = ProcessRunner(self.runner, self.store, self.settings, self.clock, serving_runner)
+            self.service.handler = self._isolated
+            self._isolated.warm()
+
     def worker(self, names: Sequence[str] | None = None, concurrency: int | None = None) -> Worker:
         """A worker for the queues named, by default for all that this process can run."""
         jobs = self.settings.jobs
         names = names or self.queue_names()
-        return Worker(self.queue, self.runner, names, jobs, self.clock, concurrency or jobs.concurrency)
+        return Worker(self.queue, self.handler, names, jobs, self.clock, concurrency or jobs.concurrency)
 
     def start_background(self, roles: Iterable[str]) -> None:
         """Start a worker for the role `queues` and the scheduler for `timers`, on threads that end with the process."""
@@ -106,6 +127,9 @@ class JobSystem:
         for thread in self._threads:
             # The worker itself ends a few seconds after its time to drain.
             thread.join((self.settings.jobs.drain_s if drain_s is None else drain_s) + 10)
+        if self._isolated is not None:
+            self._isolated.close()
+        self.callbacks.stop()
         self.queue.close()
         self.database.close()
 

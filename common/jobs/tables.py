@@ -126,3 +126,31 @@ schedules = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("next_at", UtcTime, nullable=False),
 )
+
+# An event that a caller asked to be told of. It has the body that is sent: the job may run again meanwhile.
+callbacks = sa.Table(
+    "job_callbacks",
+    metadata,
+    sa.Column("id", sa.String(48), primary_key=True),
+    sa.Column("job_id", _ID, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("host", sa.String(256), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("next_at", UtcTime),
+    sa.Column("delivered_at", UtcTime),
+    sa.Index("job_callbacks_by_time", "state", "next_at"),
+    sa.Index("job_callbacks_by_job", "job_id", "created_at"),
+)
+
+secrets = sa.Table(
+    "shared_secrets",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+)

@@ -17,6 +17,7 @@ from common.jobs.service import JobService
 from common.jobs.train_context import TrainContext
 from common.plugins.definition import BaseDefinition
 from common.plugins.record import RETRY_LOAD_S, PluginRecord
+from common.serving.progress import listening
 from common.storage.blobs import Blobs
 
 Find = Callable[[str], PluginRecord | None]
@@ -47,7 +48,7 @@ class TrainingExecutor:
         request = _read(definition, context.body)
         helpers = Helpers(context, self._service)
         training = TrainContext(context, record, helpers, self._database, self._blobs, self._clock)
-        with contextlib.suppress(HelperDone):
+        with contextlib.suppress(HelperDone), listening(_OnlyToStop(context)):
             train(training, request)
         return Result(body=training.result())
 
@@ -59,6 +60,19 @@ class TrainingExecutor:
         if not record.is_ready():
             raise ModelUnavailable(f"{name} is unavailable: {record.reason}", retry_after_s=RETRY_LOAD_S)
         return record
+
+
+class _OnlyToStop:
+    """What a prediction within the training reports: a place to leave it, but not how far the training is."""
+
+    def __init__(self, context: JobContext) -> None:
+        self._context = context
+
+    def check_cancelled(self) -> None:
+        self._context.check_cancelled()
+
+    def progress(self, fraction: float | None = None, message: str | None = None) -> None:
+        pass
 
 
 def _read(definition: type[BaseDefinition], body: bytes) -> BaseDefinition:

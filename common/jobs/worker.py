@@ -1,12 +1,12 @@
-"""Takes messages from queues and has the runner handle them, several at once, until told to stop."""
+"""Takes messages from queues and has them handled, several at once, until told to stop."""
 
 import queue as queues
 import threading
 from collections.abc import Sequence
 
 from common.clock import Clock
+from common.jobs.handling import Disposition, Handler
 from common.jobs.queues.base import Message, Queue
-from common.jobs.runner import Disposition, Runner
 from common.settings import JobSettings
 from common.telemetry.logs import get_logger
 
@@ -28,10 +28,16 @@ class Worker:
     """
 
     def __init__(
-        self, queue: Queue, runner: Runner, names: Sequence[str], settings: JobSettings, clock: Clock, concurrency: int
+        self,
+        queue: Queue,
+        handler: Handler,
+        names: Sequence[str],
+        settings: JobSettings,
+        clock: Clock,
+        concurrency: int,
     ) -> None:
         self._queue = queue
-        self._runner = runner
+        self._handler = handler
         self._names = list(names)
         self._settings = settings
         self._clock = clock
@@ -127,10 +133,10 @@ class Worker:
             self._queue.renew(message, 0)
             return
         if message.dequeue_count > POISON_COUNT:
-            self._runner.handle_poison(message.job_id)
+            self._handler.handle_poison(message.job_id)
             self._queue.poison(message)
             return
-        disposition = self._runner.handle(message)
+        disposition = self._handler.handle(message)
         with self._lock:
             # A renewal may have changed the receipt.
             held = self._held.get(message.id, message)
@@ -166,7 +172,7 @@ class Worker:
                     log.warning("jobs are left for the scheduler to find", count=self._count())
                     return
                 log.info("putting running jobs back", count=self._count())
-                self._runner.leave()
+                self._handler.leave()
                 left, until_s = True, now_s + _LEAVE_S
             try:
                 self._renew_all()

@@ -79,6 +79,8 @@ class Plugin:
     train : `train(context, request)` trains the model as a queued job, and publishes with `context.publish`. It makes
         `POST …/train`.
     train_request : definition of the body of `POST …/train`; needed with `train`.
+    check_train : looks at a training's request before it is queued, on a thread, the model being ready; may raise
+        `Invalid` or `NotFound`.
     space : the module that says what a search may try: `suggest(trial)` and, where the defaults do not fit,
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
@@ -97,6 +99,7 @@ class Plugin:
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     train: "Callable[[TrainContext, Any], None] | None" = None
     train_request: type[BaseDefinition] | None = None
+    check_train: Callable[[Any], None] | None = None
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
 
@@ -104,11 +107,13 @@ class Plugin:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
         if (self.train is None) != (self.train_request is None):
             raise ValueError("`train` and `train_request` belong together; declare both or none")
+        if self.check_train is not None and self.train is None:
+            raise ValueError("`check_train` belongs to `train`; declare it too")
         if self.space is not None and not callable(getattr(self.space, "suggest", None)):
             raise ValueError("`space` is a module with a function `suggest(trial)`")
         if not isinstance(self.title, str | None):
             raise TypeError(f"Plugin(title={self.title!r}): not a text")
-        for name, function in (("load", self.load), ("datasets", self.datasets)):
+        for name, function in (("load", self.load), ("datasets", self.datasets), ("check_train", self.check_train)):
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")
             # Of a class with `async def __call__` it is the method that tells.

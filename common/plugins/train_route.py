@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
 from common.errors import MethodNotAllowed
 from common.http.openapi import problem_answer
@@ -70,6 +71,10 @@ def _accept(record: PluginRecord) -> Any:
         from common.jobs.http import accept
         from common.jobs.states import Kind
 
+        if record.plugin.check_train is not None:
+            # It may look at the data.
+            await record.require_ready()
+            await run_in_threadpool(record.plugin.check_train, body)
         query = f"?{request.url.query}" if request.url.query else ""
         return await accept(
             request,

@@ -3,9 +3,20 @@
 from fastapi import FastAPI
 
 from common.jobs import routes as jobs
+from common.jobs.callbacks.definitions import job_ended
 from common.routes import catalogue, datasets, docs, health, registry, root
 
 
 def include(app: FastAPI) -> None:
     for module in (root, docs, health, catalogue, datasets, registry, jobs):
         app.include_router(module.router)
+    app.webhooks.add_api_route(
+        "job-ended",
+        job_ended,
+        methods=["POST"],
+        tags=["Jobs"],
+        summary="A job has ended",
+        status_code=204,
+        response_description="Taken, as with any 2xx.",
+        responses={"default": {"description": "Tried again later, but for 410."}},
+    )

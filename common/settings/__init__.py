@@ -7,13 +7,15 @@ environment.
 from functools import lru_cache
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from common.errors import SettingsError
 from common.settings.base import CHECKOUT, Area
+from common.settings.callbacks import CallbackSettings
 from common.settings.http import HttpSettings
 from common.settings.jobs import JobSettings, Schedule
 from common.settings.plugins import PluginSettings
-from common.settings.secrets import secret_values
+from common.settings.secrets import is_secret, secret_values
 from common.settings.serving import ServingSettings
 from common.settings.storage import DatabaseSettings, StorageSettings
 from common.settings.telemetry import TelemetrySettings
@@ -21,6 +23,7 @@ from common.settings.telemetry import TelemetrySettings
 __all__ = [
     "AREAS",
     "CHECKOUT",
+    "CallbackSettings",
     "DatabaseSettings",
     "HttpSettings",
     "JobSettings",
@@ -47,6 +50,7 @@ class Settings:
         serving: ServingSettings | None = None,
         database: DatabaseSettings | None = None,
         jobs: JobSettings | None = None,
+        callbacks: CallbackSettings | None = None,
         telemetry: TelemetrySettings | None = None,
     ) -> None:
         try:
@@ -56,12 +60,10 @@ class Settings:
             self.serving = serving or ServingSettings()
             self.database = database or DatabaseSettings()
             self.jobs = jobs or JobSettings()
+            self.callbacks = callbacks or CallbackSettings()
             self.telemetry = telemetry or TelemetrySettings()
         except ValidationError as exc:
-            faults = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}={str(e['input'])[:80]!r}: {e['msg']}" for e in exc.errors()
-            )
-            raise SettingsError(f"settings are wrong: {faults}") from None
+            raise SettingsError(f"settings are wrong: {'; '.join(map(_fault, exc.errors()))}") from None
 
     @property
     def roles(self) -> frozenset[str]:
@@ -82,8 +84,16 @@ AREAS: tuple[type[Area], ...] = (
     ServingSettings,
     DatabaseSettings,
     JobSettings,
+    CallbackSettings,
     TelemetrySettings,
 )
+
+
+def _fault(error: ErrorDetails) -> str:
+    """One wrong variable; a secret is not shown, wrong as it may be."""
+    name = ".".join(map(str, error["loc"]))
+    value = "(hidden)" if is_secret(name) else repr(str(error["input"])[:80])
+    return f"{name}={value}: {error['msg']}"
 
 
 @lru_cache(maxsize=1)

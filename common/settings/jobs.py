@@ -1,6 +1,6 @@
 """Settings of queued work."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -54,6 +54,19 @@ class JobSettings(Area):
         validation_alias="JOB_WORKERS",
         description="Classes of jobs this process can run, of `cpu`, `train`; by default `train` only where torch is.",
     )
+    isolation: Literal["process", "thread"] = Field(
+        "process",
+        validation_alias="JOB_ISOLATION",
+        description="Where a worker runs its jobs: each in a `process` that can be killed, or on a `thread` of the "
+        "worker, which takes less memory. Azure's queue functions use threads.",
+    )
+    memory_bytes: int = Field(
+        0,
+        ge=0,
+        validation_alias="JOB_MEMORY_BYTES",
+        description="Most memory that the process of a job may take, in bytes; 0 is three quarters of what the machine "
+        "or container has.",
+    )
     max_attempts: int = Field(
         3, ge=1, le=100, validation_alias="JOB_ATTEMPTS", description="Attempts of a job before it is dead."
     )
@@ -91,10 +104,11 @@ class JobSettings(Area):
         description="Seconds that a stopping worker waits for running jobs before it puts them back.",
     )
     cancel_grace_s: float = Field(
-        30.0,
+        0.5,
         ge=0,
         validation_alias="JOB_CANCEL_GRACE_S",
-        description="Seconds that a job has to end once it is cancelled or past its deadline; then it is abandoned.",
+        description="Seconds that a job has to end once it is cancelled or past its deadline; then its process is "
+        "killed, or its thread abandoned.",
     )
     result_days: float = Field(
         7.0, gt=0, validation_alias="JOB_RESULT_DAYS", description="Days that a job's result is kept."

@@ -55,6 +55,11 @@ QUEUE_LENGTH = Gauge("atoll_queue_length", "Messages in a queue.", ("queue",), m
 QUEUE_WAITING = Gauge("atoll_queue_waiting", "Jobs waiting for a worker.", ("queue",), multiprocess_mode="mostrecent")
 SCHEDULER_TICKS = Counter("atoll_scheduler_ticks_total", "Rounds of the scheduler, by how they ended.", ("outcome",))
 
+CALLBACK_TRIES = Counter("atoll_callback_tries_total", "Tries to deliver a callback, by how they ended.", ("outcome",))
+CALLBACK_DELAY_SECONDS = Histogram(
+    "atoll_callback_delay_seconds", "Time from a job's end to the delivery of its callback.", buckets=_JOB_SECONDS
+)
+CALLBACKS_PENDING = Gauge("atoll_callbacks_pending", "Callbacks still to be delivered.", multiprocess_mode="mostrecent")
 
 # Between looks at a file that is being made, in seconds.
 _WAITS_S = (0.005, 0.02, 0.1)

@@ -9,7 +9,7 @@ from models._indicators.old_errors import old_error
 from models.imputation import space
 from models.imputation.definitions import TrainRequest
 from models.imputation.routes import estimate_body_s, router
-from models.imputation.training import train
+from models.imputation.training import check_train, train
 
 
 def _load() -> None:
@@ -25,6 +25,7 @@ plugin = Plugin(
     prefixes=[OldPrefix("/twolvlImp", old_error)],
     train=train,
     train_request=TrainRequest,
+    check_train=check_train,
     space=space,
 )
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.history import LIMIT, Baseline, Lessons, lessons, steering
 from models.imputation.intervals import interval, least_trees
-from models.imputation.level2 import Choice, Task, choose, finish, worth
+from models.imputation.level2 import Choice, Final, Task, choose, finish, worth
 from models.imputation.problem import Problem
 from models.imputation.spec import Floats, Ints, Model
+from models.imputation.steps import solving
 from models.imputation.weights import balanced, weighted_quantile
 
 MIN_LESSONS = 5
@@ -58,9 +60,7 @@ def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[A
     if own is not None and not len(rows):
         unscored = Choice(own.model, own.depth, problem.y, 1.0, {})
         return None, finish(task, unscored).importances
-    choice = choose(task)
-    final = finish(task, choice, least_trees(task))
-    lower, upper = interval(task, choice, final)
+    choice, final, lower, upper = _solved(task)
     mse = float((problem.w * (problem.units(choice.honest) - problem.truth) ** 2).sum())
     return Answer(final.centre, lower, upper, mse, choice.kind, choice.depth), final.importances
 
@@ -98,13 +98,26 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         0.0,
         (spec.seed, 3),
     )
-    choice = choose(task)
-    final = finish(task, choice, least_trees(task))
-    lower, upper = interval(task, choice, final)
+    choice, final, lower, upper = _solved(task)
     held_out = problem.units(taught.guess + taught.spread * (steered + choice.honest))
     mse = float((task.w * (held_out - problem.observed[taught.country]) ** 2).sum())
     centre, lower, upper = (guess + spread * (course + part) for part in (final.centre, lower, upper))
     return Answer(centre, lower, upper, mse, choice.kind, choice.depth), False
+
+
+def _solved(task: Task) -> tuple[Choice, Final, Floats, Floats]:
+    """The choice, its learner of all rows, and the ends of the interval, with progress in proportion to the time."""
+    chosen, learnt = solving(task.model, task.estimators)
+    with progress.part(0.0, chosen):
+        progress.report(0.0, "choosing among learners on countries held out")
+        choice = choose(task)
+    with progress.part(chosen, learnt):
+        progress.report(0.0, "learning from all countries")
+        final = finish(task, choice, least_trees(task))
+    with progress.part(learnt, 1.0):
+        progress.report(0.0, "calibrating the intervals")
+        lower, upper = interval(task, choice, final)
+    return choice, final, lower, upper
 
 
 def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tuple[Floats, Floats]:

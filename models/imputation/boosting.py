@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32
 from models.imputation.trees import normalised, tried_features
@@ -60,7 +61,8 @@ class Boosted:
         grower = Grower(
             X, "best", max_features=tried_features(X.shape[1]), min_leaf=MIN_LEAF, max_depth=depth, state=state
         )
-        for _ in range(n_stages):
+        for stage in range(n_stages):
+            progress.report(stage / n_stages)
             residual = y - current
             slope = residual if level is None else np.where(residual > 0, level, level - 1.0)
             tree = grower.grow(slope, w)

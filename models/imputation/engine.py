@@ -7,6 +7,7 @@ Everything is determined by the data and the question.
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation import caveats as notes
 from models.imputation.answers import Answer, from_history, from_predictors, widest
 from models.imputation.history import Baseline, baseline
@@ -26,6 +27,7 @@ from models.imputation.spec import (
     Scheme,
     Spec,
 )
+from models.imputation.steps import steps
 
 __all__ = [
     "Caveat",
@@ -65,14 +67,23 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
     if not 0 <= spec.target < len(data.indicators) or spec.estimators < 1:
         raise ImputationError("target must be an indicator's index and estimators at least 1")
     values = year_values(data, spec.year)
-    level1 = memory.get(data, spec.year, spec.interpolator)
-    problem = pose(data, values, level1, spec)
+    filled, posed = steps(spec, memory.holds(data, spec.year, spec.interpolator))
+    with progress.part(0.0, filled):
+        progress.report(0.0, "filling the predictors")
+        level1 = memory.get(data, spec.year, spec.interpolator)
+    with progress.part(filled, posed):
+        progress.report(0.0, "choosing predictors")
+        problem = pose(data, values, level1, spec)
     history = baseline(problem.series, problem.years, spec.year) if spec.use_history else None
     known = history.known[problem.rows] if history is not None else np.zeros(len(problem.rows), bool)
     own, few = None, False
+    # Two answers, or one; where every row has one already, little is left to do.
+    halfway = posed + (1.0 - posed) * (0.0 if not known.any() else 0.95 if known.all() else 0.5)
     if history is not None and known.any():
-        own, few = from_history(problem, history, problem.rows[known])
-    level, importances = from_predictors(problem, problem.rows[~known], own)
+        with progress.part(posed, halfway):
+            own, few = from_history(problem, history, problem.rows[known])
+    with progress.part(halfway, 1.0):
+        level, importances = from_predictors(problem, problem.rows[~known], own)
     blind = _blind(problem, values, level1)
     centre, lower, upper = _joined(problem, level, own, known, blind)
     rmse = _rmse(level, own, known)

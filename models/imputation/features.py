@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation import selection
 from models.imputation.clones import clones_of
 from models.imputation.level1 import Level1
@@ -75,11 +76,13 @@ def chosen_columns(
     if spec.scheme is Scheme.PCA and number < p:
         columns = selection.principal(filled, number)
     elif spec.scheme is Scheme.AFS and number < p:
-        columns = selection.eliminate(X, y, w, number, (spec.seed, 0))
-        inner = [
-            selection.eliminate(X[fold != k], y[fold != k], w[fold != k], number, (spec.seed, k + 1))
-            for k in range(n_folds)
-        ]
+        with progress.share(0, n_folds + 1):
+            columns = selection.eliminate(X, y, w, number, (spec.seed, 0))
+        inner = []
+        for k in range(n_folds):
+            with progress.share(k + 1, n_folds + 1):
+                kept = fold != k
+                inner.append(selection.eliminate(X[kept], y[kept], w[kept], number, (spec.seed, k + 1)))
         return columns, inner
     else:
         columns = np.arange(p)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.boosting import Boosted
 from models.imputation.level2 import Choice, Final, Part, Task
 from models.imputation.spec import Floats, Floats32, Interval, Mask
@@ -40,10 +41,12 @@ def _quantile_regression(task: Task, choice: Choice, final: Final) -> tuple[Floa
     for fold in range(task.n_folds):
         held = task.fold == fold
         if held.any():
-            low, high = _raw(task, choice, Part.of(task, fold), choice.forests.get(fold))
+            with progress.share(fold, task.n_folds + 1):
+                low, high = _raw(task, choice, Part.of(task, fold), choice.forests.get(fold))
             scores[held] = np.maximum(low - task.y[held], task.y[held] - high)
     margin = weighted_quantile(scores, task.w, LEVEL, beyond=new_weight(task.w))
-    low, high = _raw(task, choice, final.part, final.forest)
+    with progress.share(task.n_folds, task.n_folds + 1):
+        low, high = _raw(task, choice, final.part, final.forest)
     return low - margin, high + margin
 
 
@@ -54,10 +57,11 @@ def _raw(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple
         return low, high
     state = seeded(*task.seed, 77, part.fold + 1)
     depth = choice.depth or 2
-    ends = [
-        Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state, level).predict(part.X_new)
-        for level in (tail, 1 - tail)
-    ]
+    ends = []
+    for number, level in enumerate((tail, 1 - tail)):
+        with progress.share(number, 2):
+            model = Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state, level)
+            ends.append(model.predict(part.X_new))
     return np.minimum(*ends), np.maximum(*ends)
 
 
@@ -103,8 +107,9 @@ def _bags(task: Task, choice: Choice, final: Final) -> tuple[Floats, Mask]:
     state = seeded(*task.seed, 78)
     counts = bootstrap_counts(task.group, BOOSTED_BAGS, state)
     depth = choice.depth or 2
-    predicted = [
-        Boosted.grow(part.X, part.y, part.w * count, task.estimators, depth, state).predict(part.X_new)
-        for count in counts
-    ]
+    predicted = []
+    for number, count in enumerate(counts):
+        with progress.share(number, len(counts)):
+            model = Boosted.grow(part.X, part.y, part.w * count, task.estimators, depth, state)
+            predicted.append(model.predict(part.X_new))
     return np.stack(predicted), counts == 0

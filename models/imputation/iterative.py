@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.growing import Grower
 from models.imputation.knn import KnnState
 from models.imputation.spec import Floats, Ints, Mask
@@ -40,7 +41,8 @@ class IterativeState:
         gaps = (~knn.observed).sum(axis=0)
         turns = [int(j) for j in np.argsort(gaps, kind="stable") if gaps[j] and gaps[j] < len(filled)]
         for turn in range(ROUNDS):
-            for column in turns:
+            for number, column in enumerate(turns):
+                progress.report((turn + number / len(turns)) / ROUNDS)
                 sources = filled[:, related[column, : min(RELATED, n_columns - 1)]]
                 _estimate(filled, column, knn.observed[:, column], sources, (seed, turn, column))
         return cls(knn, filled, related, seed)
@@ -70,7 +72,9 @@ class IterativeState:
         again = np.flatnonzero(tainted)
         base[:, again] = self.knn.fill(again, without)
         result = base.copy()
-        for column in np.unique(wanted[tainted[wanted]]):
+        affected = np.unique(wanted[tainted[wanted]])
+        for number, column in enumerate(affected):
+            progress.report(number / len(affected))
             allowed = self.related[column]
             allowed = allowed[~np.isin(allowed, without) & (allowed != column)][:RELATED]
             observed = self.knn.observed[:, column]

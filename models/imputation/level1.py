@@ -7,6 +7,7 @@ from threading import Lock
 
 import numpy as np
 
+from common.serving.progress import Stopped
 from models.imputation.iterative import IterativeState
 from models.imputation.knn import KnnState, scale_columns
 from models.imputation.spec import Floats, Indicators, Interpolator, Ints, Mask
@@ -127,7 +128,11 @@ class Level1Memory:
             if pending is None:
                 pending = self._pending[key] = Future()
         if not mine:
-            return pending.result()
+            try:
+                return pending.result()
+            except Stopped:
+                # Nobody waits for the one who computed it; for this one somebody does.
+                return self.get(data, year, interpolator)
         try:
             state = self._build(data, year, interpolator)
         except BaseException as error:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.boosting import DEPTHS as BOOSTED_DEPTHS
 from models.imputation.boosting import Boosted
 from models.imputation.spec import Floats, Floats32, Interval, Ints, Mask, Model
@@ -110,8 +111,9 @@ def choose(task: Task) -> Choice:
         if not held.any():
             continue
         row = 0
-        for kind in task.kinds:
-            curve, forest = _curve(task, part, kind)
+        for number, kind in enumerate(task.kinds):
+            with progress.share(fold * len(task.kinds) + number, task.n_folds * len(task.kinds)):
+                curve, forest = _curve(task, part, kind)
             held_out[row : row + len(curve), held] = curve
             row += len(curve)
             if forest is not None:
@@ -137,8 +139,12 @@ def _curve(task: Task, part: Part, kind: Model) -> tuple[Floats, Forest | None]:
     """Predictions of the part's new rows at each depth of the kind, (n_depths, n_new)."""
     state = seeded(*task.seed, KINDS.index(kind), part.fold + 1)
     if kind is Model.gbr:
-        grown = [Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state) for depth in BOOSTED_DEPTHS]
-        return np.stack([model.predict(part.X_new) for model in grown]), None
+        rows = []
+        for number, depth in enumerate(BOOSTED_DEPTHS):
+            with progress.share(number, len(BOOSTED_DEPTHS)):
+                model = Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state)
+                rows.append(model.predict(part.X_new))
+        return np.stack(rows), None
     n_trees = min(task.estimators, FOLD_TREES)
     forest = Forest.grow(kind, part.X, part.y, part.w, part.group, n_trees, state)
     return forest.curve(forest.apply(part.X_new)), forest

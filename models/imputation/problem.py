@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.bounds import Bounds, Scale, bounds_of, scale_of
 from models.imputation.features import Candidates, candidates, chosen_columns
 from models.imputation.level1 import Level1
@@ -68,13 +69,16 @@ def pose(data: Indicators, values: Floats, level1: Level1, spec: Spec) -> Proble
     raw = np.where(np.isfinite(raw), raw, np.nan)
     unit = data.units[spec.target]
     scale = scale_of(observed[train], unit)
-    filled = candidates(data, values, level1, spec)
+    # Few predictors have to be filled anew, as a rule.
+    with progress.part(0.0, 0.2):
+        filled = candidates(data, values, level1, spec)
     y = scale.forward(observed[train])
     w = balanced(sids[train])
     n_folds = min(len(train), FOLDS if len(train) >= 60 or spec.scheme is Scheme.AFS else 2 * FOLDS)
     fold = folds(train, sids[train], n_folds, seeded(spec.seed, 1))
     X = np.ascontiguousarray(filled.filled[train], dtype=np.float32)
-    columns, fold_columns = chosen_columns(spec, filled.filled, X, y, w, fold)
+    with progress.part(0.2, 1.0):
+        columns, fold_columns = chosen_columns(spec, filled.filled, X, y, w, fold)
     return Problem(
         spec,
         sids,

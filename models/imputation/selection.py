@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32, Ints
 from models.imputation.trees import seeded, tried_features
@@ -22,6 +23,8 @@ def eliminate(X: Floats32, y: Floats, w: Floats, number: int, seed: tuple[int, .
     left = np.arange(X.shape[1])
     state = seeded(*seed, 5)
     while len(left) > number:
+        # The first round, of all columns, costs the most; each later one halves what is left.
+        progress.report(1.0 - (len(left) - number) / (X.shape[1] - number))
         part = np.ascontiguousarray(X[:, left])
         importances = np.zeros(len(left))
         grower = Grower(part, "random", max_features=tried_features(len(left)), min_leaf=3, state=state)

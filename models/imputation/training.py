@@ -8,12 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 
 from common.errors import Invalid
 from models._indicators import IndicatorSet, source
 from models.imputation import choices, space
+from models.imputation.clones import clones_of
 from models.imputation.definitions import TrainRequest
+from models.imputation.level1 import year_values
 from models.imputation.spec import Model, Scheme, Spec
 from models.imputation.trained import SPEC, Trained
 
@@ -21,6 +24,17 @@ if TYPE_CHECKING:
     from optuna import Trial
 
     from common.jobs.train_context import TrainContext
+
+
+def check_train(request: TrainRequest) -> None:
+    """Refuse at once what the data cannot answer; milliseconds.
+
+    Raises
+    ------
+    Invalid
+        See `_question`.
+    """
+    _question(source.current(), request)
 
 
 def train(context: "TrainContext", request: TrainRequest) -> None:
@@ -74,7 +88,16 @@ def _question(data: IndicatorSet, request: TrainRequest) -> tuple[Spec, int]:
     most = len(choices.of_year(data, year).predictors - {target})
     if not most:
         raise Invalid.field("target_year", f"there are no predictors in {year}; use another year", request.target_year)
+    _check_clones(data, year, target)
     return Spec(target=target, year=year, interpolator=request.interpolator), most
+
+
+def _check_clones(data: IndicatorSet, year: int, target: int) -> None:
+    columns = np.array(sorted(choices.of_year(data, year).predictors), dtype=np.int64)
+    if not np.isin(columns, np.append(clones_of(data, year_values(data, year), target, columns), target)).all():
+        return
+    code = data.indicators[target]
+    raise Invalid.field("target", f"all predictors in {year} repeat {code}; use another year or target", code)
 
 
 def _chosen(question: Spec, values: dict[str, Any]) -> Spec:

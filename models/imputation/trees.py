@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from common.serving import progress
 from models.imputation.growing import Grower
 from models.imputation.spec import Floats, Floats32, Ints, Mask, Model
 
@@ -150,4 +151,8 @@ def _depths(parent: Ints) -> Ints:
 def _grown(kind: Model, X: Floats32, y: Floats, weights: Floats, state: np.random.RandomState) -> list[Any]:
     splitter: Literal["best", "random"] = "random" if kind is Model.etr else "best"
     grower = Grower(X, splitter, max_features=tried_features(X.shape[1]), min_leaf=MIN_LEAF, state=state)
-    return [grower.grow(y, row_weights) for row_weights in weights]
+    grown = []
+    for number, row_weights in enumerate(weights):
+        progress.report(number / len(weights))
+        grown.append(grower.grow(y, row_weights))
+    return grown

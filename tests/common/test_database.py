@@ -152,14 +152,53 @@ def test_a_commit_that_nobody_confirmed_is_repeated_only_where_that_is_harmless(
     assert len(runs) == 2
 
 
-def test_connections_that_ended_while_idle_are_not_used(on_postgresql: Database) -> None:
+@pytest.mark.parametrize("ping_after_s", [0.0, 3600.0])
+def test_connections_that_ended_while_idle_are_not_used(
+    on_postgresql: Database, ping_after_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether that is found out before the connection is used or by using it."""
+    monkeypatch.setattr("common.database._PING_AFTER_S", ping_after_s)
     values(on_postgresql)
     killer = Database(on_postgresql.url.render_as_string(hide_password=False))
     with killer.transaction() as connection:
         others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
         connection.execute(sa.text(others + " AND datname = current_database()"))
     killer.close()
-    assert values(on_postgresql) == [0]
+    on_postgresql.write(add)
+    assert values(on_postgresql) == [1]
+
+
+def test_a_single_statement_that_nobody_confirmed_is_repeated_only_where_that_is_harmless(
+    on_postgresql: Database,
+) -> None:
+    runs: list[int] = []
+
+    def work(connection: sa.Connection) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            cut(on_postgresql, connection)
+        add(connection)
+
+    with pytest.raises(sa.exc.OperationalError):
+        on_postgresql.write(work, single=True)
+    assert len(runs) == 1
+    runs.clear()
+    on_postgresql.write(work, single=True, repeatable=True)
+    assert len(runs) == 2
+
+
+def test_on_postgresql_a_promise_is_as_safe_as_its_administrator_chose(on_postgresql: Database) -> None:
+    with on_postgresql.transaction() as connection:
+        connection.exec_driver_sql(f'ALTER DATABASE "{on_postgresql.url.database}" SET synchronous_commit TO local')
+    again = Database(on_postgresql.url.render_as_string(hide_password=False))
+
+    def level(connection: sa.Connection) -> str:
+        return str(connection.exec_driver_sql("SHOW synchronous_commit").scalar())
+
+    found = [again.write(level, durable=durable) for durable in (True, False, True)]
+    found.append(again.write(level, single=True))
+    again.close()
+    assert found == ["local", "off", "local", "off"]
 
 
 def test_a_mistake_in_the_sql_is_not_repeated(on_postgresql: Database) -> None:

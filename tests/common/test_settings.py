@@ -7,6 +7,8 @@ from pydantic import SecretStr
 from common.errors import SettingsError
 from common.settings import AREAS, HttpSettings, PluginSettings, Schedule, ServingSettings, Settings, get_settings
 
+SECRET = "whsec_" + "QXRvbGw5" * 4
+
 READ: list[tuple[str, str, str, Any]] = [
     ("HOST", "0.0.0.0", "http.host", "0.0.0.0"),  # noqa: S104 - only read, never bound
     ("PORT", "0", "http.port", 0),
@@ -53,6 +55,10 @@ READ: list[tuple[str, str, str, Any]] = [
         "jobs.schedules",
         (Schedule(cron="0 3 * * *", path="/a/predict", body={"b": 1}),),
     ),
+    ("CALLBACK_SECRET", f"{SECRET} {SECRET}", "callbacks.secrets", (SECRET, SECRET)),
+    ("CALLBACK_ALLOW", "hooks.example, 10.0.0.0/8", "callbacks.allow", ("hooks.example", "10.0.0.0/8")),
+    ("CALLBACK_ATTEMPTS", "3", "callbacks.attempts", 3),
+    ("CALLBACK_TIMEOUT_S", "2.5", "callbacks.timeout_s", 2.5),
     ("LOGGING_LEVEL", "debug", "telemetry.level", "DEBUG"),
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
 ]
@@ -68,6 +74,8 @@ WRONG = [
     ("PREDICT_THREADS", "many"),
     ("PREDICT_QUEUE", "1.5"),
     ("RESULT_CACHE_BYTES", "-1"),
+    ("CALLBACK_ALLOW", "https://hooks.example"),
+    ("CALLBACK_ALLOW", "10.0.0.0/99"),
     ("LOGGING_LEVEL", "LOUD"),
     ("LOG_FORMAT", "xml"),
 ]
@@ -111,6 +119,13 @@ def test_a_very_long_wrong_value_is_cut_short_in_the_error(monkeypatch: pytest.M
     with pytest.raises(SettingsError) as refused:
         Settings()
     assert len(refused.value.detail) < 400
+
+
+def test_a_wrong_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLBACK_SECRET", "whsec_dG9vIHNob3J0")
+    with pytest.raises(SettingsError, match=r"CALLBACK_SECRET=.hidden.*base64 of 24 to 64 bytes") as refused:
+        Settings()
+    assert "dG9vIHNob3J0" not in refused.value.detail
 
 
 def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,11 @@ from common.clock import FakeClock, new_id
 from common.database import Database
 from common.jobs.blobs import ShareBlobs
 from common.jobs.context import JobContext
+from common.jobs.handling import Disposition
 from common.jobs.queues.base import Message, Queue
 from common.jobs.queues.table import TableQueue
 from common.jobs.records import Draft, Job, Outcome, Result
-from common.jobs.runner import Disposition, Runner
+from common.jobs.runner import Runner
 from common.jobs.scheduler import Scheduler
 from common.jobs.service import JobService
 from common.jobs.states import Event, Kind, State

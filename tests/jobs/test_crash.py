@@ -31,6 +31,8 @@ def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str
         "JOB_STALL_S": "1",
         "JOB_RETRY_S": "0.1",
         "JOB_DRAIN_S": "0",
+        # The executor below is given to this worker itself, not to processes that it would make.
+        "JOB_ISOLATION": "thread",
         "SERVICE_MODEL": f"test{os.getpid()}x{tmp_path.name}",
     }
     if request.param == "azurite":

@@ -22,9 +22,9 @@ from common.errors import AtollError, Conflict
 from common.jobs import attempt
 from common.jobs.context import JobContext
 from common.jobs.errors import Fenced, JobRefused
+from common.jobs.handling import Disposition
 from common.jobs.queues.base import Depth, Message
 from common.jobs.records import Job, Outcome, Result
-from common.jobs.runner import Disposition
 from common.jobs.states import FINISHED, Event, State
 from tests.faults import Faulty, InjectedTimeout
 from tests.jobs.kernel import Kernel

@@ -1,6 +1,7 @@
 """A queued prediction is the direct one, asked later."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from common.clock import FakeClock
 from common.database import Database
 from common.http.boundary import RequestBoundary
 from common.http.replay import Replayed, replay
-from common.jobs.prediction import PredictionExecutor
+from common.jobs.prediction import PredictionExecutor, Teller
 from common.jobs.records import Job
 from common.jobs.runner import Runner
 from common.jobs.service import JobService
 from common.jobs.states import Kind, State
-from tests.jobs.kernel import Kernel
+from common.serving.progress import report
+from tests.jobs.kernel import Kernel, in_thread, wait_until
 
 app = FastAPI()
 app.add_middleware(RequestBoundary)
@@ -122,3 +124,73 @@ def test_credentials_are_not_kept_and_what_the_answer_needs_is(predicting: Kerne
     assert "prefer" not in body
     for kept in ("text/csv", "r-1", "00-aa-bb-01"):
         assert kept in body
+
+
+@app.post("/slow")
+async def slow() -> Response:
+    """Four steps on a thread, each when the test says so."""
+    work = Steps.current
+    await asyncio.to_thread(work.run)
+    return PlainTextResponse("done")
+
+
+class Steps:
+    """A computation that goes on when it is told to."""
+
+    current: "Steps"
+
+    def __init__(self) -> None:
+        Steps.current = self
+        self.go_on = threading.Semaphore(0)
+        self.begun: list[int] = []
+        self.left = threading.Event()
+
+    def run(self) -> None:
+        try:
+            for step in range(4):
+                report(step / 4, f"step {step}")
+                self.begun.append(step)
+                assert self.go_on.acquire(timeout=60)
+        finally:
+            self.left.set()
+
+
+def test_progress_of_a_prediction_is_shown_while_it_runs(predicting: Kernel) -> None:
+    steps, job = Steps(), predicting.service.submit(Kind.PREDICTION, "/slow").job
+    running = in_thread(lambda: predicting.run(job))
+    seen = []
+    for step in range(4):
+        wait_until(lambda step=step: predicting.get(job).message == f"step {step}")  # type: ignore[misc]  # a default in a lambda
+        seen.append(predicting.get(job).fraction)
+        steps.go_on.release()
+    running.join(60)
+    assert seen == [0, 0.25, 0.5, 0.75]
+    assert predicting.state(job) is State.SUCCEEDED
+
+
+def test_a_cancelled_prediction_leaves_its_thread_where_it_next_reports(predicting: Kernel) -> None:
+    steps, job = Steps(), predicting.service.submit(Kind.PREDICTION, "/slow").job
+    running = in_thread(lambda: predicting.run(job))
+    wait_until(lambda: steps.begun)
+    predicting.service.cancel(job.id)
+    running.join(60)
+    assert predicting.state(job) is State.CANCELLED
+    steps.go_on.release()
+    assert steps.left.wait(60)
+    assert steps.begun == [0]
+
+
+def test_what_is_told_without_end_reaches_the_job_as_often_as_it_matters() -> None:
+    told: list[tuple[float | None, str | None]] = []
+
+    class Context:
+        def progress(self, fraction: float | None = None, message: str | None = None) -> None:
+            told.append((fraction, message))
+
+    teller = Teller(Context())  # type: ignore[arg-type]  # all of a context that is asked for here
+    for number in range(100_000):
+        teller.progress(number / 100_000, "growing")
+    teller.progress(0.3, "growing")
+    assert told[0] == (0.0, "growing")
+    assert len(told) <= 201
+    assert [fraction for fraction, _ in told] == sorted(fraction or 0 for fraction, _ in told)

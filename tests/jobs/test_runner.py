@@ -13,9 +13,10 @@ from common.clock import FakeClock
 from common.errors import Conflict, Invalid, Unavailable
 from common.jobs.context import JobContext
 from common.jobs.errors import Fenced, JobRefused
+from common.jobs.handling import Disposition
 from common.jobs.queues.base import Message
 from common.jobs.records import Job, Result
-from common.jobs.runner import Disposition, Runner
+from common.jobs.runner import Runner
 from common.jobs.states import Event, Kind, State
 from tests.jobs.kernel import QUEUE, Kernel, Scripted, in_thread, wait_until
 

@@ -111,6 +111,32 @@ def test_a_lost_message_is_sent_again(kernel: Kernel, clock: FakeClock) -> None:
     assert kernel.state(job) is State.SUCCEEDED
 
 
+def test_a_lost_message_is_noticed_where_other_jobs_wait(kernel: Kernel, clock: FakeClock) -> None:
+    job, *others = [kernel.submit() for _ in range(3)]
+    kernel.execute("DELETE FROM queue_messages WHERE job_id = :id", id=job.id)
+    ticks(kernel, clock, 45)
+    assert kernel.queue.depth(QUEUE).length == 3
+    for _ in range(3):
+        kernel.handle_next()
+    assert {kernel.state(each) for each in (job, *others)} == {State.SUCCEEDED}
+
+
+def test_a_lost_message_is_noticed_when_later_jobs_run(kernel: Kernel, clock: FakeClock) -> None:
+    lost = kernel.submit()
+    # A message of a job that has ended makes up for the one that is gone.
+    kernel.execute("UPDATE queue_messages SET job_id = 'done'")
+    clock.advance(90)
+    later = kernel.submit()
+    ticks(kernel, clock, 30)
+    assert kernel.queue.depth(QUEUE).length == 2
+    kernel.begin(later)
+    ticks(kernel, clock, 15)
+    assert kernel.queue.depth(QUEUE).length == 3
+    for _ in range(3):
+        kernel.handle_next()
+    assert kernel.state(lost) is State.SUCCEEDED
+
+
 def test_a_job_that_only_waits_long_gets_no_second_message(kernel: Kernel, clock: FakeClock) -> None:
     for _ in range(3):
         kernel.submit()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from common.clock import FakeClock
+from common.clock import FakeClock, id_time
 from common.errors import Conflict, DependencyFailed, Invalid, NotFound
 from common.jobs.attempts import LOG_LINES, NotBegun
 from common.jobs.blobs import INLINE_BYTES
@@ -293,7 +293,36 @@ def test_a_list_can_be_narrowed(kernel: Kernel) -> None:
     running = kernel.begin()
     for narrow in (JobFilter(model="a"), JobFilter(owner="me"), JobFilter(kind=Kind.PREDICTION)):
         assert [job.id for job in kernel.store.list(narrow).jobs] == [wanted.id]
-    assert [job.id for job in kernel.store.list(JobFilter(state=State.RUNNING)).jobs] == [running.id]
+    assert [job.id for job in kernel.store.list(JobFilter([State.RUNNING])).jobs] == [running.id]
+
+
+def test_several_states_are_listed_as_one_from_the_newest(kernel: Kernel) -> None:
+    begun = [kernel.begin() for _ in range(6)]
+    for number, event in enumerate((Event.SUCCEED, Event.REFUSE, Event.EXHAUST) * 2):
+        kernel.finish(begun[number], event)
+    wanted = JobFilter([State.FAILED, State.DEAD, State.FAILED], model="")
+    given = [begun[number].id for number in (5, 4, 2, 1)]
+    first = kernel.store.list(wanted, None, 3)
+    assert [job.id for job in first.jobs] == given[:3]
+    assert [job.id for job in kernel.store.list(wanted, first.cursor, 3).jobs] == given[3:]
+    assert len(kernel.store.list(JobFilter(list(State))).jobs) == 6
+
+
+def test_a_list_is_narrowed_by_time_from_a_moment_on_and_before_one(kernel: Kernel, clock: FakeClock) -> None:
+    made = []
+    for _ in range(4):
+        clock.advance(60)
+        made.append(kernel.accept())
+    after, before = made[1].created_at, made[3].created_at
+    found = kernel.store.list(JobFilter(created_after=after, created_before=before)).jobs
+    assert [job.id for job in found] == [made[2].id, made[1].id]
+    assert [job.id for job in kernel.store.list(JobFilter([State.QUEUED], created_before=after)).jobs] == [made[0].id]
+
+
+def test_a_job_was_created_when_its_id_says(kernel: Kernel, clock: FakeClock) -> None:
+    job = kernel.accept()
+    assert job.created_at == id_time(job.id)
+    assert abs(job.created_at - clock.now()) < timedelta(seconds=1)
 
 
 def test_the_position_counts_those_that_wait_before(kernel: Kernel, clock: FakeClock) -> None:

@@ -1,6 +1,7 @@
 """Backends for tests: real PostgreSQL and Azurite, each started on a free port and ended with the test session.
 
-Where one is not installed, tests skip and say so; under CI=true they fail instead.
+Where one is not installed, tests skip and say so; under CI=true they fail instead. `PostgresServer` and
+`AzuriteServer` can also be stopped and started again over the same data, for tests of what happens then.
 """
 
 import contextlib
@@ -8,11 +9,13 @@ import fcntl
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +29,20 @@ _START_S = 60.0
 # Azurite's account and key, the same for everybody: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 _ACCOUNT = "devstoreaccount1"
 _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+# Tests need no durability: this halves their time.
+_FAST = ("-c", "fsync=off", "-c", "full_page_writes=off")
+
+
+class Missing(Exception):
+    """A program is not installed; the message says which."""
+
+
+class Stop(Enum):
+    """How a server is stopped. PostgreSQL: `FAST` ends its clients and writes all; `CRASH` leaves at once."""
+
+    FAST = signal.SIGINT
+    CRASH = signal.SIGQUIT
+    KILL = signal.SIGKILL
 
 
 def missing(message: str) -> NoReturn:
@@ -35,60 +52,133 @@ def missing(message: str) -> NoReturn:
     pytest.skip(message)
 
 
+class PostgresServer:
+    """A PostgreSQL server with data of its own. `start` after `stop` finds them again.
+
+    Parameters
+    ----------
+    options : more of the server's command line.
+
+    Attributes
+    ----------
+    url : without a database's name.
+    """
+
+    def __init__(self, options: Sequence[str] = _FAST) -> None:
+        binaries = _postgresql_binaries()
+        if binaries is None:
+            raise Missing("PostgreSQL is not installed: neither on PATH nor in /usr/lib/postgresql")
+        # Not pytest's folder, which only its own user may enter; PostgreSQL refuses to run as root.
+        self.folder = Path(tempfile.mkdtemp(prefix="atoll-pg-"))
+        prefix: list[str] = []
+        if os.getuid() == 0:
+            user = _other_user()
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+            prefix = ["setpriv", *ids] if shutil.which("setpriv") else ["su", "-s", "/bin/sh", user.pw_name, "--"]
+        self.port = free_port()
+        self.url = f"postgresql://atoll@127.0.0.1:{self.port}"
+        self._log = self.folder / "log"
+        data = str(self.folder / "data")
+        made = ["-U", "atoll", "--auth=trust", "-N", "-E", "UTF8", "--locale=C"]
+        with self._log.open("wb") as log:
+            init = [*prefix, str(binaries / "initdb"), "-D", data, *made]
+            subprocess.run(init, cwd=self.folder, check=True, stdout=log, stderr=log)
+        where = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+        size = ["-c", "max_connections=200", "-c", "shared_buffers=32MB"]
+        self._command = [*prefix, str(binaries / "postgres"), "-D", data, *where, *size, *options]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=log, stderr=log)
+        _wait_for_postgresql(self.url, self._process, self._log)
+
+    def stop(self, how: Stop = Stop.FAST) -> None:
+        _stop(self._process, how)
+
+    def close(self) -> None:
+        """Stop it, and remove its data."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class AzuriteServer:
+    """An Azurite that serves queues. `start` after `stop` finds the messages that it had written to its file.
+
+    Attributes
+    ----------
+    connection_string : names the port of this server; `connection_string_at` another one.
+    """
+
+    def __init__(self) -> None:
+        command = _azurite_command()
+        self.folder = Path(tempfile.mkdtemp(prefix="atoll-azurite-"))
+        self.port = free_port()
+        options = ["--queueHost", "127.0.0.1", "--queuePort", str(self.port), "--location", str(self.folder)]
+        self._command = [*command, *options, "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
+        self._log = self.folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.connection_string = self.connection_string_at(self.port)
+
+    @staticmethod
+    def connection_string_at(port: int) -> str:
+        endpoint = f"http://127.0.0.1:{port}/{_ACCOUNT}"
+        return f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};QueueEndpoint={endpoint};"
+
+    def start(self) -> None:
+        """Start it and wait until its port is open."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=log, stderr=log)
+        _wait_for_port(self.port, self._process, self._log)
+
+    def stop(self, how: Stop = Stop.FAST) -> None:
+        _stop(self._process, how)
+
+    def close(self) -> None:
+        """Stop it, and remove its data."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def postgresql() -> Iterator[str]:
     """A new PostgreSQL server; the URL without a database's name."""
-    binaries = _postgresql_binaries()
-    if binaries is None:
-        missing("PostgreSQL is not installed: neither on PATH nor in /usr/lib/postgresql")
-    # Not pytest's folder, which only its own user may enter; PostgreSQL refuses to run as root.
-    folder = Path(tempfile.mkdtemp(prefix="atoll-pg-"))
-    prefix: list[str] = []
-    if os.getuid() == 0:
-        user = _other_user()
-        os.chown(folder, user.pw_uid, user.pw_gid)
-        ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-        prefix = ["setpriv", *ids] if shutil.which("setpriv") else ["su", "-s", "/bin/sh", user.pw_name, "--"]
-    port = free_port()
-    data = folder / "data"
-    init = [str(binaries / "initdb"), "-D", str(data), "-U", "atoll", "--auth=trust", "-N", "-E", "UTF8", "--locale=C"]
-    # Tests need no durability: this halves their time.
-    fast = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB"]
-    where = ["-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
-    with (folder / "log").open("wb") as log:
-        try:
-            subprocess.run([*prefix, *init], cwd=folder, check=True, stdout=log, stderr=log)
-            command = [*prefix, str(binaries / "postgres"), "-D", str(data), *where, *fast]
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
-            try:
-                url = f"postgresql://atoll@127.0.0.1:{port}"
-                _wait_for_postgresql(url, process, folder / "log")
-                yield url
-            finally:
-                process.terminate()
-                process.wait(20)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        server = PostgresServer()
+    except Missing as exc:
+        missing(str(exc))
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.close()
 
 
 @contextlib.contextmanager
 def azurite() -> Iterator[str]:
     """A new Azurite that serves queues; its connection string."""
-    command = _azurite_command()
-    folder = Path(tempfile.mkdtemp(prefix="atoll-azurite-"))
-    port = free_port()
-    options = ["--queueHost", "127.0.0.1", "--queuePort", str(port), "--location", str(folder)]
-    options += ["--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, *options], cwd=folder, stdout=log, stderr=log)
-        try:
-            _wait_for_port(port, process, folder / "log")
-            endpoint = f"http://127.0.0.1:{port}/{_ACCOUNT}"
-            yield f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};QueueEndpoint={endpoint};"
-        finally:
-            process.terminate()
-            process.wait(20)
-            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        server = AzuriteServer()
+    except Missing as exc:
+        missing(str(exc))
+    try:
+        server.start()
+        yield server.connection_string
+    finally:
+        server.close()
+
+
+def _stop(process: "subprocess.Popen[bytes] | None", how: Stop) -> None:
+    if process is None or process.poll() is not None:
+        return
+    process.send_signal(how.value)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _postgresql_binaries() -> Path | None:
@@ -102,7 +192,7 @@ def _other_user() -> pwd.struct_passwd:
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    missing("PostgreSQL does not run as root, and there is no user postgres or nobody")
+    raise Missing("PostgreSQL does not run as root, and there is no user postgres or nobody")
 
 
 def _wait_for_postgresql(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -113,7 +203,7 @@ def _wait_for_postgresql(url: str, process: "subprocess.Popen[bytes]", log: Path
             return
         except psycopg.OperationalError:
             if process.poll() is not None or time.monotonic() > until:
-                pytest.fail(f"PostgreSQL did not start: {log.read_text()[-2000:]}")
+                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()[-2000:]}") from None
             time.sleep(0.05)
 
 
@@ -130,11 +220,11 @@ def _azurite_command() -> list[str]:
         if not command.exists():
             npm = shutil.which("npm")
             if npm is None:
-                missing("Azurite is not installed: no azurite-queue on PATH, and no npm to install it with")
+                raise Missing("Azurite is not installed: no azurite-queue on PATH, and no npm to install it with")
             install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(cache), AZURITE]
             done = subprocess.run(install, capture_output=True, text=True, timeout=240, check=False)
             if done.returncode:
-                missing(f"Azurite cannot be installed: {done.stderr[-500:]}")
+                raise Missing(f"Azurite cannot be installed: {done.stderr[-500:]}")
     return [str(command)]
 
 
@@ -146,5 +236,5 @@ def _wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> 
             return
         except OSError:
             if process.poll() is not None or time.monotonic() > until:
-                pytest.fail(f"Azurite did not start: {log.read_text()[-2000:]}")
+                raise RuntimeError(f"Azurite did not start: {log.read_text()[-2000:]}") from None
             time.sleep(0.05)

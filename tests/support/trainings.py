@@ -34,6 +34,9 @@ class TrainingClient(Client):
 
     def train(self, path: str, **body: Any) -> Job:
         """Ask for a training, run one attempt of it, and return what became of it."""
-        job = self.job(self.post(path, json=body))
+        return self.run(self.job(self.post(path, json=body)))
+
+    def run(self, job: Job) -> Job:
+        """Run one attempt of a job, and return what became of it."""
         self.jobs.runner.handle(Message("id", job.queue, job.id, "", 1))
         return self.jobs.store.get(job.id)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,6 +15,30 @@ from common.jobs.tables import messages
 
 # Messages are never sent further ahead; one that lies beyond was sent before the clock was set back.
 _LONGEST_DELAY_S = 7 * 24 * 3600.0
+
+# Statements are written once: to build one takes several times as long as to run it. What an update sets beside is
+# what it is executed with.
+_VISIBLE = (messages.c.visible_at <= sa.bindparam("now")) | (messages.c.visible_at > sa.bindparam("beyond"))
+_READY = (
+    sa.select(messages.c.queue).distinct().where(messages.c.queue.in_(sa.bindparam("queues", expanding=True)), _VISIBLE)
+)
+_PICK = (
+    sa.select(messages.c.id)
+    .where(messages.c.queue == sa.bindparam("of_queue"), _VISIBLE)
+    .order_by(messages.c.visible_at, messages.c.id)
+    .limit(sa.bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    sa.update(messages)
+    .where(messages.c.id.in_(_PICK.scalar_subquery()))
+    .values(dequeue_count=messages.c.dequeue_count + 1)
+    .returning(messages)
+)
+_HELD = (messages.c.id == sa.bindparam("of_id")) & (messages.c.receipt == sa.bindparam("of_receipt"))
+_CHANGE = sa.update(messages).where(_HELD)
+_REMOVE = sa.delete(messages).where(_HELD)
+_ADD = sa.insert(messages)
 
 
 class TableQueue:
@@ -41,34 +66,23 @@ class TableQueue:
             "created_at": now,
         }
         # Not durable: the sweeper sends again what a power failure took away.
-        self._database.write(lambda c: c.execute(sa.insert(messages).values(**values)).rowcount, durable=False)
+        self._database.write(lambda c: c.execute(_ADD, values).rowcount, single=True)
         self._arrived.set()
 
     def ready(self, queues: Sequence[str]) -> Sequence[str]:
-        query = sa.select(messages.c.queue).distinct().where(messages.c.queue.in_(queues), self._is_visible())
-        found = set(self._database.read(lambda c: c.execute(query).scalars().all()))
+        values = {"queues": list(queues), **self._times()}
+        found = set(self._database.read(lambda c: c.execute(_READY, values).scalars().all()))
         return [queue for queue in queues if queue in found]
 
     def receive(self, queue: str, limit: int, visibility_s: float) -> list[Message]:
-        now = self._clock.now()
-        pick = (
-            sa.select(messages.c.id)
-            .where(messages.c.queue == queue, self._is_visible())
-            .order_by(messages.c.visible_at, messages.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        take = (
-            sa.update(messages)
-            .where(messages.c.id.in_(pick.scalar_subquery()))
-            .values(
-                visible_at=now + timedelta(seconds=visibility_s),
-                dequeue_count=messages.c.dequeue_count + 1,
-                receipt=new_id(self._clock),
-            )
-            .returning(messages)
-        )
-        rows = self._database.write(lambda c: c.execute(take).all(), durable=False)
+        values = {
+            "of_queue": queue,
+            "limit": limit,
+            **self._times(),
+            "visible_at": self._clock.now() + timedelta(seconds=visibility_s),
+            "receipt": new_id(self._clock),
+        }
+        rows = self._database.write(lambda c: c.execute(_TAKE, values).all(), single=True)
         # The database returns changed rows in any order; ids are in the order of sending.
         return [
             Message(row.id, row.queue, row.job_id, row.receipt, row.dequeue_count)
@@ -76,21 +90,19 @@ class TableQueue:
         ]
 
     def renew(self, message: Message, visibility_s: float) -> Message | None:
-        until = self._clock.now() + timedelta(seconds=visibility_s)
-        statement = sa.update(messages).where(self._held(message)).values(visible_at=until)
-        held = self._database.write(lambda c: c.execute(statement).rowcount, durable=False, repeatable=True)
+        values = _mine(message) | {"visible_at": self._clock.now() + timedelta(seconds=visibility_s)}
+        held = self._database.write(lambda c: c.execute(_CHANGE, values).rowcount, single=True, repeatable=True)
         if visibility_s <= 0:
             self._arrived.set()
         return message if held else None
 
     def delete(self, message: Message) -> None:
-        statement = sa.delete(messages).where(self._held(message))
-        self._database.write(lambda c: c.execute(statement).rowcount, durable=False, repeatable=True)
+        mine = _mine(message)
+        self._database.write(lambda c: c.execute(_REMOVE, mine).rowcount, single=True, repeatable=True)
 
     def poison(self, message: Message) -> None:
-        values = {"queue": message.queue + POISON, "visible_at": self._clock.now()}
-        statement = sa.update(messages).where(self._held(message)).values(**values)
-        self._database.write(lambda c: c.execute(statement).rowcount, repeatable=True)
+        values = _mine(message) | {"queue": message.queue + POISON, "visible_at": self._clock.now()}
+        self._database.write(lambda c: c.execute(_CHANGE, values).rowcount, repeatable=True)
 
     def depth(self, queue: str) -> Depth:
         query = sa.select(sa.func.count(), sa.func.min(messages.c.created_at)).where(messages.c.queue == queue)
@@ -107,12 +119,10 @@ class TableQueue:
     def close(self) -> None:
         return
 
-    def _is_visible(self) -> sa.ColumnElement[bool]:
-        now: datetime = self._clock.now()
-        return (messages.c.visible_at <= now) | (
-            messages.c.visible_at > now + timedelta(seconds=_LONGEST_DELAY_S + SKEW_S)
-        )
+    def _times(self) -> dict[str, datetime]:
+        now = self._clock.now()
+        return {"now": now, "beyond": now + timedelta(seconds=_LONGEST_DELAY_S + SKEW_S)}
 
-    @staticmethod
-    def _held(message: Message) -> sa.ColumnElement[bool]:
-        return (messages.c.id == message.id) & (messages.c.receipt == message.receipt)
+
+def _mine(message: Message) -> dict[str, Any]:
+    return {"of_id": message.id, "of_receipt": message.receipt}

@@ -134,6 +134,8 @@ def test_what_the_server_refuses_ends_with_1_and_a_sentence(atoll: Atoll) -> Non
         ["train", "slow", "-c", "novalue"],
         ["--url", "localhost", "jobs", "list"],
         ["jobs", "list", "--limit", "0"],
+        ["jobs", "list", "--since", "yesterday"],
+        ["jobs", "list", "--until", "99999999999w"],
         ["registry", "alias", "sample", "default", "newest"],
     ],
     ids=lambda arguments: " ".join(arguments),
@@ -175,6 +177,10 @@ def test_jobs_are_listed_by_filter_and_number(atoll: Atoll, client: Client) -> N
     found = answer(atoll("jobs", "list", "--model", "sample", "--state", "succeeded", "--limit", "2"))
     assert [job["id"] for job in found] == made[:0:-1]
     assert answer(atoll("jobs", "list", "--kind", "submission")) == []
+    either = answer(atoll("jobs", "list", "--state", "dead", "--state", "succeeded", "--since", "1h", "--limit", "1"))
+    assert [job["id"] for job in either] == made[:1:-1]
+    assert answer(atoll("jobs", "list", "--until", "2001-02-03")) == []
+    assert answer(atoll("jobs", "list", "--owner", "nobody")) == []
 
 
 def test_lines_of_a_log_are_json_each(atoll: Atoll, client: Client) -> None:

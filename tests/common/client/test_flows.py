@@ -1,6 +1,7 @@
 """What the clients decide, told answers of our own. Time passes only when a flow sleeps."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 import orjson
@@ -277,6 +278,12 @@ def test_pages_are_read_until_the_last() -> None:
         {"state": "failed", "limit": 2},
         {"state": "failed", "limit": 2, "cursor": "c1"},
     ]
+
+
+def test_times_are_asked_for_with_their_zone() -> None:
+    told = Told(json({"jobs": [], "next": None}))
+    told.run(told.flows.jobs(datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=2))), state=["failed", "dead"]))
+    assert told.calls[0].query == {"created_after": "2026-01-31T10:00:00+00:00", "state": ["failed", "dead"]}
 
 
 def lines(*numbers: int) -> Answer:

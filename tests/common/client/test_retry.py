@@ -27,6 +27,13 @@ def test_what_will_be_refused_again_is_not_asked_again(status: int) -> None:
     assert not again(ANY, Answer(status))
 
 
+def test_a_dependency_that_is_down_is_waited_for_where_asking_twice_does_no_harm() -> None:
+    passing = Answer(424, {"retry-after": "5"})
+    assert again(ANY, passing)
+    assert again(HEAVY, passing)
+    assert not again(ONCE, passing)
+
+
 @pytest.mark.parametrize("loss", Loss)
 def test_reading_is_repeated_whatever_was_lost(loss: Loss) -> None:
     assert again(ANY, Lost(loss, ""))

@@ -10,7 +10,7 @@ from common.jobs.records import Job
 from common.jobs.states import State
 from common.jobs.studies import trials_of
 from models._indicators import source
-from models.imputation import choices
+from models.imputation import choices, training
 from models.imputation.trained import SPEC
 from tests.support.plugins import make_app
 from tests.support.problems import assert_invalid, assert_problem
@@ -153,20 +153,56 @@ def test_what_is_no_version_is_refused(client: TrainingClient, targets: list[str
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "field", "told"),
     [
-        ({"target_year": "1066"}, "target_year: not a year of the data set"),
-        ({"target": "nothing"}, "target: no such indicator"),
-        ({"dataset": "nothing"}, "dataset: no such data set"),
+        ({"target_year": "1066"}, "target_year", "not a year of the data set; use "),
+        ({"target": "nothing"}, "target", f"no such indicator; GET targets?target_year={YEAR}"),
+        (
+            {"dataset": "nothing"},
+            "dataset",
+            f"no such data set with targets in {YEAR}; GET datasets?target_year={YEAR}",
+        ),
     ],
 )
-def test_a_question_that_the_data_cannot_answer_fails_the_job(
-    client: TrainingClient, targets: list[str], body: dict[str, Any], told: str
+def test_a_question_that_the_data_cannot_answer_is_refused_at_once(
+    client: TrainingClient, targets: list[str], body: dict[str, Any], field: str, told: str
 ) -> None:
-    ended = client.train(PATH, **({"target_year": YEAR, "target": targets[0]} | body))
-    assert ended.state is State.FAILED
-    assert ended.error is not None
-    assert ended.error.startswith(told)
+    before = client.jobs.store.counts()
+    answer = client.post(PATH, json={"target_year": YEAR, "target": targets[0]} | body)
+    assert_invalid(answer, f"body.{field}", told=told)
+    assert client.jobs.store.counts() == before
+
+
+def test_a_target_that_cannot_be_filled_in_its_year_is_refused(client: TrainingClient) -> None:
+    data = source.current()
+    year, code = next(
+        (str(year), code)
+        for year in data.years
+        for at, code in enumerate(data.indicators)
+        if at not in choices.of_year(data, year).targets
+    )
+    answer = client.post(PATH, json={"target_year": year, "target": code})
+    assert_invalid(answer, "body.target", told=f"cannot be filled in {year}")
+
+
+def test_a_target_that_all_predictors_repeat_is_refused(
+    client: TrainingClient, targets: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "clones_of", lambda data, values, target, columns: columns)
+    answer = client.post(PATH, json={"target_year": YEAR, "target": targets[0]})
+    assert_invalid(answer, "body.target", told="use another year or target")
+
+
+def test_a_question_that_the_data_can_no_longer_answer_fails_the_job(
+    client: TrainingClient, targets: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = client.job(client.post(PATH, json={"target_year": YEAR, "target": targets[0]}))
+    monkeypatch.setattr(training, "clones_of", lambda data, values, target, columns: columns)
+    ended = client.run(job)
+    assert (ended.state, ended.error) == (
+        State.FAILED,
+        f"target: all predictors in {YEAR} repeat {targets[0]}; use another year or target",
+    )
 
 
 @pytest.mark.parametrize(

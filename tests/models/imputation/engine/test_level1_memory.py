@@ -1,9 +1,11 @@
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
+from common.serving.progress import Stopped
 from models.imputation.engine import Interpolator, Level1Memory
 from models.imputation.knn import KnnState
 from models.imputation.spec import Floats
@@ -72,3 +74,29 @@ def test_the_mean_fill_is_the_mean() -> None:
     low, high = np.nanmin(column), np.nanmax(column)
     filled = level1.fill(wanted, np.zeros(0, np.int64))[np.isnan(column), 0]
     np.testing.assert_allclose(filled, (np.nanmean(column) - low) / (high - low))
+
+
+def test_whoever_waits_for_one_that_is_stopped_computes_the_state_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    original, begun, waiting = KnnState.build, threading.Event(), threading.Event()
+    memory, data = Level1Memory(), make()
+
+    def stopped_at_first(values: Floats) -> KnnState:
+        if not begun.is_set():
+            begun.set()
+            assert waiting.wait(30)
+            raise Stopped
+        return original(values)
+
+    class Noticed(Future):  # type: ignore[type-arg]  # the class is only generic to type checkers
+        def result(self, timeout: float | None = None) -> Any:
+            waiting.set()
+            return super().result(timeout)
+
+    monkeypatch.setattr("models.imputation.level1.Future", Noticed)
+    monkeypatch.setattr(KnnState, "build", staticmethod(stopped_at_first))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(memory.get, data, YEAR, KNN)
+        assert begun.wait(30)
+        second = pool.submit(memory.get, data, YEAR, KNN)
+        assert second.result(30) is memory.get(data, YEAR, KNN)
+        assert isinstance(first.exception(30), Stopped)

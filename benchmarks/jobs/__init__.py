@@ -1,0 +1,1 @@
+"""The job kernel beside its peers: `python -m benchmarks.jobs --help`."""
