@@ -33,7 +33,8 @@ def test_a_wrong_command_ends_with_2(tmp_path: Path) -> None:
 def test_the_models_found_are_listed(tmp_path: Path) -> None:
     code, out, _ = atoll(tmp_path, "models")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["countries", "imputation", "sample", "survey", "timeseries"]
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == ["countries", "imputation", "sample", "survey", "timeseries"]
 
 
 def test_a_broken_plugin_is_listed_with_the_reason_and_makes_the_exit_code_1(tmp_path: Path) -> None:

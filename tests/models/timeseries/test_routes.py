@@ -73,7 +73,12 @@ def test_real_series_get_what_pandas_gives(series_server: Server, sids: Indicato
         )
         assert response.status_code == 200, response.text
         series = pd.Series(sids.values[:, country, target], index=sids.years)
-        expected = series.interpolate(method, order=order, limit_direction="forward").to_numpy()
+        filled = series.interpolate(
+            method,  # type: ignore[arg-type]
+            order=order,
+            limit_direction="forward",
+        )
+        expected = filled.to_numpy()
         given = np.array(response.json()["imputed_series"]["data"], dtype=np.float64)
         slack = 1e-9 * float(np.nanmax(np.abs(expected)))
         np.testing.assert_allclose(given, expected, rtol=1e-6, atol=slack, err_msg=str(asked))

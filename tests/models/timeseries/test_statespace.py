@@ -52,7 +52,7 @@ VALUES = np.array([np.nan, 3.0, 3.5, np.nan, np.nan, 6.0, 5.0, 7.5, np.nan, 9.0,
 @pytest.mark.parametrize("family", [Family.level, Family.trend], ids=lambda family: family.name)
 def test_mean_and_variance_are_those_of_the_kalman_smoother(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     level, slope, noise = ONLY if family is Family.trend else (ONLY[0], 0.0, ONLY[2])
-    monkeypatch.setitem(statespace._GRID, family, [(level, slope, noise, 1.0)])  # type: ignore[index]
+    monkeypatch.setitem(statespace._GRID, family, [(level, slope, noise, 1.0)])
     process.cache_clear()
     size = level + 2 * noise + slope
     years: Ints = np.arange(2000, 2000 + len(VALUES))
