@@ -13,6 +13,7 @@ import numpy as np
 
 from models._indicators.bounds import Bounds
 from models.timeseries.rehearsal import CANDIDATES, Candidate, Errors, Guess, guess, lessons, own
+from models.timeseries.scale import expected_steps
 from models.timeseries.spec import Course, Floats, Mask
 
 LEVEL = 0.9
@@ -65,18 +66,19 @@ class Filled:
     n_errors: dict[bool, int]
 
 
-def fill(panel: Floats, course: Course, country: int, asked: Mask, steps: Floats, bounds: Bounds) -> Filled:
+def fill(panel: Floats, course: Course, country: int, asked: Mask, usual: Floats, bounds: Bounds) -> Filled:
     """Fill the missing years asked for.
 
     Args:
-        panel: (n_years, n_countries) the indicator, `course` being column `country`; steps: (n_countries,) expected
-            size of a step, that of the country positive.
+        panel: (n_years, n_countries) the indicator, `course` being column `country`; at least two of its values differ.
+        usual: (n_countries,) variance of a step, see `scale.usual_variance`.
         asked: (n_years,) missing years, at least one.
     """
-    seen, step = course.seen, float(steps[country])
-    said = guess(course.years[seen], course.values[seen][:, None], course.years[asked], steps[country : country + 1])
-    mine = own(course, asked, step)
-    others = lessons(panel, course.years, country, asked, steps)
+    seen, series = course.seen, course.values[:, None]
+    steps = expected_steps(series, course.years, usual[country : country + 1])
+    said = guess(course.years[seen], series[seen], course.years[asked], steps)
+    mine = own(course, asked, float(usual[country]))
+    others = lessons(panel, course.years, country, asked, usual)
     value, half = np.empty(len(said.inside)), np.empty(len(said.inside))
     chosen: dict[bool, Candidate] = {}
     compared: list[Compared] = []

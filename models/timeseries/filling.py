@@ -9,7 +9,7 @@ from models._indicators import IndicatorSet
 from models._indicators.bounds import Bounds, bounds_of
 from models.timeseries.auto import FEW_ERRORS, fill
 from models.timeseries.interpolation import interpolate
-from models.timeseries.scale import expected_steps
+from models.timeseries.scale import usual_variance
 from models.timeseries.spec import Course, Direction, Floats, Ints, Mask, Method, between, fillable
 
 FEW_POINTS = 5
@@ -77,11 +77,11 @@ class Solution:
 
 @dataclass(frozen=True)
 class Indicator:
-    """One indicator of all countries: panel (n_years, n_countries), steps (n_countries,)."""
+    """One indicator of all countries: panel (n_years, n_countries), usual (n_countries,) variance of a step."""
 
     years: Ints
     panel: Floats
-    steps: Floats
+    usual: Floats
 
 
 @lru_cache(maxsize=64)
@@ -89,7 +89,7 @@ def indicator(data: IndicatorSet, target: int) -> Indicator:
     years = np.array(data.years, dtype=np.int64)
     panel = np.ascontiguousarray(data.values[:, :, target])
     panel = np.where(np.isfinite(panel), panel, np.nan)
-    return Indicator(years, panel, expected_steps(panel, years))
+    return Indicator(years, panel, usual_variance(panel, years))
 
 
 def solve(data: IndicatorSet, question: Question) -> Solution:
@@ -143,7 +143,7 @@ def _best(known: Indicator, course: Course, question: Question, bounds: Bounds) 
     if not asked.any():
         return Solution(course, values, lower, upper, None, None, (), tuple(caveats))
     limits = bounds if question.bounded else Bounds(-np.inf, np.inf)
-    found = fill(known.panel, course, question.country, asked, known.steps, limits)
+    found = fill(known.panel, course, question.country, asked, known.usual, limits)
     values[asked], lower[asked], upper[asked] = found.value, found.lower, found.upper
     caveats += [
         Caveat(

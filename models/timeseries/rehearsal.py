@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.timeseries.interpolation import CONTINUED, curve, least_points
+from models.timeseries.scale import expected_steps
 from models.timeseries.spec import Course, Floats, Ints, Mask, Method, between
 from models.timeseries.statespace import Family, smooth
 
@@ -100,12 +101,13 @@ def guess(years: Ints, values: Floats, asked: Ints, steps: Floats) -> Guess:
     return Guess(by, spread, inside, np.where(inside, np.minimum(before, after), np.maximum(before, after)))
 
 
-def rehearse(years: Ints, values: Floats, kept: Mask, hidden: Mask, steps: Floats) -> Errors:
-    """Errors in the hidden years, filled from the kept ones.
+def rehearse(years: Ints, values: Floats, kept: Mask, hidden: Mask, usual: Floats) -> Errors:
+    """Errors in the hidden years, filled from the kept ones alone.
 
     Args:
-        years: (n,); values: (n, k), known where kept or hidden; kept, hidden: (n,); steps: (k,).
+        years: (n,); values: (n, k), known where kept or hidden; kept, hidden: (n,); usual: (k,) see `expected_steps`.
     """
+    steps = expected_steps(values[kept], years[kept], usual)
     found = guess(years[kept], values[kept], years[hidden], steps)
     k = values.shape[1]
     by = {candidate: (values[hidden] - said).ravel() for candidate, said in found.by.items()}
@@ -125,7 +127,7 @@ def join(parts: Sequence[Errors]) -> Errors:
     )
 
 
-def own(course: Course, asked: Mask, step: float) -> Errors:
+def own(course: Course, asked: Mask, usual: float) -> Errors:
     """Rehearsals on the series itself.
 
     Args:
@@ -138,7 +140,7 @@ def own(course: Course, asked: Mask, step: float) -> Errors:
     )
     return join(
         [
-            rehearse(course.years, course.values[:, None], kept, hidden, np.array([step]))
+            rehearse(course.years, course.values[:, None], kept, hidden, np.array([usual]))
             for kept, hidden in (plans[at] for at in chosen)
         ]
     )
@@ -172,14 +174,14 @@ def _runs(mask: Mask) -> list[int]:
     return lengths
 
 
-def lessons(panel: Floats, years: Ints, country: int, asked: Mask, steps: Floats) -> Errors:
+def lessons(panel: Floats, years: Ints, country: int, asked: Mask, usual: Floats) -> Errors:
     """Rehearsals on the series of other countries, with the gaps of this one.
 
     Where the years that this country misses are known of too few others (the last years are missing everywhere), its
     gaps are shifted along the years.
 
     Args:
-        panel: (n_years, n_countries) the indicator; steps: (n_countries,) expected size of a step.
+        panel: (n_years, n_countries) the indicator; usual: (n_countries,) see `expected_steps`.
     """
     seen = np.isfinite(panel)
     mine = seen[:, country]
@@ -191,10 +193,10 @@ def lessons(panel: Floats, years: Ints, country: int, asked: Mask, steps: Floats
         kept = _shifted(mine, shift)[:, None] & seen
         hidden = _shifted(asked, shift)[:, None] & seen
         # Series that do not move where they are kept would teach that there is nothing to err about.
-        usable = _moves(panel, kept) & hidden.any(axis=0) & (steps > 0)
+        usable = _moves(panel, kept) & hidden.any(axis=0)
         usable[country] = False
         for rows, group in _patterns(kept, hidden, np.flatnonzero(usable)):
-            part = rehearse(years, panel[:, group], kept[:, rows], hidden[:, rows], steps[group])
+            part = rehearse(years, panel[:, group], kept[:, rows], hidden[:, rows], usual[group])
             parts.append(part)
             counts = [counts[0] + int(part.inside.sum()), counts[1] + int((~part.inside).sum())]
         enough = all(count >= LESSONS for count, asks in zip(counts, wanted, strict=True) if asks)

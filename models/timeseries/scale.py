@@ -9,23 +9,30 @@ PRIOR = 2.0
 _LEAST = 5
 
 
-def expected_steps(panel: Floats, years: Ints) -> Floats:
-    """Expected size of a year's change of each series, (n_countries,); 0 where nothing tells it.
+def usual_variance(panel: Floats, years: Ints) -> Floats:
+    """Variance of a year's change that is usual for series of each one's size, (n_countries,); 0 where none moves.
 
-    A series with few steps is drawn towards what is usual for its size: over the countries, the logarithm of the
-    steps' variance is taken to be linear in that of the level, so that indices (no relation) and amounts of money (a
-    proportion) are both met.
+    Over the countries, the logarithm of the steps' variance is taken to be linear in that of the level, so that indices
+    (no relation) and amounts of money (a proportion) are both met.
 
     Args:
         panel: (n_years, n_countries) NaN missing.
     """
     seen: Mask = np.isfinite(panel)
-    count_seen = seen.sum(axis=0)
-    count = np.maximum(count_seen, 1)
-    size = np.where(seen, np.abs(panel), 0.0).sum(axis=0) / count
+    count = seen.sum(axis=0)
+    size = np.where(seen, np.abs(panel), 0.0).sum(axis=0) / np.maximum(count, 1)
     variance, n_steps = _step_variance(panel, years)
     moving: Mask = (n_steps > 0) & (variance > 0)
-    usual = _usual(size, variance, moving, count_seen > 0)
+    return _usual(size, variance, moving, count > 0)
+
+
+def expected_steps(series: Floats, years: Ints, usual: Floats) -> Floats:
+    """Expected size of a year's change of each series, (k,): its own, drawn towards the usual; 0 where both are.
+
+    Args:
+        series: (n_years, k) NaN missing; usual: (k,) variances.
+    """
+    variance, n_steps = _step_variance(series, years)
     drawn = (PRIOR * usual + n_steps * variance) / (PRIOR + n_steps)
     return np.sqrt(np.where(usual > 0, drawn, variance))
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models._indicators.bounds import Bounds
 from models.timeseries.auto import Filled, fill
-from models.timeseries.scale import expected_steps
+from models.timeseries.scale import usual_variance
 from models.timeseries.spec import Course, Direction, Floats, Mask, Method, fillable
 from models.timeseries.statespace import Family
 from tests.models.timeseries.series import walks
@@ -19,7 +19,7 @@ WIDE = Bounds(-1e6, 1e6)
 def filled(panel: Floats, country: int = 0, bounds: Bounds = WIDE) -> tuple[Filled, Mask]:
     asked = fillable(np.isfinite(panel[:, country]), Direction.both)
     course = Course(YEARS, panel[:, country])
-    return fill(panel, course, country, asked, expected_steps(panel, YEARS), bounds), asked
+    return fill(panel, course, country, asked, usual_variance(panel, YEARS), bounds), asked
 
 
 @settings(max_examples=12, deadline=None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.timeseries.rehearsal import CANDIDATES, Errors, guess, lessons, own, rehearse
-from models.timeseries.scale import expected_steps
+from models.timeseries.scale import usual_variance
 from models.timeseries.spec import Direction, Method, fillable
 from models.timeseries.statespace import Family
 from tests.models.timeseries.series import course, walks
@@ -63,10 +63,10 @@ def test_a_series_too_short_to_rehearse_has_no_errors_of_its_own() -> None:
 def test_lessons_come_from_other_countries_only() -> None:
     panel, years = walks(20, 12), np.arange(2000, 2020)
     asked = fillable(np.isfinite(panel[:, 3]), Direction.both)
-    steps = expected_steps(panel, years)
+    usual = usual_variance(panel, years)
     changed = panel.copy()
     changed[:, 3] *= 1000
-    plain, moved = (lessons(values, years, 3, asked, steps) for values in (panel, changed))
+    plain, moved = (lessons(values, years, 3, asked, usual) for values in (panel, changed))
     np.testing.assert_array_equal(plain.by[Method.linear], moved.by[Method.linear])
 
 
@@ -74,7 +74,7 @@ def test_lessons_are_found_for_years_that_nobody_knows() -> None:
     panel, years = walks(20, 12, missing=0.0), np.arange(2000, 2020)
     panel[-2:] = np.nan
     asked = fillable(np.isfinite(panel[:, 3]), Direction.both)
-    found = lessons(panel, years, 3, asked, expected_steps(panel, years))
+    found = lessons(panel, years, 3, asked, usual_variance(panel, years))
     assert len(found) >= 22
     assert kinds(found) == {False}
 
