@@ -13,7 +13,7 @@ from models.timeseries.filling import Question
 from models.timeseries.interpolation import check_points
 from models.timeseries.spec import Ints, Mask, Method, SeriesError
 
-# `auto` takes a fifth of a second a series, the others next to nothing.
+# `auto` takes a twentieth of a second of CPU a series, the others next to nothing.
 MAX_AUTO_SERIES = 250
 MAX_SERIES = 2000
 

@@ -35,7 +35,7 @@ class SeriesRequest(BaseDefinition):
         ge=1,
         le=MAX_ORDER,
     )
-    bounded: bool = param(True, title="Within bounds", description=_BOUNDED)
+    bounded: bool = param(True, title="Within bounds", description=_BOUNDED, strict=True)
 
 
 class Form(Enum):
@@ -64,7 +64,7 @@ class PanelRequest(BaseDefinition):
         ge=1,
         le=MAX_ORDER,
     )
-    bounded: bool = param(True, title="Within bounds", description=_BOUNDED)
+    bounded: bool = param(True, title="Within bounds", description=_BOUNDED, strict=True)
     form: Form = param(Form.rows, title="Form", description="Rows for a table, series for a picture.")
 
 

@@ -146,6 +146,7 @@ def test_targets_can_be_narrowed_to_a_data_set_and_a_country(sample_server: Serv
         ({"method": "polynomial", "d": 12}, "d", "send 1 to 9"),
         ({"method": "polynomial", "d": 0}, "d", "greater than or equal to 1"),
         ({"method": "polynomial", "d": "3"}, "d", "valid integer"),
+        ({"bounded": 0}, "bounded", "valid boolean"),
         ({"order": 3}, "order", "not permitted"),
     ],
 )
