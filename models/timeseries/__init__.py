@@ -7,13 +7,16 @@ series; `docs/timeseries.md` describes them.
 from common.plugins import OldPrefix, Plugin
 from models._indicators import source
 from models._indicators.old_errors import old_error
+from models.timeseries import choices
 from models.timeseries.routes import estimate_body_s, router
 
 
 def _load() -> None:
     source.load_current()
-    # The first request shall not wait for it.
+    # The first request shall not wait for these.
     import scipy.interpolate  # noqa: F401
+
+    choices.shape(source.current())
 
 
 plugin = Plugin(

@@ -50,7 +50,7 @@ class Filled:
 
     Attributes:
         value, lower, upper: (m,) inside the bounds, lower <= value <= upper.
-        inside, reach: see `Guess`.
+        inside: (m,) whether the year has an observation on either side.
         chosen: inside or not -> the method, for what there was to fill.
         compared: the methods by score, in the middle first.
         n_errors: inside or not -> errors behind the intervals.
@@ -60,7 +60,6 @@ class Filled:
     lower: Floats
     upper: Floats
     inside: Mask
-    reach: Floats
     chosen: dict[bool, Candidate]
     compared: tuple[Compared, ...]
     n_errors: dict[bool, int]
@@ -98,7 +97,6 @@ def fill(panel: Floats, course: Course, country: int, asked: Mask, usual: Floats
         bounds.clip(value - half),
         bounds.clip(value + half),
         said.inside,
-        said.reach.astype(np.float64),
         chosen,
         tuple(compared),
         n_errors,

@@ -32,12 +32,14 @@ CANDIDATES: Sequence[Candidate] = (
 )
 
 MIN_POINTS = 2
-# Own rehearsals at most, and errors of others enough.
+# Rehearsals on the series itself, at most.
 OWN = 24
+# Errors of other countries that are enough, for the middle and for the ends; until then gaps are shifted on, by so many
+# years at most. Countries with the same gaps are computed together: so many groups a shift, and in all.
 LESSONS = 150
+MOST_SHIFT = 6
 PATTERNS = 8
 MOST_PATTERNS = 20
-MOST_SHIFT = 6
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,11 @@ import numpy as np
 
 from common.errors import Invalid
 from models._indicators import IndicatorSet
+from models.timeseries.auto import LEVEL
 from models.timeseries.choices import check_series
 from models.timeseries.definitions import Form
 from models.timeseries.filling import Question, Solution, indicator, solve
 from models.timeseries.spec import Course, Floats, SeriesError
-
-LEVEL = 0.9
 
 
 def predict(data: IndicatorSet, question: Question) -> dict[str, Any]:
