@@ -12,7 +12,7 @@ from models.timeseries.interpolation import interpolate
 from models.timeseries.scale import usual_variance
 from models.timeseries.spec import Course, Direction, Floats, Ints, Mask, Method, between, fillable
 
-FEW_POINTS = 5
+FEW_POINTS = 6
 FAR_YEARS = 5
 
 
@@ -176,7 +176,7 @@ def _caveats(course: Course, filled: Mask, direction: Direction) -> list[Caveat]
     if seen.all():
         found.append(Caveat("no_gaps", "Every year is observed; there was nothing to fill."))
     if 0 < seen.sum() < FEW_POINTS and filled.any():
-        found.append(Caveat("few_points", f"The series has {int(seen.sum())} observations."))
+        found.append(Caveat("few_points", f"The series has {int(seen.sum())} observations; intervals may be too narrow."))
     left = ~seen & ~filled
     if left.any():
         message = "The method and direction do not reach these years; direction both with auto or linear does."
