@@ -176,7 +176,9 @@ def _caveats(course: Course, filled: Mask, direction: Direction) -> list[Caveat]
     if seen.all():
         found.append(Caveat("no_gaps", "Every year is observed; there was nothing to fill."))
     if 0 < seen.sum() < FEW_POINTS and filled.any():
-        found.append(Caveat("few_points", f"The series has {int(seen.sum())} observations; intervals may be too narrow."))
+        found.append(
+            Caveat("few_points", f"The series has {int(seen.sum())} observations; intervals may be too narrow.")
+        )
     left = ~seen & ~filled
     if left.any():
         message = "The method and direction do not reach these years; direction both with auto or linear does."
