@@ -1,0 +1,116 @@
+"""Kernel ridge regression on many columns, each counted by how closely it follows the target; and its mix with trees.
+
+Hundreds of indicators tell of a few dozen countries; most say nothing of the target, a few nearly repeat it. A column's
+share in the linear kernel is its correlation with the target to a power, so that it fades unless it follows (sure
+independence screening, Fan and Lv 2008, made soft). The power and the ridge are chosen by cross-validation, with the
+correlations computed anew in every fold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.imputation.spec import Floats, Ints
+
+POWERS = (1, 4, 16)
+RIDGES = np.array([0.001, 0.01, 0.1, 1.0])
+# How far beyond the countries learnt from a prediction may go, in their range.
+BEYOND = 0.25
+# Stacking weights: `PRIOR` rows say that each of m members counts `DRAWN_TO` / m.
+PRIOR = 3.0
+DRAWN_TO = 0.9
+# What the kernel counts at least, so that countries of which the trees know nothing still differ.
+LEAST = 0.05
+
+
+@dataclass(frozen=True)
+class Member:
+    """One way to predict: held-out predictions of the training rows (n,), and those of the rows asked for (m,)."""
+
+    honest: Floats
+    new: Floats
+
+
+def ridge(Z: Floats, y: Floats, w: Floats, fold: Ints, Z_new: Floats) -> Member:
+    """Cross-validated kernel ridge regression.
+
+    The choice that predicts a fold was made from the errors on the other folds, so that choosing does not flatter.
+
+    Args:
+        Z: (n, p) on one scale; y: (n,); w: (n,) weights that sum to 1; fold: (n,); Z_new: (m, p).
+    """
+    n_folds = int(fold.max()) + 1
+    held_out = np.full((len(POWERS) * len(RIDGES), len(y)), np.average(y, weights=w))
+    for k in range(n_folds):
+        held = fold == k
+        if held.any() and not held.all():
+            held_out[:, held] = _paths(Z[~held], y[~held], w[~held], Z[held])
+    losses = w * (y - held_out) ** 2
+    by_fold = np.stack([losses[:, fold == k].sum(axis=1) for k in range(n_folds)], axis=1)
+    total = by_fold.sum(axis=1)
+    elsewhere = (total[:, None] - by_fold).argmin(axis=0)
+    new = _paths(Z, y, w, Z_new)[int(total.argmin())]
+    return Member(held_out[elsewhere[fold], np.arange(len(y))], new)
+
+
+def _paths(Z: Floats, y: Floats, w: Floats, Z_new: Floats) -> Floats:
+    """Predictions (n_powers * n_ridges, m) by every choice."""
+    w = w / w.sum()
+    middle = float(w @ y)
+    spread = float(np.sqrt(w @ (y - middle) ** 2))
+    found = np.full((len(POWERS), len(RIDGES), len(Z_new)), middle)
+    if spread > 0 and Z.shape[1]:
+        target = (y - middle) / spread
+        centre = w @ Z
+        A, B = Z - centre, Z_new - centre
+        follows = _following(A, target, w)
+        for i, power in enumerate(POWERS):
+            scaled = A * follows ** (2 * power)
+            inner = scaled @ A.T
+            size = max(float(w @ np.diag(inner)), 1e-300)
+            sizes, vectors = np.linalg.eigh(inner / size)
+            damped = (vectors.T @ target) / (np.maximum(sizes, 0.0) + RIDGES[:, None])
+            found[i] = middle + spread * (damped @ (B @ (scaled.T @ vectors) / size).T)
+    reach = BEYOND * float(np.ptp(y))
+    return np.clip(found, y.min() - reach, y.max() + reach).reshape(-1, len(Z_new))
+
+
+def _following(A: Floats, target: Floats, w: Floats) -> Floats:
+    """|r| of each centred column with the standardised target, over the largest of them: (p,)."""
+    variance = w @ (A * A)
+    defined = variance > 1e-12
+    r = np.where(defined, np.abs((w * target) @ A) / np.sqrt(np.where(defined, variance, 1.0)), 0.0)
+    largest = float(r.max(initial=0.0))
+    return r / largest if largest > 0 else np.ones(len(r))
+
+
+def stacked(y: Floats, w: Floats, fold: Ints, trees: Member, kernel: Member) -> tuple[Member, float]:
+    """Both together by non-negative least squares (Wolpert 1992; Breiman 1996), and the weight of the trees.
+
+    What a fold is predicted with was learnt without it.
+
+    Args:
+        y: (n,); w: (n,) weights that sum to 1; fold: (n,).
+    """
+    middle = float(np.average(y, weights=w))
+    told = np.column_stack([trees.honest, kernel.honest]) - middle
+    honest = np.empty(len(y))
+    for k in range(int(fold.max()) + 1):
+        held = fold == k
+        honest[held] = told[held] @ _weights(told[~held], y[~held] - middle, w[~held])
+    weights = _weights(told, y - middle, w)
+    new = np.column_stack([trees.new, kernel.new]) - middle
+    return Member(middle + honest, middle + new @ weights), float(weights[0])
+
+
+def _weights(told: Floats, target: Floats, w: Floats) -> Floats:
+    from scipy.optimize import nnls
+
+    m = told.shape[1]
+    size = float(np.sqrt(w @ target**2)) if len(target) else 0.0
+    if size <= 0:
+        return np.full(m, DRAWN_TO / m)
+    mass = np.sqrt(w)[:, None] / size
+    drawn = np.sqrt(PRIOR / len(target)) * np.eye(m)
+    found = nnls(np.vstack([mass * told, drawn]), np.concatenate([mass[:, 0] * target, drawn.sum(axis=1) * DRAWN_TO / m]))
+    return np.maximum(found[0], [0.0, LEAST])
