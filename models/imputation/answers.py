@@ -6,8 +6,7 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation.history import LIMIT, Baseline, Lessons, lessons, steering
-from models.imputation.intervals import Blend, interval, least_trees
-from models.imputation.kernel import Member, ridge, stacked
+from models.imputation.intervals import interval, least_trees
 from models.imputation.level2 import Choice, Final, Task, choose, finish, worth
 from models.imputation.problem import Problem
 from models.imputation.spec import Floats, Ints, Model
@@ -61,10 +60,9 @@ def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[A
     if own is not None and not len(rows):
         unscored = Choice(own.model, own.depth, problem.y, 1.0, {})
         return None, finish(task, unscored).importances
-    Z = problem.profiles
-    solved = _solved(task, ridge(Z[problem.train], problem.y, problem.w, problem.fold, Z[rows]))
-    mse = float((problem.w * (problem.units(solved.blend.honest) - problem.truth) ** 2).sum())
-    return solved.answer(mse), solved.final.importances
+    choice, final, lower, upper = _solved(task)
+    mse = float((problem.w * (problem.units(choice.honest) - problem.truth) ** 2).sum())
+    return Answer(final.centre, lower, upper, mse, choice.kind, choice.depth), final.importances
 
 
 def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer, bool]:
@@ -100,28 +98,15 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         0.0,
         (spec.seed, 3),
     )
-    solved = _solved(task, None)
-    held_out = problem.units(taught.guess + taught.spread * (steered + solved.blend.honest))
+    choice, final, lower, upper = _solved(task)
+    held_out = problem.units(taught.guess + taught.spread * (steered + choice.honest))
     mse = float((task.w * (held_out - problem.observed[taught.country]) ** 2).sum())
-    moved = solved.answer(mse)
-    ends = (guess + spread * (course + part) for part in (moved.centre, moved.lower, moved.upper))
-    return Answer(*ends, mse, moved.model, moved.depth), False
+    centre, lower, upper = (guess + spread * (course + part) for part in (final.centre, lower, upper))
+    return Answer(centre, lower, upper, mse, choice.kind, choice.depth), False
 
 
-@dataclass(frozen=True)
-class _Solved:
-    choice: Choice
-    final: Final
-    blend: Blend
-    lower: Floats
-    upper: Floats
-
-    def answer(self, mse: float) -> Answer:
-        return Answer(self.blend.centre, self.lower, self.upper, mse, self.choice.kind, self.choice.depth)
-
-
-def _solved(task: Task, kernel: Member | None) -> _Solved:
-    """Trees, stacked with the kernel where there is one, and the interval, with progress in proportion to the time."""
+def _solved(task: Task) -> tuple[Choice, Final, Floats, Floats]:
+    """The choice, its learner of all rows, and the ends of the interval, with progress in proportion to the time."""
     chosen, learnt = solving(task.model, task.estimators)
     with progress.part(0.0, chosen):
         progress.report(0.0, "choosing among learners on countries held out")
@@ -131,12 +116,8 @@ def _solved(task: Task, kernel: Member | None) -> _Solved:
         final = finish(task, choice, least_trees(task))
     with progress.part(learnt, 1.0):
         progress.report(0.0, "calibrating the intervals")
-        blend = Blend(choice.honest, final.centre)
-        if kernel is not None:
-            told, share = stacked(task.y, task.w, task.fold, Member(choice.honest, final.centre), kernel)
-            blend = Blend(told.honest, told.new, share)
-        lower, upper = interval(task, choice, final, blend)
-    return _Solved(choice, final, blend, lower, upper)
+        lower, upper = interval(task, choice, final)
+    return choice, final, lower, upper
 
 
 def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tuple[Floats, Floats]:
@@ -150,10 +131,10 @@ def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tupl
     return useful * held_out, useful * (directions @ steering(taught, w, np.ones(len(w), bool)))
 
 
-def widest(problem: Problem) -> tuple[float, float]:
-    """Ends of the training distribution itself, on the modelling scale."""
+def widest(problem: Problem) -> tuple[float, float, float]:
+    """Middle and ends of the training distribution itself, on the modelling scale."""
     y, w = problem.y, problem.w
     beyond = float(w.mean())
     high = weighted_quantile(y, w, 0.95, beyond)
     low = -weighted_quantile(-y, w, 0.95, beyond)
-    return low, high
+    return float(np.average(y, weights=w)), low, high

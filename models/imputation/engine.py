@@ -73,7 +73,7 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
         level1 = memory.get(data, spec.year, spec.interpolator)
     with progress.part(filled, posed):
         progress.report(0.0, "choosing predictors")
-        problem = pose(data, values, level1, level1.panel, spec)
+        problem = pose(data, values, level1, spec)
     history = baseline(problem.series, problem.years, spec.year) if spec.use_history else None
     known = history.known[problem.rows] if history is not None else np.zeros(len(problem.rows), bool)
     own, few = None, False
@@ -116,10 +116,11 @@ def _joined(
     ends = np.zeros((3, len(known)))
     if level is not None:
         ends[:, ~known] = level.centre, level.lower, level.upper
-        least, largest = widest(problem)
-        unsure = ~known & (blind | (len(problem.train) < notes.FEW_ROWS))
-        ends[1, unsure] = np.minimum(ends[1, unsure], least)
-        ends[2, unsure] = np.maximum(ends[2, unsure], largest)
+        spread = np.array(widest(problem))[:, None]
+        ends[:, blind & ~known] = spread
+        if len(problem.train) < notes.FEW_ROWS:
+            ends[1, ~known] = np.minimum(ends[1, ~known], spread[1])
+            ends[2, ~known] = np.maximum(ends[2, ~known], spread[2])
     if own is not None:
         ends[:, known] = own.centre, own.lower, own.upper
     centre, lower, upper = problem.units(ends)

@@ -6,9 +6,8 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation import selection
-from models.imputation.clones import SAME, clones_of, correlations
+from models.imputation.clones import clones_of
 from models.imputation.level1 import Level1
-from models.imputation.panel import Panel
 from models.imputation.spec import Floats, Floats32, ImputationError, Indicators, Ints, Scheme, Spec
 
 
@@ -88,22 +87,3 @@ def chosen_columns(
     else:
         columns = np.arange(p)
     return columns, [columns] * n_folds
-
-
-def profiles(data: Indicators, year_values: Floats, panel: Panel, spec: Spec) -> Floats:
-    """(n_countries, q) of all indicators at the year, uninfluenced by the target and what repeats it.
-
-    Clones are looked for in the year and over the countries' nearest years; predictors by hand are all that is kept.
-    """
-    target = spec.target
-    clones = clones_of(data, year_values, target, panel.columns)
-    left_out = np.isin(panel.columns, np.append(clones, target))
-    if target in panel.columns:
-        here = panel.at_year[:, np.searchsorted(panel.columns, target)]
-        left_out |= np.abs(correlations(here, panel.at_year)) > SAME
-    if spec.scheme is Scheme.MANUAL:
-        named = np.isin(panel.columns, spec.predictors)
-        left_out &= ~named
-        filled = panel.complete(np.flatnonzero(left_out))
-        return filled[:, named[~left_out]]
-    return panel.complete(np.flatnonzero(left_out))

@@ -1,7 +1,5 @@
 """90% intervals around level-2 predictions, calibrated on rows that the learners had not seen."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from common.serving import progress
@@ -14,7 +12,6 @@ from models.imputation.weights import column_quantile, row_quantile, weighted_qu
 LEVEL = 0.9
 BAGS = 30
 BOOSTED_BAGS = 12
-LEAST_REACH = 0.25
 
 
 def least_trees(task: Task) -> int:
@@ -22,25 +19,11 @@ def least_trees(task: Task) -> int:
     return BAGS if task.interval is Interval.bootstrap else 0
 
 
-@dataclass(frozen=True)
-class Blend:
-    """What is predicted in the end: the trees alone, or stacked with another member.
-
-    Attributes:
-        honest: (n,) held-out predictions of the training rows; centre: (m,) those of the rows asked for.
-        share: how much the trees count in them.
-    """
-
-    honest: Floats
-    centre: Floats
-    share: float = 1.0
-
-
-def interval(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
-    """Lower and upper ends (m,), (m,), with the blend's prediction between them."""
+def interval(task: Task, choice: Choice, final: Final) -> tuple[Floats, Floats]:
+    """Lower and upper ends (m,), (m,), with the prediction between them."""
     make = _quantile_regression if task.interval is Interval.quantile else _jackknife_after_bootstrap
-    lower, upper = make(task, choice, final, blend)
-    return np.minimum(lower, blend.centre), np.maximum(upper, blend.centre)
+    lower, upper = make(task, choice, final)
+    return np.minimum(lower, final.centre), np.maximum(upper, final.centre)
 
 
 def new_weight(w: Floats) -> float:
@@ -48,37 +31,23 @@ def new_weight(w: Floats) -> float:
     return float(w.mean())
 
 
-def _quantile_regression(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
-    """Quantile regression forest (Meinshausen 2006) or boosted quantiles, made to cover by conformal scaling.
+def _quantile_regression(task: Task, choice: Choice, final: Final) -> tuple[Floats, Floats]:
+    """Quantile regression forest (Meinshausen 2006) or boosted quantiles, conformalised (Romano et al. 2019).
 
-    The score of a held-out row is its error in units of the raw interval's reach on that side (normalised conformal
-    prediction, Papadopoulos et al. 2008; Romano et al. 2019 for quantiles); the 90% quantile of the scores, with one more
-    row at infinity, stretches the new intervals. A reach is no less than `LEAST_REACH` of the usual one.
+    The score of a held-out row is how far it lies outside its raw interval (negative inside); the 90% quantile of
+    the scores, with one more row at infinity, moves both ends of the new intervals.
     """
-    below, above = np.zeros(len(task.y)), np.zeros(len(task.y))
+    scores = np.zeros(len(task.y))
     for fold in range(task.n_folds):
         held = task.fold == fold
         if held.any():
             with progress.share(fold, task.n_folds + 1):
-                below[held], above[held] = _reach(task, choice, Part.of(task, fold), choice.forests.get(fold))
+                low, high = _raw(task, choice, Part.of(task, fold), choice.forests.get(fold))
+            scores[held] = np.maximum(low - task.y[held], task.y[held] - high)
+    margin = weighted_quantile(scores, task.w, LEVEL, beyond=new_weight(task.w))
     with progress.share(task.n_folds, task.n_folds + 1):
-        new_below, new_above = _reach(task, choice, final.part, final.forest)
-    least = LEAST_REACH * float(np.average(below + above, weights=task.w)) / 2
-    if least <= 0:
-        least = max(float(np.average(np.abs(task.y - blend.honest), weights=task.w)), np.finfo(float).tiny)
-    error = task.y - blend.honest
-    scores = np.abs(error) / (np.where(error < 0, below, above) + least)
-    stretch = weighted_quantile(scores, task.w, LEVEL, beyond=new_weight(task.w))
-    return blend.centre - stretch * (new_below + least), blend.centre + stretch * (new_above + least)
-
-
-def _reach(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
-    """How far the raw interval goes below and above its own middle half."""
-    low, high = _raw(task, choice, part, forest)
-    if forest is None:
-        return (high - low) / 2, (high - low) / 2
-    middle = forest.value[forest.cut(forest.apply(part.X_new), choice.depth)].mean(axis=0)
-    return np.maximum(middle - low, 0.0), np.maximum(high - middle, 0.0)
+        low, high = _raw(task, choice, final.part, final.forest)
+    return low - margin, high + margin
 
 
 def _raw(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
@@ -110,7 +79,7 @@ def forest_quantiles(forest: Forest, X: Floats32, depth: int | None, levels: tup
     return [row_quantile(weights, forest.y[order], level) for level in levels]
 
 
-def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
+def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final) -> tuple[Floats, Floats]:
     """Jackknife+ after bootstrap (Kim, Xu, Barber 2020).
 
     For each training row the trees (or boosted models) that never drew it predict the new rows; the row's own held-out
@@ -120,8 +89,8 @@ def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final, blend: 
     covered = out.sum(axis=0)
     kept = covered > 0
     without = (out[:, kept].T.astype(np.float64) @ predicted) / covered[kept][:, None]
-    without = blend.centre + blend.share * (task.anchor + choice.shrink * (without - task.anchor) - final.centre)
-    residual = np.abs(task.y - blend.honest)[kept, None]
+    without = task.anchor + choice.shrink * (without - task.anchor)
+    residual = np.abs(task.y - choice.honest)[kept, None]
     w = task.w[kept] / task.w[kept].sum()
     reach = min(LEVEL * (1 + new_weight(w)), 1.0)
     low = -column_quantile(residual - without, w, reach)

@@ -6,10 +6,9 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation.bounds import Bounds, Scale, bounds_of, scale_of
-from models.imputation.features import Candidates, candidates, chosen_columns, profiles
+from models.imputation.features import Candidates, candidates, chosen_columns
 from models.imputation.level1 import Level1
 from models.imputation.level2 import folds
-from models.imputation.panel import Panel
 from models.imputation.spec import Floats, ImputationError, Indicators, Ints, Mask, Scheme, Spec
 from models.imputation.trees import seeded
 from models.imputation.weights import balanced
@@ -27,7 +26,6 @@ class Problem:
         train, rows: country indices learnt from and asked for.
         y: (n_train,) on the modelling scale; w: (n_train,) balanced weights; fold: (n_train,).
         columns, fold_columns: positions among the candidates.
-        profiles: (n_countries, q) what all years say of the countries; with predictors by hand, of those alone.
     """
 
     spec: Spec
@@ -43,7 +41,6 @@ class Problem:
     filled: Candidates
     columns: Ints
     fold_columns: list[Ints]
-    profiles: Floats
     bounds: Bounds
     scale: Scale
 
@@ -58,7 +55,8 @@ class Problem:
         return self.bounds.clip(self.scale.inverse(np.clip(modelled, ends[0], ends[1])))
 
 
-def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: Spec) -> Problem:
+def pose(data: Indicators, values: Floats, level1: Level1, spec: Spec) -> Problem:
+
     sids = np.asarray(data.sids, dtype=bool)
     observed = values[:, spec.target]
     train = np.flatnonzero(np.isfinite(observed))
@@ -95,7 +93,6 @@ def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: S
         filled,
         columns,
         fold_columns,
-        profiles(data, values, panel, spec),
         bounds_of(raw, sids, unit),
         scale,
     )
