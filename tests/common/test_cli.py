@@ -33,7 +33,8 @@ def test_a_wrong_command_ends_with_2(tmp_path: Path) -> None:
 def test_the_models_found_are_listed(tmp_path: Path) -> None:
     code, out, _ = atoll(tmp_path, "models")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["imputation", "sample"]
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == ["countries", "imputation", "sample", "survey", "timeseries"]
 
 
 def test_a_broken_plugin_is_listed_with_the_reason_and_makes_the_exit_code_1(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_a_new_plugin_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "prices" / "__init__.py").read_text() == "mine = True"
 
 
-@pytest.mark.parametrize("name", ["sample", "imputation"])
+@pytest.mark.parametrize("name", ["sample", "imputation", "timeseries", "countries", "survey"])
 def test_every_bundled_plugin_passes_the_check(tmp_path: Path, name: str) -> None:
     code, out, err = atoll(tmp_path, "plugin", "check", name)
     assert (code, err) == (0, ""), out

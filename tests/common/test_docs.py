@@ -14,7 +14,7 @@ from common.telemetry import metrics
 from tests.support.markdown import DOCS, assert_same, names, page, row_names
 from tests.support.plugins import make_app
 
-BUNDLED = ("imputation", "sample")
+BUNDLED = ("countries", "imputation", "sample", "survey", "timeseries")
 
 
 def pages() -> list[Path]:

@@ -202,7 +202,8 @@ def test_the_data_set_in_use_is_listed_with_rows_years_and_sizes(sids_server: Se
 
 def test_the_generated_data_set_is_listed_with_rows_and_years(sample_server: Server) -> None:
     (found,) = sample_server.get("/datasets").json()
-    assert (found["name"], found["origin"], found["used_by"]) == ("sample", "generated", ["imputation"])
+    assert (found["name"], found["origin"]) == ("sample", "generated")
+    assert "imputation" in found["used_by"]
     assert found["years"] == list(range(2000, 2021))
     assert found["rows"] > 1000
     assert len(found["files"]) == 4
