@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import common.database as database_module
 from common.clock import FakeClock
 from common.database import Database
 from common.jobs import attempt
@@ -44,7 +45,8 @@ def server() -> Iterator[PostgresServer]:
 def test_a_message_is_not_counted_for_an_outage_of_the_database(
     server: PostgresServer, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "_FIRST_PAUSE_S", 0.0)
+    for module in (attempt, database_module):
+        monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.0)
     database = Database(f"{server.url}/postgres")
     database.migrate()
     queue: Any = OneQueue()
