@@ -83,7 +83,7 @@ class JobSettings(Area):
         10.0, gt=0, validation_alias="JOB_HEARTBEAT_S", description="Seconds between the heartbeats of a running job."
     )
     stall_s: float = Field(
-        45.0,
+        40.0,
         gt=0,
         validation_alias="JOB_STALL_S",
         description="Seconds without a heartbeat after which a job's worker counts as lost.",

@@ -63,7 +63,7 @@ class Options:
 
     @property
     def stall_s(self) -> float:
-        return float(self.settings.get("JOB_STALL_S", "45"))
+        return float(self.settings.get("JOB_STALL_S", "40"))
 
 
 @dataclass
