@@ -36,6 +36,8 @@ T = TypeVar("T")
 # Longer than any transaction of ours takes; a migration of a large table is the longest.
 _SQLITE_BUSY_MS = 30_000
 _CONNECT_TIMEOUT_S = 10
+# A server that vanished without a word is noticed within half a minute; by default that takes a quarter of an hour.
+_GIVE_UP = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 # A connection that was used a moment ago is taken to be alive; if it is not, what was begun on it is tried again.
 _PING_AFTER_S = 1.0
 _TRIES = 6
@@ -196,7 +198,7 @@ class Database:
             isolation_level="AUTOCOMMIT",
             # Parameters are bodies and tokens; errors are logged.
             hide_parameters=True,
-            connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+            connect_args={"connect_timeout": _CONNECT_TIMEOUT_S} | _GIVE_UP,
         )
         sa.event.listen(engine, "connect", _open_postgresql)
         sa.event.listen(engine, "begin", _begin_postgresql)

@@ -37,8 +37,17 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def make(database: Database, clock: FakeClock, tmp_path: Path) -> Callable[..., Calling]:
-    return lambda **options: Calling(database, tmp_path, clock, **options)
+def make(database: Database, clock: FakeClock, tmp_path: Path) -> Iterator[Callable[..., Calling]]:
+    made: list[Calling] = []
+
+    def make(**options: Any) -> Calling:
+        made.append(Calling(database, tmp_path, clock, **options))
+        return made[-1]
+
+    yield make
+    # What is still being sent would ask a database that is gone.
+    for kernel in made:
+        kernel.callbacks.stop()
 
 
 @pytest.fixture
