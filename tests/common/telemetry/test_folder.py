@@ -26,8 +26,9 @@ def test_what_a_process_that_is_gone_left_is_removed(place: Path) -> None:
     assert list(place.iterdir()) == [made]
 
 
-@pytest.mark.parametrize("name", [f"atoll-metrics-{os.getpid()}-abc", "atoll-metrics-abcdef", "other-1-a"])
+@pytest.mark.parametrize("name", ["atoll-metrics-{pid}-abc", "atoll-metrics-abcdef", "other-1-a"])
 def test_what_may_be_in_use_stays(place: Path, name: str) -> None:
-    (place / name).mkdir()
+    folder = place / name.format(pid=os.getpid())
+    folder.mkdir()
     make_metrics_folder()
-    assert (place / name).is_dir()
+    assert folder.is_dir()
