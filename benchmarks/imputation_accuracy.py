@@ -19,13 +19,13 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-from benchmarks import data as data_sets  # noqa: E402
-from benchmarks.imputation_accuracy_masks import PROTOCOLS, Protocol, Question, draw  # noqa: E402
-from benchmarks.imputation_accuracy_peers import COMPARED, PEERS, PREDICTORS, TREES, said  # noqa: E402
-from models._indicators import IndicatorSet, load  # noqa: E402
-from models.imputation.engine import Interval, Level1Memory, Model, Spec, impute  # noqa: E402
+from benchmarks import data as data_sets
+from benchmarks.imputation_accuracy_masks import PROTOCOLS, Protocol, Question, draw
+from benchmarks.imputation_accuracy_peers import COMPARED, PEERS, PREDICTORS, TREES, said
+from models._indicators import IndicatorSet, load
+from models.imputation.engine import Interval, Level1Memory, Model, Spec, impute
 
 OURS = "Atoll"
 QUICK, FULL = 300, 2000
@@ -107,7 +107,8 @@ def _work(question: Question, **settings: object) -> list[Cell]:
 def cells_of(given: argparse.Namespace, name: str, folder: Path, protocol: Protocol) -> Iterator[Cell]:
     questions = draw(load(folder, CACHE), protocol, given.cells, given.seed)
     peers = () if given.ours else tuple(PEERS)
-    work = partial(_work, name=name, peers=peers, interval=Interval[given.interval], model=None if given.peers else Model[given.model])
+    model = None if given.peers else Model[given.model]
+    work = partial(_work, name=name, peers=peers, interval=Interval[given.interval], model=model)
     context = multiprocessing.get_context("spawn")
     with context.Pool(given.jobs, initializer=_open, initargs=(folder,)) as pool:
         for number, cells in enumerate(pool.imap(work, questions)):

@@ -61,7 +61,7 @@ def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[A
     if own is not None and not len(rows):
         unscored = Choice(own.model, own.depth, problem.y, 1.0, {})
         return None, finish(task, unscored).importances
-    Z = problem.profiles
+    Z = problem.levels
     solved = _solved(task, ridge(Z[problem.train], problem.y, problem.w, problem.fold, Z[rows]))
     mse = float((problem.w * (problem.units(solved.blend.honest) - problem.truth) ** 2).sum())
     return solved.answer(mse), solved.final.importances
@@ -74,7 +74,7 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         The answer for `rows`, and whether too few countries had a history to learn anything from.
     """
     spec, filled = problem.spec, problem.filled.filled
-    taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows)
+    taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows, problem.scale)
     guess, spread = asking.guess[rows], asking.spread[rows]
     if len(np.unique(taught.country)) < MIN_LESSONS:
         reach = 3.0 * spread
@@ -85,6 +85,8 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
     extra = filled.shape[1] + np.arange(taught.features.shape[1])
     w, fold = balanced(problem.sids[taught.country], taught.share), problem.fold[place]
     steered, course = _steered(taught, w, fold, asking.directions()[rows])
+    moved, move = _moved(taught, steered, w, problem, spread, rows)
+    steered, course = steered + moved, course + move
     task = Task(
         np.hstack([filled[taught.country], taught.features]).astype(np.float32),
         taught.error - steered,
@@ -99,13 +101,14 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         spec.interval,
         0.0,
         (spec.seed, 3),
+        taught.alike(asking.left[rows], asking.right[rows]),
     )
     solved = _solved(task, None)
     held_out = problem.units(taught.guess + taught.spread * (steered + solved.blend.honest))
     mse = float((task.w * (held_out - problem.observed[taught.country]) ** 2).sum())
-    moved = solved.answer(mse)
-    ends = (guess + spread * (course + part) for part in (moved.centre, moved.lower, moved.upper))
-    return Answer(*ends, mse, moved.model, moved.depth), False
+    rest = solved.answer(mse)
+    centre, lower, upper = (guess + spread * (course + part) for part in (rest.centre, rest.lower, rest.upper))
+    return Answer(centre, lower, upper, mse, rest.model, rest.depth), False
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,33 @@ def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tupl
             held_out[~seen] = taught.directions[~seen] @ steering(taught, w, seen)
     useful = worth(held_out, np.clip(taught.error, -LIMIT, LIMIT), w, taught.country)
     return useful * held_out, useful * (directions @ steering(taught, w, np.ones(len(w), bool)))
+
+
+def _moved(
+    taught: Lessons, steered: Floats, w: Floats, problem: Problem, spread: Floats, rows: Ints
+) -> tuple[Floats, Floats]:
+    """What other indicators' moves in the year add, in units of the spread: for the lessons, and for the rows asked.
+
+    They are learnt on the modelling scale, where a large move of a restless country is one; the rows of a country are
+    averaged. Errors beyond three robust standard deviations count as three.
+    """
+    left = taught.error - steered
+    limit = 3.0 * 1.4826 * weighted_quantile(np.abs(left), w, 0.5)
+    limit = limit if limit > 0 else 3.0 * float(np.sqrt(w @ left**2))
+    countries, member = np.unique(taught.country, return_inverse=True)
+
+    def summed(values: Floats) -> Floats:
+        return np.bincount(member, weights=values).astype(np.float64)
+
+    error = summed(np.clip(left, -limit, limit) * taught.spread * taught.share) / summed(taught.share)
+    mass, fold = summed(w), problem.fold[np.searchsorted(problem.train, countries)]
+    found = ridge(problem.moves[countries], error, mass, fold, problem.moves[rows])
+    useful = worth(found.honest, error, mass, countries)
+    reach = limit / 2
+    return (
+        np.clip(useful * found.honest[member] / taught.spread, -reach, reach),
+        np.clip(useful * found.new / spread, -reach, reach),
+    )
 
 
 def widest(problem: Problem) -> tuple[float, float]:

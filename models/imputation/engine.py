@@ -29,6 +29,9 @@ from models.imputation.spec import (
 )
 from models.imputation.steps import steps
 
+# With fewer countries no interval made of their errors covers 90%.
+NO_LEVEL = 9
+
 __all__ = [
     "Caveat",
     "Imputation",
@@ -74,7 +77,7 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
     with progress.part(filled, posed):
         progress.report(0.0, "choosing predictors")
         problem = pose(data, values, level1, level1.panel, spec)
-    history = baseline(problem.series, problem.years, spec.year) if spec.use_history else None
+    history = baseline(problem.series, problem.years, spec.year, scale=problem.scale) if spec.use_history else None
     known = history.known[problem.rows] if history is not None else np.zeros(len(problem.rows), bool)
     own, few = None, False
     # Two answers, or one; where every row has one already, little is left to do.
@@ -117,7 +120,7 @@ def _joined(
     if level is not None:
         ends[:, ~known] = level.centre, level.lower, level.upper
         least, largest = widest(problem)
-        unsure = ~known & (blind | (len(problem.train) < notes.FEW_ROWS))
+        unsure = ~known & (blind | (len(problem.train) < NO_LEVEL))
         ends[1, unsure] = np.minimum(ends[1, unsure], least)
         ends[2, unsure] = np.maximum(ends[2, unsure], largest)
     if own is not None:

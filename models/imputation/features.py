@@ -90,20 +90,20 @@ def chosen_columns(
     return columns, [columns] * n_folds
 
 
-def profiles(data: Indicators, year_values: Floats, panel: Panel, spec: Spec) -> Floats:
-    """(n_countries, q) of all indicators at the year, uninfluenced by the target and what repeats it.
+def profiles(data: Indicators, year_values: Floats, panel: Panel, spec: Spec) -> tuple[Floats, Floats]:
+    """All indicators at the year, and how they moved in it, both (n_countries, q).
 
-    Clones are looked for in the year and over the countries' nearest years; predictors by hand are all that is kept.
+    Nothing is influenced by the target or by what repeats it, in the year or over the countries' nearest years. Where
+    predictors were given by hand, those alone are returned.
     """
     target = spec.target
-    clones = clones_of(data, year_values, target, panel.columns)
-    left_out = np.isin(panel.columns, np.append(clones, target))
+    left_out = np.isin(panel.columns, np.append(clones_of(data, year_values, target, panel.columns), target))
     if target in panel.columns:
         here = panel.at_year[:, np.searchsorted(panel.columns, target)]
         left_out |= np.abs(correlations(here, panel.at_year)) > SAME
+    kept = np.ones(len(panel.columns), bool)
     if spec.scheme is Scheme.MANUAL:
-        named = np.isin(panel.columns, spec.predictors)
-        left_out &= ~named
-        filled = panel.complete(np.flatnonzero(left_out))
-        return filled[:, named[~left_out]]
-    return panel.complete(np.flatnonzero(left_out))
+        kept = np.isin(panel.columns, spec.predictors)
+        left_out &= ~kept
+    levels = panel.complete(np.flatnonzero(left_out))
+    return levels[:, kept[~left_out]], panel.moves[:, kept & ~left_out]

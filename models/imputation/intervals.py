@@ -9,7 +9,7 @@ from models.imputation.boosting import Boosted
 from models.imputation.level2 import Choice, Final, Part, Task
 from models.imputation.spec import Floats, Floats32, Interval, Mask
 from models.imputation.trees import Forest, bootstrap_counts, seeded
-from models.imputation.weights import column_quantile, row_quantile, weighted_quantile
+from models.imputation.weights import conformal_quantile, row_quantile
 
 LEVEL = 0.9
 BAGS = 30
@@ -43,17 +43,30 @@ def interval(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Fl
     return np.minimum(lower, blend.centre), np.maximum(upper, blend.centre)
 
 
-def new_weight(w: Floats) -> float:
-    """The weight of the point to predict among the calibration rows: that of an average row."""
-    return float(w.mean())
+def calibrated(task: Task, rows: Mask, scores: Floats) -> Floats:
+    """The 90% quantile (m,) of held-out `scores` (n,) or (n, m) for each row to predict, with that row at infinity.
+
+    Training rows count by their weight and by how alike they are to the row (localised conformal prediction, Guan
+    2023).
+
+    Args:
+        rows: (n_all,) which of the task's training rows the scores are of.
+    """
+    m = len(task.X_new)
+    weights = np.broadcast_to(task.w[rows], (m, int(rows.sum())))
+    if task.alike is not None:
+        weights = weights * task.alike[:, rows]
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    columns = scores.T if scores.ndim > 1 else np.broadcast_to(scores, weights.shape)
+    return np.array([conformal_quantile(column, w, LEVEL) for column, w in zip(columns, weights, strict=True)])
 
 
 def _quantile_regression(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
     """Quantile regression forest (Meinshausen 2006) or boosted quantiles, made to cover by conformal scaling.
 
     The score of a held-out row is its error in units of the raw interval's reach on that side (normalised conformal
-    prediction, Papadopoulos et al. 2008; Romano et al. 2019 for quantiles); the 90% quantile of the scores, with one more
-    row at infinity, stretches the new intervals. A reach is no less than `LEAST_REACH` of the usual one.
+    prediction, Papadopoulos et al. 2008; Romano et al. 2019 for quantiles); their 90% quantile, with one more row at
+    infinity, stretches the new intervals. To every reach `LEAST_REACH` of the usual one is added.
     """
     below, above = np.zeros(len(task.y)), np.zeros(len(task.y))
     for fold in range(task.n_folds):
@@ -68,12 +81,12 @@ def _quantile_regression(task: Task, choice: Choice, final: Final, blend: Blend)
         least = max(float(np.average(np.abs(task.y - blend.honest), weights=task.w)), np.finfo(float).tiny)
     error = task.y - blend.honest
     scores = np.abs(error) / (np.where(error < 0, below, above) + least)
-    stretch = weighted_quantile(scores, task.w, LEVEL, beyond=new_weight(task.w))
+    stretch = calibrated(task, np.ones(len(scores), bool), scores)
     return blend.centre - stretch * (new_below + least), blend.centre + stretch * (new_above + least)
 
 
 def _reach(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
-    """How far the raw interval goes below and above its own middle half."""
+    """How far the raw interval of the trees goes below and above their prediction."""
     low, high = _raw(task, choice, part, forest)
     if forest is None:
         return (high - low) / 2, (high - low) / 2
@@ -122,10 +135,8 @@ def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final, blend: 
     without = (out[:, kept].T.astype(np.float64) @ predicted) / covered[kept][:, None]
     without = blend.centre + blend.share * (task.anchor + choice.shrink * (without - task.anchor) - final.centre)
     residual = np.abs(task.y - blend.honest)[kept, None]
-    w = task.w[kept] / task.w[kept].sum()
-    reach = min(LEVEL * (1 + new_weight(w)), 1.0)
-    low = -column_quantile(residual - without, w, reach)
-    high = column_quantile(without + residual, w, reach)
+    low = -calibrated(task, kept, residual - without)
+    high = calibrated(task, kept, without + residual)
     return low, high
 
 

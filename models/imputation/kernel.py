@@ -65,14 +65,32 @@ def _paths(Z: Floats, y: Floats, w: Floats, Z_new: Floats) -> Floats:
         A, B = Z - centre, Z_new - centre
         follows = _following(A, target, w)
         for i, power in enumerate(POWERS):
-            scaled = A * follows ** (2 * power)
-            inner = scaled @ A.T
-            size = max(float(w @ np.diag(inner)), 1e-300)
-            sizes, vectors = np.linalg.eigh(inner / size)
-            damped = (vectors.T @ target) / (np.maximum(sizes, 0.0) + RIDGES[:, None])
-            found[i] = middle + spread * (damped @ (B @ (scaled.T @ vectors) / size).T)
-    reach = BEYOND * float(np.ptp(y))
-    return np.clip(found, y.min() - reach, y.max() + reach).reshape(-1, len(Z_new))
+            share = follows**power
+            X, X_new = A * share, B * share
+            size = max(float(np.sqrt(w @ (X * X).sum(axis=1))), 1e-150)
+            found[i] = middle + spread * _solved(X / size, target, X_new / size)
+    drawn = _drawn_in(found, float(y.min()), float(y.max()))
+    return drawn.reshape(len(POWERS) * len(RIDGES), len(Z_new))
+
+
+def _drawn_in(values: Floats, low: float, high: float) -> Floats:
+    """Values outside a range nearer to it, the farther the more, never by more than `BEYOND`; none become equal."""
+    inside = np.clip(values, low, high)
+    reach = max(BEYOND * (high - low), np.finfo(float).tiny)
+    beyond = values - inside
+    drawn: Floats = inside + beyond * (reach / (reach + np.abs(beyond)))
+    return drawn
+
+
+def _solved(X: Floats, target: Floats, X_new: Floats) -> Floats:
+    """Ridge predictions (n_ridges, m), from the smaller of the two Gram matrices."""
+    wide = X.shape[1] > len(X)
+    sizes, vectors = np.linalg.eigh(X @ X.T if wide else X.T @ X)
+    towards = target if wide else X.T @ target
+    damped = (vectors.T @ towards) / (np.maximum(sizes, 0.0) + RIDGES[:, None])
+    basis = X.T @ vectors if wide else vectors
+    predicted: Floats = damped @ (X_new @ basis).T
+    return predicted
 
 
 def _following(A: Floats, target: Floats, w: Floats) -> Floats:
@@ -81,7 +99,8 @@ def _following(A: Floats, target: Floats, w: Floats) -> Floats:
     defined = variance > 1e-12
     r = np.where(defined, np.abs((w * target) @ A) / np.sqrt(np.where(defined, variance, 1.0)), 0.0)
     largest = float(r.max(initial=0.0))
-    return r / largest if largest > 0 else np.ones(len(r))
+    share: Floats = r / largest if largest > 0 else np.ones(len(r))
+    return share
 
 
 def stacked(y: Floats, w: Floats, fold: Ints, trees: Member, kernel: Member) -> tuple[Member, float]:
@@ -112,5 +131,7 @@ def _weights(told: Floats, target: Floats, w: Floats) -> Floats:
         return np.full(m, DRAWN_TO / m)
     mass = np.sqrt(w)[:, None] / size
     drawn = np.sqrt(PRIOR / len(target)) * np.eye(m)
-    found = nnls(np.vstack([mass * told, drawn]), np.concatenate([mass[:, 0] * target, drawn.sum(axis=1) * DRAWN_TO / m]))
-    return np.maximum(found[0], [0.0, LEAST])
+    left = np.vstack([mass * told, drawn])
+    right = np.concatenate([mass[:, 0] * target, drawn.sum(axis=1) * DRAWN_TO / m])
+    weights: Floats = np.maximum(nnls(left, right)[0], [0.0, LEAST])
+    return weights

@@ -30,6 +30,7 @@ class Panel:
         at_year: (n_countries, p) in the indicators' units, NaN where no year has it.
         standard: (n_countries, p) on the common scale, 0 where no year has it; seen: (n_countries, p).
         loadings: (p, k) of the factors; noise: (p,) variance that they leave.
+        moves: (n_countries, p) how far the year lies off the line between its neighbours, see `moves_of`.
     """
 
     columns: Ints
@@ -38,22 +39,27 @@ class Panel:
     seen: Floats
     loadings: Floats
     noise: Floats
+    moves: Floats
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in (self.at_year, self.standard, self.seen, self.loadings))
+        return sum(part.nbytes for part in (self.at_year, self.standard, self.seen, self.loadings, self.moves))
 
     @classmethod
     def build(cls, data: Indicators, year: int) -> "Panel":
         """Tenths of a second for hundreds of indicators; done once for a year."""
-        at_year = interpolated(np.asarray(data.values), list(data.years).index(year), np.array(data.years))
+        values, years, at = np.array(data.values), np.array(data.years), list(data.years).index(year)
+        at_year = interpolated(values, at, years)
         columns = np.flatnonzero(np.isfinite(at_year).sum(axis=0) >= LEAST_COUNTRIES)
         at_year = at_year[:, columns]
         standard = standardised(at_year)
         seen = np.isfinite(standard).astype(np.float64)
         standard = np.where(seen > 0, standard, 0.0)
         loadings, noise = _factors(standard, seen)
-        return cls(columns, at_year, standard, seen, loadings, noise)
+        now = values[at][:, columns]
+        values[at] = np.nan
+        moves = moves_of(now, interpolated(values, at, years)[:, columns])
+        return cls(columns, at_year, standard, seen, loadings, noise, moves)
 
     def complete(self, without: Ints) -> Floats:
         """(n_countries, q) on the common scale without gaps, of the columns whose positions are not in `without`.
@@ -112,6 +118,23 @@ def standardised(values: Floats) -> Floats:
     return np.where(seen, standard, np.nan)
 
 
+def moves_of(now: Floats, line: Floats) -> Floats:
+    """Off the line (n, p), on the scale of `standardised`, 0 where either is missing.
+
+    In units of the column's usual move and of the country's: what counts is that many things moved together there.
+    """
+    both = standardised(np.vstack([now, line]))
+    moved = both[: len(now)] - both[len(now) :]
+    seen = np.isfinite(moved)
+    moved = np.where(seen, moved, 0.0)
+    usual = np.sqrt((moved**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
+    moved = np.clip(moved / np.where(usual > 1e-9, usual, 1.0), -LIMIT, LIMIT)
+    moved *= seen.sum(axis=0) >= LEAST_COUNTRIES
+    restless = np.sqrt((moved**2).sum(axis=1) / np.maximum(seen.sum(axis=1), 1))
+    scaled: Floats = np.clip(moved / np.maximum(restless, 0.1)[:, None], -LIMIT, LIMIT)
+    return scaled
+
+
 def _factors(standard: Floats, seen: Floats) -> tuple[Floats, Floats]:
     """Loadings (p, k) and noise (p,) by expectation maximisation from the singular vectors of the zero-filled table."""
     n, p = standard.shape
@@ -120,7 +143,7 @@ def _factors(standard: Floats, seen: Floats) -> tuple[Floats, Floats]:
         return np.zeros((p, 0)), np.ones(p)
     start = standard / np.sqrt(np.maximum(seen.mean(axis=0), 1e-3))
     # Of the smaller Gram matrix, which is countries by countries.
-    sizes, vectors = np.linalg.eigh(start @ start.T)
+    _, vectors = np.linalg.eigh(start @ start.T)
     loadings = (start.T @ vectors[:, ::-1][:, :k]) / np.sqrt(n)
     noise = np.full(p, 0.3)
     count = seen.sum(axis=0)
@@ -141,6 +164,5 @@ def _scores(standard: Floats, seen: Floats, loadings: Floats, noise: Floats) -> 
     p, k = loadings.shape
     products = (loadings[:, :, None] * loadings[:, None, :] / noise[:, None, None]).reshape(p, k * k)
     covariance = np.linalg.inv((seen @ products).reshape(len(seen), k, k) + np.eye(k))
-    return np.einsum("nij,nj->ni", covariance, (standard / noise) @ loadings), covariance
-
-
+    expected: Floats = np.einsum("nij,nj->ni", covariance, (standard / noise) @ loadings)
+    return expected, np.asarray(covariance, dtype=np.float64)

@@ -27,7 +27,7 @@ class Problem:
         train, rows: country indices learnt from and asked for.
         y: (n_train,) on the modelling scale; w: (n_train,) balanced weights; fold: (n_train,).
         columns, fold_columns: positions among the candidates.
-        profiles: (n_countries, q) what all years say of the countries; with predictors by hand, of those alone.
+        levels, moves: (n_countries, q) what all years say of the countries in this one, see `features.profiles`.
     """
 
     spec: Spec
@@ -43,7 +43,8 @@ class Problem:
     filled: Candidates
     columns: Ints
     fold_columns: list[Ints]
-    profiles: Floats
+    levels: Floats
+    moves: Floats
     bounds: Bounds
     scale: Scale
 
@@ -95,7 +96,7 @@ def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: S
         filled,
         columns,
         fold_columns,
-        profiles(data, values, panel, spec),
+        *profiles(data, values, panel, spec),
         bounds_of(raw, sids, unit),
         scale,
     )
