@@ -28,6 +28,7 @@ from models.imputation.spec import (
     Spec,
 )
 from models.imputation.steps import steps
+from models.imputation.threads import one_blas_thread
 
 # With fewer countries no interval made of their errors covers 90%.
 NO_LEVEL = 9
@@ -69,6 +70,7 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
         raise ImputationError(f"no data for {spec.year}; years run from {data.years[0]} to {data.years[-1]}")
     if not 0 <= spec.target < len(data.indicators) or spec.estimators < 1:
         raise ImputationError("target must be an indicator's index and estimators at least 1")
+    one_blas_thread()
     values = year_values(data, spec.year)
     filled, posed = steps(spec, memory.holds(data, spec.year, spec.interpolator))
     with progress.part(0.0, filled):
