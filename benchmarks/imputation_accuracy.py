@@ -10,10 +10,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 # Two processes on two cores, not two times two threads.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,13 +23,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks import data as data_sets
+from benchmarks import imputation_accuracy_pictures as pictures
 from benchmarks.imputation_accuracy_masks import PROTOCOLS, Protocol, Question, draw
-from benchmarks.imputation_accuracy_peers import COMPARED, PEERS, PREDICTORS, TREES, said
+from benchmarks.imputation_accuracy_peers import COMPARED, PREDICTORS, TREES, said
+from benchmarks.imputation_accuracy_sanity import Counts, count, targets
+from benchmarks.imputation_accuracy_tables import OURS, counted, groups, report
 from models._indicators import IndicatorSet, load
 from models.imputation.engine import Interval, Level1Memory, Model, Spec, impute
 
-OURS = "Atoll"
 QUICK, FULL = 300, 2000
+Known = dict[tuple[str, str, int], list[tuple[float, ...]]]
 CACHE = Path(tempfile.gettempdir()) / "atoll-accuracy-cache"
 
 
@@ -50,49 +54,71 @@ class Cell:
     seconds: float
 
 
-def ask(data: IndicatorSet, question: Question, interval: Interval, model: Model) -> tuple[np.ndarray, ...]:
-    """Prediction, lower and upper end (n_cells,) of the hidden cells, and the seconds the answer took."""
-    spec = Spec(question.target, question.year, number_predictor=PREDICTORS, estimators=TREES, model=model,
-                interval=interval)  # fmt: skip
+def ask(data: IndicatorSet, question: Question, spec: Spec) -> list[tuple[float, ...]]:
+    """For each hidden cell: prediction, lower and upper end, and the CPU seconds that the answer took."""
     memory = Level1Memory()
     memory.get(data, question.year, spec.interpolator)
     started = time.process_time()
     answer = impute(data, spec, memory)
     seconds = time.process_time() - started
     at = np.searchsorted(answer.rows, question.countries)
-    return answer.prediction[at], answer.lower[at], answer.upper[at], np.full(len(at), seconds)
+    ends = np.stack([answer.prediction[at], answer.lower[at], answer.upper[at], np.full(len(at), seconds)], axis=1)
+    return [tuple(row) for row in ends.tolist()]
 
 
-def measure(
-    question: Question, *, data: IndicatorSet, name: str, peers: Sequence[str], interval: Interval, model: Model | None
-) -> list[Cell]:
+def measure(data: IndicatorSet, question: Question, settings: "Settings") -> list[Cell]:
+    """The cells of one question; only the memory of the peers is filled where `settings` say so."""
     masked = question.mask(data)
-    if model is None:
-        said(CACHE / "peers", [peer for peer in COMPARED[question.protocol] if peer in peers], masked, question)
+    names = COMPARED[question.protocol] if settings.peers else ()
+    guesses = said(CACHE / "peers", names, masked, question)
+    if not settings.ours:
         return []
-    centre, lower, upper, seconds = ask(masked, question, interval, model)
-    guesses = {OURS: centre}
-    guesses |= said(CACHE / "peers", [peer for peer in COMPARED[question.protocol] if peer in peers], masked, question)
+    spec = Spec(
+        question.target,
+        question.year,
+        number_predictor=PREDICTORS,
+        estimators=TREES,
+        model=settings.model,
+        interval=settings.interval,
+    )
+    target = data.indicators[question.target]
+    known = settings.known.get((question.protocol, target, question.year))
+    answers = known or ask(masked, question, spec)
     return [
         Cell(
-            name,
+            settings.name,
             question.protocol,
-            data.indicators[question.target],
+            target,
             question.year,
             data.countries[country],
             question.missing,
             question.sd,
             float(question.truth[country]),
-            {who: float(values[i]) for who, values in guesses.items()},
-            float(lower[i]),
-            float(upper[i]),
-            float(seconds[i]),
+            {OURS: centre} | {who: float(values[i]) for who, values in guesses.items()},
+            lower,
+            upper,
+            seconds,
         )
-        for i, country in enumerate(question.countries)
+        for i, (country, (centre, lower, upper, seconds)) in enumerate(zip(question.countries, answers, strict=True))
     ]
 
 
+@dataclass(frozen=True)
+class Settings:
+    """How a data set is measured; `known`: answers of an earlier run, by protocol, target and year."""
+
+    name: str
+    ours: bool
+    peers: bool
+    interval: Interval
+    model: Model
+    trees: int
+    known: Known
+
+
+# Of a working process.
 _data: IndicatorSet
+_memory = Level1Memory(200_000_000)
 
 
 def _open(folder: Path) -> None:
@@ -100,38 +126,78 @@ def _open(folder: Path) -> None:
     _data = load(folder, CACHE)
 
 
-def _work(question: Question, **settings: object) -> list[Cell]:
-    return measure(question, data=_data, **settings)  # type: ignore[arg-type]
+def _work(question: Question, settings: Settings) -> list[Cell]:
+    return measure(_data, question, settings)
 
 
-def cells_of(given: argparse.Namespace, name: str, folder: Path, protocol: Protocol) -> Iterator[Cell]:
+def _count(asked: tuple[int, int], settings: Settings) -> Counts:
+    # One after the other, so that the state of a year serves all its targets.
+    year, target = asked
+    return count(_data, year, target, settings.trees, _memory)
+
+
+def cells_of(given: argparse.Namespace, settings: Settings, folder: Path, protocol: Protocol) -> Iterator[Cell]:
     questions = draw(load(folder, CACHE), protocol, given.cells, given.seed)
-    peers = () if given.ours else tuple(PEERS)
-    model = None if given.peers else Model[given.model]
-    work = partial(_work, name=name, peers=peers, interval=Interval[given.interval], model=model)
+    for cells in _spread(given, f"{settings.name} {protocol}", folder, partial(_work, settings=settings), questions):
+        yield from cells
+
+
+def _spread(
+    given: argparse.Namespace, name: str, folder: Path, work: Callable[[Any], Any], items: Sequence[Any]
+) -> Iterator[Any]:
+    """`work` on every item, by several processes, in order."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(given.jobs, initializer=_open, initargs=(folder,)) as pool:
-        for number, cells in enumerate(pool.imap(work, questions)):
+        for number, result in enumerate(pool.imap(work, items, chunksize=4)):
             if number % 25 == 0:
-                print(f"  {name} {protocol}: {number} of {len(questions)} fits", file=sys.stderr, flush=True)
-            yield from cells
+                print(f"  {name}: {number} of {len(items)} fits", file=sys.stderr, flush=True)
+            yield result
+
+
+def _known(paths: Sequence[Path], name: str) -> Known:
+    found: Known = {}
+    for path in paths:
+        for cell in json.loads(path.read_text()):
+            if cell["data"] == name:
+                answer = (cell["guesses"][OURS], cell["lower"], cell["upper"], cell["seconds"])
+                found.setdefault((cell["protocol"], cell["target"], cell["year"]), []).append(answer)
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from benchmarks.imputation_accuracy_tables import report
-
     given = _parser().parse_args(arguments)
     given.cells = given.cells or (QUICK if given.quick else FULL)
     cells: list[Cell] = []
+    counts: dict[str, Counts] = {}
     with tempfile.TemporaryDirectory() as scratch:
         found, notes = data_sets.find(given.data, Path(scratch))
         for one in found:
+            settings = Settings(
+                one.name,
+                given.only != "peers",
+                given.only != "ours",
+                Interval[given.interval],
+                Model[given.model],
+                given.trees,
+                _known(given.answers, one.name),
+            )
+            if given.sanity:
+                asked = list(targets(load(one.folder, CACHE)))
+                work = partial(_count, settings=settings)
+                counts[one.name] = sum(_spread(given, f"{one.name} sanity", one.folder, work, asked), Counts())
+                continue
             for protocol in given.protocol:
-                cells += cells_of(given, one.name, one.folder, protocol)
+                cells += cells_of(given, settings, one.folder, protocol)
                 if given.json:
                     given.json.write_text(json.dumps([asdict(cell) for cell in cells]) + "\n")
+    if counts:
+        print(counted(counts))
     if cells:
-        print(report(cells, notes))
+        figures = groups(cells)
+        print(report(figures, notes))
+        if given.pictures:
+            (given.pictures / "imputation-errors.svg").write_text(pictures.errors(figures))
+            (given.pictures / "imputation-coverage.svg").write_text(pictures.coverage(figures))
     return 0
 
 
@@ -143,8 +209,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cells", type=int, help="so many cells each")
     parser.add_argument("--interval", default="quantile", choices=[kind.name for kind in Interval])
     parser.add_argument("--model", default="rfr", choices=[kind.name for kind in Model])
-    parser.add_argument("--ours", action="store_true", help="without the methods compared with")
-    parser.add_argument("--peers", action="store_true", help="only fill the memory of what the other methods say")
+    parser.add_argument(
+        "--only", choices=["ours", "peers"], help="ours: nothing is compared with; peers: remember what the others say"
+    )
+    parser.add_argument("--answers", nargs="+", type=Path, default=[], help="take Atoll's answers from earlier --json")
+    parser.add_argument("--sanity", action="store_true", help="count answers that cannot be right, of all targets")
+    parser.add_argument("--trees", type=int, default=TREES, help=f"with --sanity [{TREES}]")
+    parser.add_argument("--pictures", type=Path, help="a folder to draw two SVG files in")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--jobs", type=int, default=2, help="processes [2]")
     parser.add_argument("--json", type=Path, help="write every cell here")
