@@ -6,7 +6,8 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation.history import LIMIT, Baseline, Lessons, lessons, steering
-from models.imputation.intervals import interval, least_trees
+from models.imputation.intervals import Blend, interval, least_trees
+from models.imputation.kernel import Member, ridge, stacked
 from models.imputation.level2 import Choice, Final, Task, choose, finish, worth
 from models.imputation.problem import Problem
 from models.imputation.spec import Floats, Ints, Model
@@ -60,9 +61,10 @@ def from_predictors(problem: Problem, rows: Ints, own: Answer | None) -> tuple[A
     if own is not None and not len(rows):
         unscored = Choice(own.model, own.depth, problem.y, 1.0, {})
         return None, finish(task, unscored).importances
-    choice, final, lower, upper = _solved(task)
-    mse = float((problem.w * (problem.units(choice.honest) - problem.truth) ** 2).sum())
-    return Answer(final.centre, lower, upper, mse, choice.kind, choice.depth), final.importances
+    Z = problem.levels
+    solved = _solved(task, ridge(Z[problem.train], problem.y, problem.w, problem.fold, Z[rows]))
+    mse = float((problem.w * (problem.units(solved.blend.honest) - problem.truth) ** 2).sum())
+    return solved.answer(mse), solved.final.importances
 
 
 def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer, bool]:
@@ -72,7 +74,7 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         The answer for `rows`, and whether too few countries had a history to learn anything from.
     """
     spec, filled = problem.spec, problem.filled.filled
-    taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows)
+    taught = lessons(problem.series, problem.years, spec.year, problem.train, asking, rows, problem.scale)
     guess, spread = asking.guess[rows], asking.spread[rows]
     if len(np.unique(taught.country)) < MIN_LESSONS:
         reach = 3.0 * spread
@@ -83,6 +85,8 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
     extra = filled.shape[1] + np.arange(taught.features.shape[1])
     w, fold = balanced(problem.sids[taught.country], taught.share), problem.fold[place]
     steered, course = _steered(taught, w, fold, asking.directions()[rows])
+    moved, move = _moved(taught, steered, w, problem, spread, rows)
+    steered, course = steered + moved, course + move
     task = Task(
         np.hstack([filled[taught.country], taught.features]).astype(np.float32),
         taught.error - steered,
@@ -97,16 +101,30 @@ def from_history(problem: Problem, asking: Baseline, rows: Ints) -> tuple[Answer
         spec.interval,
         0.0,
         (spec.seed, 3),
+        taught.alike(asking.left[rows], asking.right[rows]),
     )
-    choice, final, lower, upper = _solved(task)
-    held_out = problem.units(taught.guess + taught.spread * (steered + choice.honest))
+    solved = _solved(task, None)
+    held_out = problem.units(taught.guess + taught.spread * (steered + solved.blend.honest))
     mse = float((task.w * (held_out - problem.observed[taught.country]) ** 2).sum())
-    centre, lower, upper = (guess + spread * (course + part) for part in (final.centre, lower, upper))
-    return Answer(centre, lower, upper, mse, choice.kind, choice.depth), False
+    rest = solved.answer(mse)
+    centre, lower, upper = (guess + spread * (course + part) for part in (rest.centre, rest.lower, rest.upper))
+    return Answer(centre, lower, upper, mse, rest.model, rest.depth), False
 
 
-def _solved(task: Task) -> tuple[Choice, Final, Floats, Floats]:
-    """The choice, its learner of all rows, and the ends of the interval, with progress in proportion to the time."""
+@dataclass(frozen=True)
+class _Solved:
+    choice: Choice
+    final: Final
+    blend: Blend
+    lower: Floats
+    upper: Floats
+
+    def answer(self, mse: float) -> Answer:
+        return Answer(self.blend.centre, self.lower, self.upper, mse, self.choice.kind, self.choice.depth)
+
+
+def _solved(task: Task, kernel: Member | None) -> _Solved:
+    """Trees, stacked with the kernel where there is one, and the interval, with progress in proportion to the time."""
     chosen, learnt = solving(task.model, task.estimators)
     with progress.part(0.0, chosen):
         progress.report(0.0, "choosing among learners on countries held out")
@@ -116,8 +134,12 @@ def _solved(task: Task) -> tuple[Choice, Final, Floats, Floats]:
         final = finish(task, choice, least_trees(task))
     with progress.part(learnt, 1.0):
         progress.report(0.0, "calibrating the intervals")
-        lower, upper = interval(task, choice, final)
-    return choice, final, lower, upper
+        blend = Blend(choice.honest, final.centre)
+        if kernel is not None:
+            told, share = stacked(task.y, task.w, task.fold, Member(choice.honest, final.centre), kernel)
+            blend = Blend(told.honest, told.new, share)
+        lower, upper = interval(task, choice, final, blend)
+    return _Solved(choice, final, blend, lower, upper)
 
 
 def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tuple[Floats, Floats]:
@@ -131,10 +153,37 @@ def _steered(taught: Lessons, w: Floats, fold: Ints, directions: Floats) -> tupl
     return useful * held_out, useful * (directions @ steering(taught, w, np.ones(len(w), bool)))
 
 
-def widest(problem: Problem) -> tuple[float, float, float]:
-    """Middle and ends of the training distribution itself, on the modelling scale."""
+def _moved(
+    taught: Lessons, steered: Floats, w: Floats, problem: Problem, spread: Floats, rows: Ints
+) -> tuple[Floats, Floats]:
+    """What other indicators' moves in the year add, in units of the spread: for the lessons, and for the rows asked.
+
+    They are learnt on the modelling scale, where a large move of a restless country is one; the rows of a country are
+    averaged. Errors beyond three robust standard deviations count as three.
+    """
+    left = taught.error - steered
+    limit = 3.0 * 1.4826 * weighted_quantile(np.abs(left), w, 0.5)
+    limit = limit if limit > 0 else 3.0 * float(np.sqrt(w @ left**2))
+    countries, member = np.unique(taught.country, return_inverse=True)
+
+    def summed(values: Floats) -> Floats:
+        return np.bincount(member, weights=values).astype(np.float64)
+
+    error = summed(np.clip(left, -limit, limit) * taught.spread * taught.share) / summed(taught.share)
+    mass, fold = summed(w), problem.fold[np.searchsorted(problem.train, countries)]
+    found = ridge(problem.moves[countries], error, mass, fold, problem.moves[rows])
+    useful = worth(found.honest, error, mass, countries)
+    reach = limit / 2
+    return (
+        np.clip(useful * found.honest[member] / taught.spread, -reach, reach),
+        np.clip(useful * found.new / spread, -reach, reach),
+    )
+
+
+def widest(problem: Problem) -> tuple[float, float]:
+    """Ends of the training distribution itself, on the modelling scale."""
     y, w = problem.y, problem.w
     beyond = float(w.mean())
     high = weighted_quantile(y, w, 0.95, beyond)
     low = -weighted_quantile(-y, w, 0.95, beyond)
-    return float(np.average(y, weights=w)), low, high
+    return low, high

@@ -31,6 +31,9 @@ class Scale:
         return back
 
 
+AS_IT_IS = Scale(None)
+
+
 def scale_of(observed: Floats, unit: str) -> Scale:
     """Logarithmic for indicators that span orders of magnitude (populations, money), so that the largest countries
     do not decide alone what is predicted for small islands; percentages and the rest stay as they are.

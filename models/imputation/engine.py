@@ -28,6 +28,10 @@ from models.imputation.spec import (
     Spec,
 )
 from models.imputation.steps import steps
+from models.imputation.threads import one_blas_thread
+
+# With fewer countries no interval made of their errors covers 90%.
+NO_LEVEL = 9
 
 __all__ = [
     "Caveat",
@@ -66,6 +70,7 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
         raise ImputationError(f"no data for {spec.year}; years run from {data.years[0]} to {data.years[-1]}")
     if not 0 <= spec.target < len(data.indicators) or spec.estimators < 1:
         raise ImputationError("target must be an indicator's index and estimators at least 1")
+    one_blas_thread()
     values = year_values(data, spec.year)
     filled, posed = steps(spec, memory.holds(data, spec.year, spec.interpolator))
     with progress.part(0.0, filled):
@@ -73,8 +78,8 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
         level1 = memory.get(data, spec.year, spec.interpolator)
     with progress.part(filled, posed):
         progress.report(0.0, "choosing predictors")
-        problem = pose(data, values, level1, spec)
-    history = baseline(problem.series, problem.years, spec.year) if spec.use_history else None
+        problem = pose(data, values, level1, level1.panel, spec)
+    history = baseline(problem.series, problem.years, spec.year, scale=problem.scale) if spec.use_history else None
     known = history.known[problem.rows] if history is not None else np.zeros(len(problem.rows), bool)
     own, few = None, False
     # Two answers, or one; where every row has one already, little is left to do.
@@ -116,11 +121,10 @@ def _joined(
     ends = np.zeros((3, len(known)))
     if level is not None:
         ends[:, ~known] = level.centre, level.lower, level.upper
-        spread = np.array(widest(problem))[:, None]
-        ends[:, blind & ~known] = spread
-        if len(problem.train) < notes.FEW_ROWS:
-            ends[1, ~known] = np.minimum(ends[1, ~known], spread[1])
-            ends[2, ~known] = np.maximum(ends[2, ~known], spread[2])
+        least, largest = widest(problem)
+        unsure = ~known & (blind | (len(problem.train) < NO_LEVEL))
+        ends[1, unsure] = np.minimum(ends[1, unsure], least)
+        ends[2, unsure] = np.maximum(ends[2, unsure], largest)
     if own is not None:
         ends[:, known] = own.centre, own.lower, own.upper
     centre, lower, upper = problem.units(ends)

@@ -6,8 +6,9 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation import selection
-from models.imputation.clones import clones_of
+from models.imputation.clones import SAME, clones_of, correlations
 from models.imputation.level1 import Level1
+from models.imputation.panel import Panel
 from models.imputation.spec import Floats, Floats32, ImputationError, Indicators, Ints, Scheme, Spec
 
 
@@ -87,3 +88,22 @@ def chosen_columns(
     else:
         columns = np.arange(p)
     return columns, [columns] * n_folds
+
+
+def profiles(data: Indicators, year_values: Floats, panel: Panel, spec: Spec) -> tuple[Floats, Floats]:
+    """All indicators at the year, and how they moved in it, both (n_countries, q).
+
+    Nothing is influenced by the target or by what repeats it, in the year or over the countries' nearest years. Where
+    predictors were given by hand, those alone are returned.
+    """
+    target = spec.target
+    left_out = np.isin(panel.columns, np.append(clones_of(data, year_values, target, panel.columns), target))
+    if target in panel.columns:
+        here = panel.at_year[:, np.searchsorted(panel.columns, target)]
+        left_out |= np.abs(correlations(here, panel.at_year)) > SAME
+    kept = np.ones(len(panel.columns), bool)
+    if spec.scheme is Scheme.MANUAL:
+        kept = np.isin(panel.columns, spec.predictors)
+        left_out &= ~kept
+    levels = panel.complete(np.flatnonzero(left_out))
+    return levels[:, kept[~left_out]], panel.moves[:, kept & ~left_out]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.imputation.bounds import AS_IT_IS, Scale
 from models.imputation.spec import Floats, Ints, Mask
 from models.imputation.weights import weighted_quantile
 
@@ -22,6 +23,9 @@ REPLICATES = 2
 REPLICATES_OF_FEW = 3
 FEW = 100
 PATTERNS = 8
+# In calibration: how fast lessons fade with the ratio of the gaps' lengths, and what those of the other kind count.
+ALIKE = 0.5
+OTHER_KIND = 0.3
 _SNAP = np.array([0, 1, 2, 3, 4, 6, 6, 6, 9, 9, 9, 9, 9])
 
 
@@ -61,12 +65,16 @@ class Baseline:
         return np.column_stack([np.clip(self.drift, -LIMIT, LIMIT), np.clip(self.others, -LIMIT, LIMIT), kinds])
 
 
-def baseline(series: Floats, years: Ints, year: int, left: int = 1, right: int = 1) -> Baseline:
+def baseline(
+    series: Floats, years: Ints, year: int, left: int = 1, right: int = 1, scale: Scale = AS_IT_IS
+) -> Baseline:
     """From observations at least `left` years before `year` or `right` after it (0: none on that side).
 
     Args:
         series: (n_years, n_countries) on the modelling scale, NaN missing.
         years: (n_years,) calendar years, ascending.
+        scale: the modelling scale; lines are drawn in the target's units, where the middle of a small and a large
+            value is no small one.
     """
     allowed = np.zeros(len(years), bool)
     if left:
@@ -87,8 +95,10 @@ def baseline(series: Floats, years: Ints, year: int, left: int = 1, right: int =
     both = has_l & has_r
     width = np.maximum(l_gap + r_gap, 1)
     l_share = np.where(both, r_gap / width, has_l.astype(np.float64))
-    guess = l_share * values[l_at, columns] + np.where(both, l_gap / width, has_r & ~has_l) * values[r_at, columns]
-    length = np.where(both, l_gap * r_gap / width, np.maximum(l_gap + r_gap, 1))
+    r_share = np.where(both, l_gap / width, has_r & ~has_l)
+    ends = scale.inverse(np.stack([values[l_at, columns], values[r_at, columns]]))
+    guess = scale.forward(l_share * ends[0] + r_share * ends[1])
+    length = _length(l_gap, r_gap)
     steps, bends = _volatility(values, seen, years)
     spread = np.sqrt(np.where(both, bends, steps) * length)
     slope_l = _slope(values, seen & before, years, l_at, -1)
@@ -187,8 +197,24 @@ class Lessons:
     spread: Floats
     share: Floats
 
+    def alike(self, left: Ints, right: Ints) -> Floats:
+        """(m, n) how alike the gaps around the year are: for countries with gaps `left`, `right` (m,), the lessons."""
+        there_left, there_right = self.features[:, 3], self.features[:, 4]
+        length, there = _length(left, right), _length(there_left, there_right)
+        one_sided, there_one_sided = (left == 0) | (right == 0), (there_left == 0) | (there_right == 0)
+        near: Floats = np.exp(-np.abs(np.log(length)[:, None] - np.log(there)) / ALIKE)
+        return near * np.where(one_sided[:, None] == there_one_sided, 1.0, OTHER_KIND)
 
-def lessons(series: Floats, years: Ints, year: int, train: Ints, asking: Baseline, rows: Ints) -> Lessons:
+
+def _length(left: Floats | Ints, right: Floats | Ints) -> Floats:
+    """Years to which the variance of the error is in proportion: of a bridge, or beyond the last observation."""
+    both = (left > 0) & (right > 0)
+    return np.where(both, left * right / np.maximum(left + right, 1), np.maximum(left + right, 1)).astype(np.float64)
+
+
+def lessons(
+    series: Floats, years: Ints, year: int, train: Ints, asking: Baseline, rows: Ints, scale: Scale = AS_IT_IS
+) -> Lessons:
     """Hide the year and its surroundings in the training countries as the asking countries miss them.
 
     Args:
@@ -204,7 +230,7 @@ def lessons(series: Floats, years: Ints, year: int, train: Ints, asking: Baselin
     n_patterns = len(patterns)
     replicates = REPLICATES_OF_FEW if len(train) < FEW else REPLICATES
     for number, (l_gap, r_gap) in enumerate(patterns):
-        hidden = baseline(series[:, train], years, year, int(l_gap), int(r_gap))
+        hidden = baseline(series[:, train], years, year, int(l_gap), int(r_gap), scale)
         turn = (np.arange(len(train)) - number) % n_patterns < replicates
         use = np.flatnonzero(hidden.known & turn)
         error = (truth[use] - hidden.guess[use]) / hidden.spread[use]

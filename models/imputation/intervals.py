@@ -1,5 +1,7 @@
 """90% intervals around level-2 predictions, calibrated on rows that the learners had not seen."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from common.serving import progress
@@ -7,11 +9,13 @@ from models.imputation.boosting import Boosted
 from models.imputation.level2 import Choice, Final, Part, Task
 from models.imputation.spec import Floats, Floats32, Interval, Mask
 from models.imputation.trees import Forest, bootstrap_counts, seeded
-from models.imputation.weights import column_quantile, row_quantile, weighted_quantile
+from models.imputation.weights import conformal_quantile, row_quantile
 
 LEVEL = 0.9
 BAGS = 30
 BOOSTED_BAGS = 12
+LEAST_REACH = 0.25
+MOST_ROWS = 3.0
 
 
 def least_trees(task: Task) -> int:
@@ -19,35 +23,77 @@ def least_trees(task: Task) -> int:
     return BAGS if task.interval is Interval.bootstrap else 0
 
 
-def interval(task: Task, choice: Choice, final: Final) -> tuple[Floats, Floats]:
-    """Lower and upper ends (m,), (m,), with the prediction between them."""
-    make = _quantile_regression if task.interval is Interval.quantile else _jackknife_after_bootstrap
-    lower, upper = make(task, choice, final)
-    return np.minimum(lower, final.centre), np.maximum(upper, final.centre)
+@dataclass(frozen=True)
+class Blend:
+    """What is predicted in the end: the trees alone, or stacked with another member.
 
-
-def new_weight(w: Floats) -> float:
-    """The weight of the point to predict among the calibration rows: that of an average row."""
-    return float(w.mean())
-
-
-def _quantile_regression(task: Task, choice: Choice, final: Final) -> tuple[Floats, Floats]:
-    """Quantile regression forest (Meinshausen 2006) or boosted quantiles, conformalised (Romano et al. 2019).
-
-    The score of a held-out row is how far it lies outside its raw interval (negative inside); the 90% quantile of
-    the scores, with one more row at infinity, moves both ends of the new intervals.
+    Attributes:
+        honest: (n,) held-out predictions of the training rows; centre: (m,) those of the rows asked for.
+        share: how much the trees count in them.
     """
-    scores = np.zeros(len(task.y))
+
+    honest: Floats
+    centre: Floats
+    share: float = 1.0
+
+
+def interval(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
+    """Lower and upper ends (m,), (m,), with the blend's prediction between them."""
+    make = _quantile_regression if task.interval is Interval.quantile else _jackknife_after_bootstrap
+    lower, upper = make(task, choice, final, blend)
+    return np.minimum(lower, blend.centre), np.maximum(upper, blend.centre)
+
+
+def calibrated(task: Task, rows: Mask, scores: Floats) -> Floats:
+    """The 90% quantile (m,) of held-out `scores` (n,) or (n, m) for each row to predict, with that row at infinity.
+
+    Training rows count by their weight and by how alike they are to the row (localised conformal prediction, Guan
+    2023). None counts for more than `MOST_ROWS` usual ones: three islands alone cannot say what nine in ten stay below.
+
+    Args:
+        rows: (n_all,) which of the task's training rows the scores are of.
+    """
+    m = len(task.X_new)
+    limited = np.minimum(task.w, MOST_ROWS * np.median(task.w))
+    weights = np.broadcast_to(limited[rows], (m, int(rows.sum())))
+    if task.alike is not None:
+        weights = weights * task.alike[:, rows]
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    columns = scores.T if scores.ndim > 1 else np.broadcast_to(scores, weights.shape)
+    return np.array([conformal_quantile(column, w, LEVEL) for column, w in zip(columns, weights, strict=True)])
+
+
+def _quantile_regression(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
+    """Quantile regression forest (Meinshausen 2006) or boosted quantiles, made to cover by conformal scaling.
+
+    The score of a held-out row is its error in units of the raw interval's reach on that side (normalised conformal
+    prediction, Papadopoulos et al. 2008; Romano et al. 2019 for quantiles); their 90% quantile, with one more row at
+    infinity, stretches the new intervals. To every reach `LEAST_REACH` of the usual one is added.
+    """
+    below, above = np.zeros(len(task.y)), np.zeros(len(task.y))
     for fold in range(task.n_folds):
         held = task.fold == fold
         if held.any():
             with progress.share(fold, task.n_folds + 1):
-                low, high = _raw(task, choice, Part.of(task, fold), choice.forests.get(fold))
-            scores[held] = np.maximum(low - task.y[held], task.y[held] - high)
-    margin = weighted_quantile(scores, task.w, LEVEL, beyond=new_weight(task.w))
+                below[held], above[held] = _reach(task, choice, Part.of(task, fold), choice.forests.get(fold))
     with progress.share(task.n_folds, task.n_folds + 1):
-        low, high = _raw(task, choice, final.part, final.forest)
-    return low - margin, high + margin
+        new_below, new_above = _reach(task, choice, final.part, final.forest)
+    least = LEAST_REACH * float(np.average(below + above, weights=task.w)) / 2
+    if least <= 0:
+        least = max(float(np.average(np.abs(task.y - blend.honest), weights=task.w)), np.finfo(float).tiny)
+    error = task.y - blend.honest
+    scores = np.abs(error) / (np.where(error < 0, below, above) + least)
+    stretch = calibrated(task, np.ones(len(scores), bool), scores)
+    return blend.centre - stretch * (new_below + least), blend.centre + stretch * (new_above + least)
+
+
+def _reach(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
+    """How far the raw interval of the trees goes below and above their prediction."""
+    low, high = _raw(task, choice, part, forest)
+    if forest is None:
+        return (high - low) / 2, (high - low) / 2
+    middle = forest.value[forest.cut(forest.apply(part.X_new), choice.depth)].mean(axis=0)
+    return np.maximum(middle - low, 0.0), np.maximum(high - middle, 0.0)
 
 
 def _raw(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
@@ -79,7 +125,7 @@ def forest_quantiles(forest: Forest, X: Floats32, depth: int | None, levels: tup
     return [row_quantile(weights, forest.y[order], level) for level in levels]
 
 
-def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final) -> tuple[Floats, Floats]:
+def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final, blend: Blend) -> tuple[Floats, Floats]:
     """Jackknife+ after bootstrap (Kim, Xu, Barber 2020).
 
     For each training row the trees (or boosted models) that never drew it predict the new rows; the row's own held-out
@@ -89,12 +135,10 @@ def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final) -> tupl
     covered = out.sum(axis=0)
     kept = covered > 0
     without = (out[:, kept].T.astype(np.float64) @ predicted) / covered[kept][:, None]
-    without = task.anchor + choice.shrink * (without - task.anchor)
-    residual = np.abs(task.y - choice.honest)[kept, None]
-    w = task.w[kept] / task.w[kept].sum()
-    reach = min(LEVEL * (1 + new_weight(w)), 1.0)
-    low = -column_quantile(residual - without, w, reach)
-    high = column_quantile(without + residual, w, reach)
+    without = blend.centre + blend.share * (task.anchor + choice.shrink * (without - task.anchor) - final.centre)
+    residual = np.abs(task.y - blend.honest)[kept, None]
+    low = -calibrated(task, kept, residual - without)
+    high = calibrated(task, kept, without + residual)
     return low, high
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from common.serving.progress import Stopped
 from models.imputation.iterative import IterativeState
 from models.imputation.knn import KnnState, scale_columns
+from models.imputation.panel import Panel
 from models.imputation.spec import Floats, Indicators, Interpolator, Ints, Mask
 
 PREDICTOR_MISSING = 0.3
@@ -58,15 +59,17 @@ class Level1:
     Attributes:
         columns: (n_columns,) indicator indices that may be predictors, ascending.
         observed: (n_countries, n_columns).
+        panel: what the other years add.
     """
 
     columns: Ints
     observed: Mask
     state: KnnState | IterativeState | MeanState
+    panel: Panel
 
     @property
     def nbytes(self) -> int:
-        return self.columns.nbytes + self.observed.nbytes + self.state.nbytes
+        return self.columns.nbytes + self.observed.nbytes + self.state.nbytes + self.panel.nbytes
 
     def positions(self, indicators: Ints) -> Ints:
         """Column positions of those `indicators` that are columns here."""
@@ -153,15 +156,17 @@ class Level1Memory:
         columns = np.flatnonzero(predictor_mask(values))
         matrix = values[:, columns]
         state: KnnState | IterativeState | MeanState
+        panel = None
         match interpolator:
             case Interpolator.SimpleImputer:
                 state = MeanState(scale_columns(matrix))
             case Interpolator.KNNImputer:
                 state = KnnState.build(matrix)
             case Interpolator.IterativeImputer:
-                shared = self.get(data, year, Interpolator.KNNImputer).state
-                state = IterativeState.build(shared if isinstance(shared, KnnState) else KnnState.build(matrix))
-        return Level1(columns, np.isfinite(matrix), state)
+                shared = self.get(data, year, Interpolator.KNNImputer)
+                knn, panel = shared.state, shared.panel
+                state = IterativeState.build(knn if isinstance(knn, KnnState) else KnnState.build(matrix))
+        return Level1(columns, np.isfinite(matrix), state, panel or Panel.build(data, year))
 
 
 def year_values(data: Indicators, year: int) -> Floats:

@@ -26,6 +26,7 @@ class Task:
         fold_columns: per fold, the columns chosen without it; columns: those chosen from all rows.
         anchor: what predictions are shrunk to where the trees do not help.
         seed: words that determine all randomness.
+        alike: (m, n) how much a training row tells of the error of a row to predict; all alike if None.
     """
 
     X: Floats32
@@ -41,6 +42,7 @@ class Task:
     interval: Interval
     anchor: float
     seed: tuple[int, ...]
+    alike: Floats | None = None
 
     @property
     def kinds(self) -> tuple[Model, ...]:

@@ -6,9 +6,10 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation.bounds import Bounds, Scale, bounds_of, scale_of
-from models.imputation.features import Candidates, candidates, chosen_columns
+from models.imputation.features import Candidates, candidates, chosen_columns, profiles
 from models.imputation.level1 import Level1
 from models.imputation.level2 import folds
+from models.imputation.panel import Panel
 from models.imputation.spec import Floats, ImputationError, Indicators, Ints, Mask, Scheme, Spec
 from models.imputation.trees import seeded
 from models.imputation.weights import balanced
@@ -26,6 +27,7 @@ class Problem:
         train, rows: country indices learnt from and asked for.
         y: (n_train,) on the modelling scale; w: (n_train,) balanced weights; fold: (n_train,).
         columns, fold_columns: positions among the candidates.
+        levels, moves: (n_countries, q) what all years say of the countries in this one, see `features.profiles`.
     """
 
     spec: Spec
@@ -41,6 +43,8 @@ class Problem:
     filled: Candidates
     columns: Ints
     fold_columns: list[Ints]
+    levels: Floats
+    moves: Floats
     bounds: Bounds
     scale: Scale
 
@@ -55,8 +59,7 @@ class Problem:
         return self.bounds.clip(self.scale.inverse(np.clip(modelled, ends[0], ends[1])))
 
 
-def pose(data: Indicators, values: Floats, level1: Level1, spec: Spec) -> Problem:
-
+def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: Spec) -> Problem:
     sids = np.asarray(data.sids, dtype=bool)
     observed = values[:, spec.target]
     train = np.flatnonzero(np.isfinite(observed))
@@ -93,6 +96,7 @@ def pose(data: Indicators, values: Floats, level1: Level1, spec: Spec) -> Proble
         filled,
         columns,
         fold_columns,
+        *profiles(data, values, panel, spec),
         bounds_of(raw, sids, unit),
         scale,
     )

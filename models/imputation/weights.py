@@ -33,14 +33,24 @@ def weighted_quantile(values: Floats, weights: Floats, level: float, beyond: flo
     return float(values[order[min(int(np.searchsorted(reached, need - 1e-12)), len(order) - 1)]])
 
 
-def column_quantile(values: Floats, weights: Floats, level: float) -> Floats:
-    """`weighted_quantile` of each column of `values` (n, m) under the weights (n,) -> (m,)."""
-    order = np.argsort(values, axis=0, kind="stable")
-    reached = np.cumsum(weights[order], axis=0)
-    first = (reached >= level * reached[-1] - 1e-12).argmax(axis=0)
-    columns = np.arange(values.shape[1])
-    picked: Floats = values[order[first, columns], columns]
-    return picked
+def conformal_quantile(values: Floats, weights: Floats, level: float) -> float:
+    """What one more value, drawn like these, stays below with probability `level`; the largest where none is sure.
+
+    The new one weighs what a value drawn by the weights is expected to (weighted conformal prediction, Tibshirani
+    et al. 2019). Between two values it lies in proportion: the next larger one, as usually taken, would cover up to
+    one in n more.
+
+    Args:
+        values: (n,); weights: (n,) that sum to 1.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered, reached = values[order], np.cumsum(weights[order])
+    need = level * (reached[-1] + float(weights @ weights))
+    at = int(np.searchsorted(reached, need - 1e-12))
+    if at >= len(ordered) or at == 0:
+        return float(ordered[min(at, len(ordered) - 1)])
+    part = (need - reached[at - 1]) / max(float(reached[at] - reached[at - 1]), 1e-300)
+    return float(ordered[at - 1] + min(part, 1.0) * (ordered[at] - ordered[at - 1]))
 
 
 def row_quantile(weights: Floats, values: Floats, level: float) -> Floats:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.imputation.weights import balanced, column_quantile, row_quantile, weighted_quantile
+from models.imputation.weights import balanced, conformal_quantile, row_quantile, weighted_quantile
 
 
 @given(st.lists(st.booleans(), min_size=2, max_size=40).filter(lambda flags: any(flags) and not all(flags)))
@@ -33,10 +33,20 @@ def test_weight_beyond_the_end_moves_a_quantile_up() -> None:
     assert weighted_quantile(values, weights, 0.8) == 7.0
 
 
-def test_quantiles_by_column_and_by_row_agree_with_the_plain_one() -> None:
+def test_quantiles_by_row_agree_with_the_plain_one() -> None:
     rng = np.random.default_rng(0)
-    values, weights = rng.normal(size=(20, 3)), rng.random(20)
-    plain = [weighted_quantile(values[:, j], weights, 0.3) for j in range(3)]
-    np.testing.assert_array_equal(column_quantile(values, weights, 0.3), plain)
-    order = np.argsort(values[:, 0])
-    assert row_quantile(weights[None, order], values[order, 0], 0.3)[0] == plain[0]
+    values, weights = np.sort(rng.normal(size=20)), rng.random(20)
+    assert row_quantile(weights[None], values, 0.3)[0] == weighted_quantile(values, weights, 0.3)
+
+
+@pytest.mark.parametrize("n", [9, 12, 15, 40])
+def test_one_more_value_lies_below_a_conformal_quantile_nine_times_in_ten(n: int) -> None:
+    rng = np.random.default_rng(n)
+    weights = np.full(n, 1 / n)
+    below = [rng.random() <= conformal_quantile(rng.random(n), weights, 0.9) for _ in range(4000)]
+    assert np.mean(below) == pytest.approx(0.9, abs=0.02)
+
+
+def test_with_too_few_values_a_conformal_quantile_is_the_largest() -> None:
+    values = np.array([3.0, 1.0, 2.0])
+    assert conformal_quantile(values, np.full(3, 1 / 3), 0.9) == 3.0
