@@ -65,6 +65,39 @@ class PredictRequest(BaseDefinition):
     )
 
 
+class BatchRequest(BaseDefinition):
+    """A year to fill: all its targets, or those of a data set, of a category, or in a list; and how."""
+
+    # An example that most data sets would take is tried by tools that read the document: hours of work.
+    target_year: Year = param(title="Year", example="2023", req_endpoint="target_years")
+    dataset: Code | None = param(
+        None, title="Data set", description="Targets of this data set only.", req_endpoint="datasets"
+    )
+    category: Code | None = param(None, title="Category", description="Targets of this category only.")
+    targets: Annotated[list[Code], Field(min_length=1, max_length=100_000)] | None = param(
+        None, title="Targets", description="Codes; by default all targets of the year."
+    )
+    interpolator: Interpolator = param(
+        Interpolator.KNNImputer, title="Interpolator", description="How gaps of the predictors are filled first."
+    )
+    scheme: Literal[Scheme.AFS, Scheme.PCA] = param(Scheme.AFS, title="Choice of predictors")
+    number_predictor: Whole | None = param(
+        None,
+        title="Number of predictors",
+        description="How many predictors to choose; 10, or all if there are fewer, if left out.",
+        ge=1,
+        le=100_000,
+    )
+    estimators: Whole = param(
+        100, title="Trees", description="Number of trees in the ensemble.", ge=1, le=MAX_ESTIMATORS, example=10
+    )
+    model: Model = param(Model.rfr, title="Model", description="Kind of tree ensemble.")
+    interval: Interval = param(Interval.quantile, title="Interval", description="How the 90% interval is made.")
+    use_history: bool = param(
+        True, title="Use history", description="Use the country's own observations of the target in other years."
+    )
+
+
 class TrainRequest(BaseDefinition):
     """A country indicator and a year, and how long to search for the best way to fill it."""
 
@@ -159,6 +192,35 @@ class PredictResponse(BaseModel):
     indicatorJson: IndicatorJson  # noqa: N815 - the dashboard's name
     excluded_clones: list[str] = Field(description="Indicators left out because they repeat the target.")
     caveats: list[CaveatInfo]
+
+
+class FilledTarget(BaseModel):
+    """A target of a batch that was filled."""
+
+    target: str
+    rows: int = Field(description="Values that were filled.")
+    rmse: float | None = Field(description="Root mean squared error on countries held out, in the target's units.")
+    model: str | None = Field(description="Which kind of ensemble answered.")
+
+
+class SkippedTarget(BaseModel):
+    """A target of a batch that was not filled."""
+
+    target: str
+    reason: str
+
+
+class BatchResponse(BaseModel):
+    """The result of a batch's job: where its table is, and what it holds."""
+
+    file: str = Field(description="Path of the route that answers with the table.")
+    share_path: str = Field(description="Where the table lies on the share.")
+    sha256: str = Field(description="Of the table, in hex.")
+    size_bytes: int
+    rows: int = Field(description="Values in the table.")
+    target_year: str
+    filled: list[FilledTarget]
+    skipped: list[SkippedTarget]
 
 
 # Answers that are maps from code to name; a type of their own only for the docs.

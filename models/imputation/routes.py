@@ -3,14 +3,28 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
 
+from common.http.openapi import problem_answer
+from common.http.replay import is_replay
+from common.jobs.accepted import JobAccepted
+from common.jobs.http import accept
+from common.jobs.states import Kind
 from common.plugins import code_version
 from common.serving import answer
+from common.storage import Share, open_share
 from models._indicators import source
-from models.imputation import choices, trained
-from models.imputation.definitions import Option, PredictorsRequest, PredictRequest, PredictResponse
+from models.imputation import batch, batch_work, choices, trained
+from models.imputation.definitions import (
+    BatchRequest,
+    BatchResponse,
+    Option,
+    PredictorsRequest,
+    PredictRequest,
+    PredictResponse,
+)
 from models.imputation.estimate import estimate_s
 
 router = APIRouter(prefix="/imputation", tags=["Two Level Imputation"])
@@ -95,3 +109,51 @@ async def predict(body: PredictRequest, request: Request, version: Version = Non
     if number is not None:
         response.headers["X-Model-Version"] = str(number)
     return response
+
+
+@router.post(
+    "/batch",
+    status_code=202,
+    response_model=JobAccepted,
+    summary="Fill many indicators of a year",
+    responses={
+        200: {"model": BatchResponse, "description": "Within the job: its result."},
+        202: {"description": "Accepted; `Location` is the job, whose result names the table."},
+    },
+)
+async def start_batch(body: BatchRequest, request: Request) -> Response:
+    """A job fills one target after the other and writes one table to the share. It goes on where it was killed, and
+    equal requests get equal bytes."""
+    data, runtime = source.current(), request.app.state.runtime
+    plan = await run_in_threadpool(batch.plan, data, body)
+    if not is_replay(request.scope):
+        sent = await request.body()
+        return await accept(request, Kind.PREDICTION, path=request.url.path, body=sent, model=trained.MODEL)
+    found = await batch_work.run(data, plan, _share(request), runtime.pool)
+    return Response(found.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/batch/{digest}",
+    summary="The table of a batch",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "The table."},
+        404: problem_answer("There is no such table."),
+    },
+)
+async def batch_table(
+    request: Request,
+    digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the table, in hex.")],
+) -> Response:
+    """A line a value: country, indicator, year, value, lower, upper, caveats (codes, joined by `;`)."""
+    content = await run_in_threadpool(batch_work.read_table, _share(request), digest)
+    headers = {
+        "ETag": f'"{digest}"',
+        "Content-Disposition": f'attachment; filename="imputation-{digest[:12]}.csv"',
+    }
+    return Response(content, media_type="text/csv", headers=headers)
+
+
+def _share(request: Request) -> Share:
+    return open_share(request.app.state.runtime.settings.storage)
