@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import jobs, predict, registry
+from common.cli import datasets, jobs, predict, registry
 from common.cli.remote import AsJson, Remote, Url
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app.command("predict")(predict.predict)
 app.command("train")(predict.train)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(registry.app, name="registry")
+app.add_typer(datasets.app, name="datasets")
 
 
 @app.callback()

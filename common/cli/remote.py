@@ -47,16 +47,16 @@ def connected(context: typer.Context, url: str | None) -> Iterator["Client"]:
     try:
         client = Client(url or remote.url)
     except ValueError as exc:
-        raise _end(str(exc), USAGE) from None
+        raise ended(str(exc), USAGE) from None
     with client:
         try:
             yield client
         except Unreachable as exc:
-            raise _end(exc.message, UNREACHABLE) from None
+            raise ended(exc.message, UNREACHABLE) from None
         except JobUnsuccessful as exc:
-            raise _end(exc.message, JOB_FAILED) from None
+            raise ended(exc.message, JOB_FAILED) from None
         except AtollClientError as exc:
-            raise _end(exc.message, FAILED) from None
+            raise ended(exc.message, FAILED) from None
 
 
 def print_json(value: Any) -> None:
@@ -99,10 +99,11 @@ def end_unless_succeeded(job: "Job") -> None:
     """End the command with 4 if the job has come to nothing."""
     if job.is_finished and not job.has_succeeded:
         told = f": {job.error}" if job.error else ""
-        raise _end(f"job {job.id} is {job.state}{told}", JOB_FAILED)
+        raise ended(f"job {job.id} is {job.state}{told}", JOB_FAILED)
 
 
-def _end(message: str, code: int) -> typer.Exit:
+def ended(message: str, code: int) -> typer.Exit:
+    """What to raise to end the command with one sentence."""
     from common.client.progress import plain
 
     typer.echo(f"atoll: {plain(message)}", err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
+from common.plugins.pull import Puller
 from common.settings import get_settings
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Plugin:
     space : the module that says what a search may try: `suggest(trial)` and, where the defaults do not fit,
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
+    pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
 
     Raises
     ------
@@ -102,6 +104,7 @@ class Plugin:
     check_train: Callable[[Any], None] | None = None
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
+    pulls: Mapping[str, Puller] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
@@ -122,6 +125,8 @@ class Plugin:
         if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
             raise TypeError("Plugin(prefixes=…): not a list of OldPrefix")
         _check_examples(self.examples)
+        if not isinstance(self.pulls, Mapping) or not all(map(callable, self.pulls.values())):
+            raise TypeError("Plugin(pulls=…): not a mapping from names of sources to functions")
 
 
 def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:

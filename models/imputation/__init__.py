@@ -5,6 +5,7 @@ Level 1 fills the predictors, level 2 learns the target from them; `docs/imputat
 
 from common.plugins import OldPrefix, Plugin
 from models._indicators import source
+from models._indicators.fetch import PULLS
 from models._indicators.old_errors import old_error
 from models.imputation import space
 from models.imputation.definitions import TrainRequest
@@ -27,6 +28,7 @@ plugin = Plugin(
     train_request=TrainRequest,
     check_train=check_train,
     space=space,
+    pulls=PULLS,
 )
 
 __all__ = ["plugin", "router"]

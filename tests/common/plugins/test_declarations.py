@@ -75,6 +75,7 @@ class _Loader:
         ({"examples": {"bad": 1}}, "'bad'"),
         ({"examples": {"bad": {"x": {1, 2}}}}, "'bad' is not JSON"),
         ({"examples": {"bad": {"x": float("nan")}}}, "'bad' is not JSON"),
+        ({"pulls": {"somewhere": "an address"}}, "Plugin(pulls=…)"),
     ],
 )
 def test_a_wrong_declaration_is_refused_where_it_is_made(declared: dict[str, Any], told: str) -> None:
