@@ -1,59 +1,80 @@
-"""How long a prediction will take: a rule of thumb, corrected by the times this process has measured."""
+"""How long a prediction will take, learnt from those that this installation has made.
 
-import threading
+What counts is the work: CPU time of the thread that predicts, which is also what it takes on a machine with a core to
+spare. Waiting for a turn is no part of it.
+"""
 
+import time
+from functools import lru_cache
+
+from common.settings import get_settings
 from models._indicators import IndicatorSet
-from models.imputation.spec import Interpolator, Model, Scheme, Spec
+from models.imputation.estimate_cost import UNIT_S, sizes, work
+from models.imputation.estimate_store import Timings
+from models.imputation.level1 import Level1Memory
+from models.imputation.spec import Floats, Interpolator, Spec
 
-# Seconds on one core of a 2023 server (AMD EPYC 9004), from `benchmarks/imputation.py`; the correction below takes
-# care of other machines.
-_BASE_S = 0.02
-_PER_TREE_S = {Model.rfr: 0.004, Model.etr: 0.003, Model.gbr: 0.012, Model.all: 0.019}
-_SELECTION_S = {Scheme.MANUAL: 0.0, Scheme.AFS: 0.3, Scheme.PCA: 0.3}
-_FIRST_OF_YEAR_S = {Interpolator.KNNImputer: 0.1, Interpolator.IterativeImputer: 12.0, Interpolator.SimpleImputer: 0.02}
-
-# Weight of the newest measurement in the running mean.
-_NEWEST = 0.3
+FILE = "imputation-timings.json"
 
 
-class Timings:
-    """Measured over expected time, as a running mean per kind of question. Safe for threads."""
+class Watch:
+    """Measures predictions and says beforehand how long they will take.
 
-    def __init__(self) -> None:
-        self._ratios: dict[tuple[Scheme, Model, bool], float] = {}
-        self._lock = threading.Lock()
+    Parameters
+    ----------
+    memory : the level-1 states of the process: the work is far less where the year is known.
+    """
 
-    def record(self, spec: Spec, warm: bool, seconds: float) -> None:
-        """Learn from a prediction that took `seconds`; `warm` tells whether level 1 of its year was known before."""
-        ratio = seconds / rule_of_thumb_s(spec, warm)
-        key = _kind(spec)
-        with self._lock:
-            known = self._ratios.get(key, ratio)
-            self._ratios[key] = known + _NEWEST * (ratio - known)
+    def __init__(self, memory: Level1Memory, timings: Timings) -> None:
+        self._memory = memory
+        self._timings = timings
+        self._first = True
 
-    def estimate_s(self, spec: Spec, warm: bool) -> float:
-        with self._lock:
-            # A kind not seen yet is as much slower or faster here as the others are.
-            seen = self._ratios.values()
-            ratio = self._ratios.get(_kind(spec), sum(seen) / len(seen) if seen else 1.0)
-        return rule_of_thumb_s(spec, warm) * ratio
+    def estimate_s(self, data: IndicatorSet, spec: Spec) -> float:
+        return self._timings.seconds(self._work(data, spec))
+
+    def start(self, data: IndicatorSet, spec: Spec) -> "Measurement":
+        """To be called on the thread that is to predict."""
+        units = self._work(data, spec)
+        self._first = False
+        # Who only waits for another thread's level 1 does less than the question takes.
+        shared = any(self._memory.awaits(data, spec.year, kind) for kind in Interpolator)
+        return Measurement(None if shared else self._timings, units)
+
+    def _work(self, data: IndicatorSet, spec: Spec) -> Floats:
+        return work(
+            sizes(data, spec.year, spec.target),
+            spec,
+            filled=self._memory.holds(data, spec.year, spec.interpolator),
+            neighbours=self._memory.holds(data, spec.year, Interpolator.KNNImputer),
+            first=self._first,
+        )
 
 
-def rule_of_thumb_s(spec: Spec, warm: bool) -> float:
-    """Seconds that the question takes on the machine of the constants above."""
-    trees = _PER_TREE_S[spec.model] * spec.estimators
-    return _BASE_S + trees + _SELECTION_S[spec.scheme] + (0.0 if warm else _FIRST_OF_YEAR_S[spec.interpolator])
+class Measurement:
+    """A prediction under way; `timings` is None where it says nothing of others."""
+
+    def __init__(self, timings: Timings | None, units: Floats) -> None:
+        self._timings = timings
+        self._units = units
+        self._started_s = time.thread_time()
+
+    def done(self) -> None:
+        """Learn from it; on the same thread. Not to be called for a prediction that failed: it did not do all."""
+        seconds = time.thread_time() - self._started_s
+        if self._timings is not None:
+            self._timings.record(self._units, seconds)
 
 
-def _kind(spec: Spec) -> tuple[Scheme, Model, bool]:
-    return spec.scheme, spec.model, spec.use_history
+@lru_cache(maxsize=1)
+def watch() -> Watch:
+    """That of this process."""
+    from models.imputation.service import memory
 
-
-timings = Timings()
+    return Watch(memory, Timings(get_settings().storage.cache_dir / FILE, UNIT_S))
 
 
 def estimate_s(data: IndicatorSet, spec: Spec) -> float:
-    """Seconds that `predict` will take for this question, if its answer is not kept already."""
-    from models.imputation.service import memory
-
-    return round(timings.estimate_s(spec, memory.holds(data, spec.year, spec.interpolator)), 3)
+    """Seconds that `predict` will take for this question on a machine with a core to spare, if its answer is not kept
+    already."""
+    return max(round(watch().estimate_s(data, spec), 3), 0.001)

@@ -112,6 +112,11 @@ class Level1Memory:
         with self._lock:
             return (data.digest, year, interpolator) in self._states
 
+    def awaits(self, data: Indicators, year: int, interpolator: Interpolator) -> bool:
+        """Whether a thread is computing the state of a year."""
+        with self._lock:
+            return (data.digest, year, interpolator) in self._pending
+
     def warm(self, data: Indicators, year: int, interpolator: Interpolator) -> None:
         """Compute a state before anybody asks, and import what requests will need."""
         import sklearn.tree  # noqa: F401 - the first request shall not wait for it

@@ -1,6 +1,5 @@
 """From a checked question to the answer that clients know."""
 
-import time
 from collections import defaultdict
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 from common.errors import Invalid
 from models._indicators import IndicatorSet
 from models.imputation.engine import Level1Memory, impute
-from models.imputation.estimate import timings
+from models.imputation.estimate import watch
 from models.imputation.spec import Imputation, ImputationError, Spec
 
 # Level-1 states kept in a process; one is a few megabytes.
@@ -26,13 +25,12 @@ def predict(data: IndicatorSet, spec: Spec) -> dict[str, Any]:
     Invalid
         The data cannot answer this question, e.g. because clones of the target leave too few predictors.
     """
-    warm = memory.holds(data, spec.year, spec.interpolator)
-    started = time.perf_counter()
+    measurement = watch().start(data, spec)
     try:
         found = impute(data, spec, memory)
     except ImputationError as exc:
         raise Invalid(str(exc)) from exc
-    timings.record(spec, warm, time.perf_counter() - started)
+    measurement.done()
     return respond(data, spec, found)
 
 
