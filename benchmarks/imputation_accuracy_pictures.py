@@ -48,8 +48,7 @@ def coverage(found: Sequence[Group]) -> str:
     middles = [left + width * (k + 0.5) / 5 for k in range(5)]
     parts += [_text(x, top + height + 18, f"fifth {k + 1}", anchor="middle") for k, x in enumerate(middles)]
     for number, group in enumerate(found):
-        shares = [float(group.inside[group.fifth == k].mean()) for k in range(5)]
-        points = [(x, at(max(share, low))) for x, share in zip(middles, shares, strict=True)]
+        points = [(x, at(max(share, low))) for x, share in zip(middles, group.by_fifth, strict=False)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         colour = _SHADES[number % len(_SHADES)]
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>')

@@ -44,6 +44,11 @@ class Group:
     missing: Array
 
     @property
+    def by_fifth(self) -> list[float]:
+        """Coverage of each fifth; those without a cell are left out."""
+        return [float(self.inside[self.fifth == k].mean()) for k in range(5) if (self.fifth == k).any()]
+
+    @property
     def missed(self) -> list[str]:
         """Which reaches were not attained."""
         name = f"{self.data} {self.protocol}"
@@ -51,7 +56,7 @@ class Group:
         if not COVERAGE[0] <= self.inside.mean() <= COVERAGE[1]:
             found.append(f"{name}: coverage")
         low, high = COVERAGE_OF_FIFTH
-        if not all(low <= self.inside[self.fifth == k].mean() <= high for k in range(5)):
+        if not all(low <= share <= high for share in self.by_fifth):
             found.append(f"{name}: coverage of a fifth")
         ours = self.errors[OURS].mean()
         found += [
@@ -115,7 +120,8 @@ def _errors(found: Sequence[Group]) -> list[list[str]]:
 
 
 def _intervals(group: Group) -> list[str]:
-    by_fifth = [f"{group.inside[group.fifth == k].mean():.1%}" for k in range(5)]
+    by_fifth = [f"{share:.1%}" for share in group.by_fifth]
+    by_fifth += [""] * (5 - len(by_fifth))
     widths = f"{group.width.mean():.2f}", f"{np.median(group.width):.2f}"
     return [group.data, group.protocol, f"{group.inside.mean():.1%}", *widths, *by_fifth]
 
