@@ -161,7 +161,8 @@ def _named(data: IndicatorSet, targets: Sequence[str]) -> frozenset[int]:
 def _no_category(data: IndicatorSet, year: int, body: BatchRequest, wanted: Sequence[int]) -> Invalid:
     found = sorted({data.categories[at] for at in wanted} - {""})
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    told = f"there are {', '.join(found[:_NAMED])}{more}" if found else "none of these targets has one"
+    # Their names may hold commas.
+    told = f"there are {'; '.join(found[:_NAMED])}{more}" if found else "none of these targets has one"
     return Invalid.field("category", f"no such category among the targets in {year}; {told}", body.category)
 
 
