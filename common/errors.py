@@ -197,3 +197,11 @@ def problem(error: AtollError, *, instance: str, request_id: str) -> dict[str, A
     if error.errors:
         body["errors"] = [item.model_dump() for item in error.errors]
     return body | error.extra
+
+
+class Stopped(BaseException):
+    """Nobody waits for the computation any more: no error, and none of the tree.
+
+    As asyncio's `CancelledError` no `Exception`: a model that goes on after any error of its own must not go on after
+    this.
+    """

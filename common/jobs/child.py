@@ -22,6 +22,7 @@ from common.jobs.queues.base import Message
 from common.jobs.records import Job
 from common.jobs.runner import Runner
 from common.settings import Settings
+from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -101,6 +102,7 @@ def main(pipe: Connection, settings: Settings, build: Build, memory_bytes: int, 
     os.environ.update(environment)
     _settle(memory_bytes)
     runner = build(settings)
+    metrics.leave_gauges()
     runner.report_to(lambda job: _tell(pipe, Began(job)))
     inbox: SimpleQueue[Handle | None] = SimpleQueue()
     threading.Thread(target=_read, args=(pipe, runner, inbox), name="pipe", daemon=True).start()

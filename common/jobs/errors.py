@@ -1,7 +1,6 @@
 """What can go wrong with a job, as exceptions."""
 
-from common.errors import AtollError
-from common.serving.progress import Stopped
+from common.errors import AtollError, Stopped
 
 
 class JobRefused(AtollError):

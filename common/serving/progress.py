@@ -10,10 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-
-class Stopped(BaseException):
-    """Nobody waits for the computation any more. As asyncio's `CancelledError` no `Exception`: a model that goes on
-    after any error of its own must not go on after this."""
+from common.errors import Stopped as Stopped
 
 
 class Listener(Protocol):

@@ -82,6 +82,15 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
+def leave_gauges() -> None:
+    """Keep the gauges of this process out of the sums: it runs jobs, and answers nobody. Its counters count.
+
+    The file of the gauges is removed, while this process goes on writing into what no other one sees.
+    """
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]  # untyped in prometheus_client
+
+
 def _forget_dead_processes(folder: Path) -> None:
     """Drop the gauges of processes that have ended; their counters go on counting."""
     for pid in {int(found[1]) for path in folder.glob("*.db") if (found := re.search(r"_(\d+)\.db$", path.name))}:
