@@ -37,7 +37,8 @@ def test_a_clock_is_moved_for_those_that_follow_its_file(tmp_path: Path) -> None
     asked = "import time, datetime; time.sleep(0.01); print(int(time.time()), int(datetime.datetime.now().timestamp()))"
     told = run_python(["-c", asked], tmp_path, environment).stdout.split()
     here = int(run_python(["-c", asked], tmp_path).stdout.split()[0])
-    assert all(7190 <= here - int(value) <= 7200 for value in told)
+    # The second process is asked later than the first, by as long as it takes to start.
+    assert all(7200 <= here - int(value) <= 7260 for value in told)
 
 
 def test_the_help_says_what_is_needed() -> None:
