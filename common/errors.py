@@ -5,6 +5,8 @@
     AtollError                 500  something of ours went wrong
     ├── SettingsError           -   the process cannot start as configured
     ├── BadRequest             400  the request cannot be read
+    ├── Unauthorized           401  who calls is not known; carries WWW-Authenticate
+    ├── Forbidden              403  the caller is known, and may not
     ├── NotFound               404
     ├── MethodNotAllowed       405
     ├── Conflict               409
@@ -13,6 +15,7 @@
     ├── UnsupportedMediaType   415
     ├── Invalid                422  a field is wrong; `errors` names it and what to send
     ├── DependencyFailed       424  something this answer needs is down
+    ├── TooManyRequests        429  the caller asks too much; carries Retry-After
     └── Unavailable            503  not now; carries Retry-After
         ├── Busy                    the queue for predictions is full
         └── ModelUnavailable        the model has no data, or could not be imported
@@ -20,6 +23,7 @@
 A class stands for a status and a title; the detail says what happened and what to send instead.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -90,6 +94,14 @@ class BadRequest(AtollError):
     status, title, slug = 400, "Bad request", "bad-request"
 
 
+class Unauthorized(AtollError):
+    status, title, slug = 401, "Unauthorized", "unauthorized"
+
+
+class Forbidden(AtollError):
+    status, title, slug = 403, "Forbidden", "forbidden"
+
+
 class NotFound(AtollError):
     status, title, slug = 404, "Not found", "not-found"
 
@@ -135,6 +147,16 @@ class DependencyFailed(AtollError):
     status, title, slug = 424, "A dependency is down", "dependency-failed"
 
 
+class TooManyRequests(AtollError):
+    """The caller asks too much. `retry_after_s` becomes the `Retry-After` header (whole seconds, at least 1)."""
+
+    status, title, slug = 429, "Too many requests", "too-many-requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: float = 1, **more: Any) -> None:
+        super().__init__(detail, **more)
+        self.headers.setdefault("Retry-After", str(max(1, math.ceil(retry_after_s))))
+
+
 class Unavailable(AtollError):
     """Not now. `retry_after_s` becomes the `Retry-After` header (whole seconds, at least 1)."""
 
@@ -157,6 +179,8 @@ BY_STATUS: dict[int, type[AtollError]] = {
     cls.status: cls
     for cls in (
         BadRequest,
+        Unauthorized,
+        Forbidden,
         NotFound,
         MethodNotAllowed,
         Conflict,
@@ -165,6 +189,7 @@ BY_STATUS: dict[int, type[AtollError]] = {
         UnsupportedMediaType,
         Invalid,
         DependencyFailed,
+        TooManyRequests,
         Unavailable,
     )
 }

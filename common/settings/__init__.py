@@ -14,8 +14,11 @@ from common.settings.base import CHECKOUT, Area
 from common.settings.callbacks import CallbackSettings
 from common.settings.http import HttpSettings
 from common.settings.jobs import JobSettings, Schedule
+from common.settings.limits import LimitSettings
+from common.settings.oidc import OidcSettings
 from common.settings.plugins import PluginSettings
 from common.settings.secrets import is_secret, secret_values
+from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
 from common.settings.storage import DatabaseSettings, StorageSettings
 from common.settings.telemetry import TelemetrySettings
@@ -27,8 +30,11 @@ __all__ = [
     "DatabaseSettings",
     "HttpSettings",
     "JobSettings",
+    "LimitSettings",
+    "OidcSettings",
     "PluginSettings",
     "Schedule",
+    "SecuritySettings",
     "ServingSettings",
     "Settings",
     "StorageSettings",
@@ -52,6 +58,9 @@ class Settings:
         jobs: JobSettings | None = None,
         callbacks: CallbackSettings | None = None,
         telemetry: TelemetrySettings | None = None,
+        security: SecuritySettings | None = None,
+        oidc: OidcSettings | None = None,
+        limits: LimitSettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
@@ -62,6 +71,9 @@ class Settings:
             self.jobs = jobs or JobSettings()
             self.callbacks = callbacks or CallbackSettings()
             self.telemetry = telemetry or TelemetrySettings()
+            self.security = security or SecuritySettings()
+            self.oidc = oidc or OidcSettings()
+            self.limits = limits or LimitSettings()
         except ValidationError as exc:
             raise SettingsError(f"settings are wrong: {'; '.join(map(_fault, exc.errors()))}") from None
 
@@ -86,6 +98,9 @@ AREAS: tuple[type[Area], ...] = (
     JobSettings,
     CallbackSettings,
     TelemetrySettings,
+    SecuritySettings,
+    OidcSettings,
+    LimitSettings,
 )
 
 

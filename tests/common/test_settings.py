@@ -63,6 +63,11 @@ READ: list[tuple[str, str, str, Any]] = [
     ("CALLBACK_TIMEOUT_S", "2.5", "callbacks.timeout_s", 2.5),
     ("LOGGING_LEVEL", "debug", "telemetry.level", "DEBUG"),
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
+    ("ANONYMOUS_SCOPES", "predict, train", "security.anonymous_scopes", frozenset({"predict", "train"})),
+    ("ATOLL_ADMIN_KEY", "k" * 32, "security.admin_key", SecretStr("k" * 32)),
+    ("OIDC_ISSUER", "https://issuer.example", "oidc.issuer", "https://issuer.example"),
+    ("OIDC_AUDIENCE", "api://atoll", "oidc.audience", "api://atoll"),
+    ("RATE_LIMIT_PER_S", "0", "limits.rate_per_s", 0.0),
 ]
 WRONG = [
     ("PORT", "web"),

@@ -1,0 +1,41 @@
+"""Settings of who may do what."""
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from common.security.scopes import Scope, parse_scopes
+from common.settings.base import Area, split
+
+
+class SecuritySettings(Area):
+    """Security: what callers without a key may do, and the first key."""
+
+    anonymous_scopes: Annotated[frozenset[Scope] | None, NoDecode] = Field(
+        None,
+        validation_alias="ANONYMOUS_SCOPES",
+        description="What callers without a key may do: scopes separated by commas, or `none`. By default all where "
+        "only this machine can call (`HOST` is a loopback address), else none.",
+    )
+    admin_key: SecretStr | None = Field(
+        None,
+        validation_alias="ATOLL_ADMIN_KEY",
+        description="An API key with the scope `admin`, at least 32 characters. By default the first start that others "
+        "can reach makes one and prints it once.",
+    )
+
+    @field_validator("anonymous_scopes", mode="before")
+    @classmethod
+    def _read_scopes(cls, value: object) -> object:
+        names = split(value)
+        if not isinstance(names, list):
+            return names
+        return frozenset() if names == ["none"] else parse_scopes(names)
+
+    @field_validator("admin_key")
+    @classmethod
+    def _check_length(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("shorter than 32 characters; `openssl rand -hex 32` makes one")
+        return value
