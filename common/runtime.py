@@ -11,6 +11,7 @@ from common.plugins.record import PluginRecord
 from common.serving.answers import Answers
 from common.serving.cache import ByteCache
 from common.serving.cpu import cpu_count
+from common.serving.item_servers import ItemServers
 from common.serving.pool import WorkPool
 from common.settings import Settings
 from common.telemetry import metrics
@@ -34,6 +35,7 @@ class Runtime:
     records: list[PluginRecord]
     pool: WorkPool
     answers: Answers
+    items: ItemServers
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: bool = False
     _loaded: threading.Event = field(default_factory=threading.Event)
@@ -50,8 +52,9 @@ class Runtime:
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)
         pool = WorkPool(threads, serving.queue_length)
-        answers = Answers(pool, ByteCache(serving.result_cache_bytes))
-        return cls(settings, discover(settings.plugins), pool, answers)
+        cache = ByteCache(serving.result_cache_bytes)
+        records = discover(settings.plugins)
+        return cls(settings, records, pool, Answers(pool, cache), ItemServers(records, cache, None, threads))
 
     def attach(self, app: ASGIApp) -> None:
         """Name the app that queued predictions are put to."""

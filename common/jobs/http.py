@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import Invalid
+from common.http.timeouts import timeout_s
 from common.jobs.accepted import JobAccepted
 from common.jobs.records import Job
 from common.jobs.states import Kind
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Asking again sooner than this tells nobody anything new.
 _POLL_S = 1
-_MAX_TIMEOUT_MS = 7 * 24 * 3600 * 1000
 
 
 def jobs_of(request: Request) -> "JobSystem":
@@ -45,11 +44,11 @@ async def accept(
         A header cannot be used, or the key was used for another request.
     """
     headers = dict(request.headers)
-    timeout_s = _timeout_s(headers.get("x-timeout-ms"))
+    allowed_s = timeout_s(headers.get("x-timeout-ms"))
 
     def submit() -> Job:
         system = jobs_of(request)
-        deadline = None if timeout_s is None else system.clock.now() + timedelta(seconds=timeout_s)
+        deadline = None if allowed_s is None else system.clock.now() + timedelta(seconds=allowed_s)
         accepted = system.service.submit(
             kind,
             path,
@@ -70,13 +69,3 @@ async def accept(
     if kind is Kind.PREDICTION:
         answer["Preference-Applied"] = "respond-async"
     return Response(JobAccepted.of(job).model_dump_json(), 202, answer, media_type="application/json")
-
-
-def _timeout_s(given: str | None) -> float | None:
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdecimal() and 0 < int(given[:12]) <= _MAX_TIMEOUT_MS and len(given) <= 12):
-        raise Invalid.field(
-            "X-Timeout-Ms", f"is a whole number of milliseconds, 1 to {_MAX_TIMEOUT_MS}", given, where="header"
-        )
-    return int(given) / 1000

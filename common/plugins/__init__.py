@@ -7,5 +7,19 @@ from common.plugins.contract import Dataset, OldPrefix, Plugin, is_served
 from common.plugins.definition import BaseDefinition, Whole, param
 from common.plugins.fingerprint import code_version
 from common.plugins.pull import Pull
+from common.serving.batcher import Batching
+from common.serving.items import Kept
 
-__all__ = ["BaseDefinition", "Dataset", "OldPrefix", "Plugin", "Pull", "Whole", "code_version", "is_served", "param"]
+__all__ = [
+    "BaseDefinition",
+    "Batching",
+    "Dataset",
+    "Kept",
+    "OldPrefix",
+    "Plugin",
+    "Pull",
+    "Whole",
+    "code_version",
+    "is_served",
+    "param",
+]

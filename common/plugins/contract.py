@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
 from common.plugins.pull import Puller
+from common.serving.batcher import Batching
+from common.serving.items import Kept
 from common.settings import get_settings
 
 if TYPE_CHECKING:
@@ -74,6 +76,11 @@ class Plugin:
         reason, and it is tried again later.
     datasets : the data sets in use, once loaded.
     prefixes : old prefixes that answer too.
+    predict_batch : `run(items)` predicts many items at once: a result each, anything that is JSON, in their order; an
+        exception among them is that item's alone. It runs on a thread, with items of several requests; or `Batching`,
+        which also says what an item costs. `common.serving.answer_items` is the way to it.
+    cache : what determines an item's result, which is kept under it.
+    version : names what answers now: results of another version are not found. By default a digest of the code.
     estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
         that is to be queued is looked at by it first; one that takes longer than `ASYNC_AFTER_S` is queued unasked.
     examples : request bodies for `POST …/predict` by name; shown in the docs and run by `atoll plugin check`.
@@ -97,6 +104,9 @@ class Plugin:
     load: Callable[[], None] | None = None
     datasets: Callable[[], Sequence[Dataset]] | None = None
     prefixes: Sequence[OldPrefix] = ()
+    predict_batch: Batching[Any] | Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    cache: Kept[Any] | None = None
+    version: Callable[[], str] | None = None
     estimate: Callable[[Any], float] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     train: "Callable[[TrainContext, Any], None] | None" = None
@@ -122,6 +132,13 @@ class Plugin:
             # Of a class with `async def __call__` it is the method that tells.
             if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
+        if self.predict_batch is None and (self.cache is not None or self.version is not None):
+            raise ValueError("`cache` and `version` belong to `predict_batch`; declare it too")
+        run = self.predict_batch.run if isinstance(self.predict_batch, Batching) else self.predict_batch
+        if run is not None and (not callable(run) or inspect.iscoroutinefunction(run)):
+            raise TypeError("Plugin(predict_batch=…): not a plain function from items to results, nor Batching(run)")
+        if not isinstance(self.cache, Kept | None):
+            raise TypeError("Plugin(cache=…): not Kept(key)")
         if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
             raise TypeError("Plugin(prefixes=…): not a list of OldPrefix")
         _check_examples(self.examples)
