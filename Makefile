@@ -57,11 +57,13 @@ $(PEERS): pyproject.toml $(SETUP)
 	  | $(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
-lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-annotate -q \
-	  --custom-compile-command "make lock" -o requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt --universal --python-version 3.11 --no-emit-index-url \
-	  --no-annotate -q --custom-compile-command "make lock" -o requirements-dev.txt
+# One resolution for all Pythons and platforms; the hashes make pip refuse any other file than those that were resolved here.
+PIN := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-annotate -q --custom-compile-command "make lock"
+
+lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml, with hashes (ARGS=--upgrade takes what is newest)
+	$(PIN) $(ARGS) -o requirements.txt
+	$(PIN) $(ARGS) --extra dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
