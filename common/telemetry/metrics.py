@@ -61,6 +61,10 @@ CALLBACK_DELAY_SECONDS = Histogram(
 )
 CALLBACKS_PENDING = Gauge("atoll_callbacks_pending", "Callbacks still to be delivered.", multiprocess_mode="mostrecent")
 
+AUDIT_UNWRITTEN = Counter("atoll_audit_unwritten_total", "Audit records that only the log has.")
+
+LIMITED = Counter("atoll_limited_total", "Requests refused because the caller asks too much.", ("limit",))
+
 # Between looks at a file that is being made, in seconds.
 _WAITS_S = (0.005, 0.02, 0.1)
 
