@@ -17,6 +17,7 @@ from common.settings.jobs import JobSettings, Schedule
 from common.settings.limits import LimitSettings
 from common.settings.oidc import OidcSettings
 from common.settings.plugins import PluginSettings
+from common.settings.redis import RedisSettings
 from common.settings.secrets import is_secret, secret_values
 from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
@@ -33,6 +34,7 @@ __all__ = [
     "LimitSettings",
     "OidcSettings",
     "PluginSettings",
+    "RedisSettings",
     "Schedule",
     "SecuritySettings",
     "ServingSettings",
@@ -61,6 +63,7 @@ class Settings:
         security: SecuritySettings | None = None,
         oidc: OidcSettings | None = None,
         limits: LimitSettings | None = None,
+        redis: RedisSettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
@@ -74,6 +77,7 @@ class Settings:
             self.security = security or SecuritySettings()
             self.oidc = oidc or OidcSettings()
             self.limits = limits or LimitSettings()
+            self.redis = redis or RedisSettings()
         except ValidationError as exc:
             raise SettingsError(f"settings are wrong: {'; '.join(map(_fault, exc.errors()))}") from None
 
@@ -101,6 +105,7 @@ AREAS: tuple[type[Area], ...] = (
     SecuritySettings,
     OidcSettings,
     LimitSettings,
+    RedisSettings,
 )
 
 

@@ -1,3 +1,4 @@
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,22 @@ READ: list[tuple[str, str, str, Any]] = [
     ("LOGGING_LEVEL", "debug", "telemetry.level", "DEBUG"),
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
     ("ANONYMOUS_SCOPES", "predict, train", "security.anonymous_scopes", frozenset({"predict", "train"})),
+    ("FUNCTIONS_WORKER_RUNTIME", "python", "security.functions_runtime", "python"),
     ("ATOLL_ADMIN_KEY", "k" * 32, "security.admin_key", SecretStr("k" * 32)),
     ("OIDC_ISSUER", "https://issuer.example", "oidc.issuer", "https://issuer.example"),
-    ("OIDC_AUDIENCE", "api://atoll", "oidc.audience", "api://atoll"),
+    ("OIDC_AUDIENCE", "api://atoll, 11-22", "oidc.audience", ("api://atoll", "11-22")),
     ("RATE_LIMIT_PER_S", "0", "limits.rate_per_s", 0.0),
+    ("RATE_LIMIT_BURST", "7", "limits.burst", 7),
+    ("AUTH_FAILURES_PER_MIN", "5", "limits.failures_per_min", 5),
+    (
+        "TRUSTED_PROXIES",
+        "10.1.2.3/8, 2001:db8::1",
+        "limits.trusted_proxies",
+        (ip_network("10.0.0.0/8"), ip_network("2001:db8::1/128")),
+    ),
+    ("MAX_JOBS_PER_OWNER", "3", "limits.jobs_per_owner", 3),
+    ("REQUEST_READ_TIMEOUT_S", "2", "limits.read_timeout_s", 2.0),
+    ("REDIS_URL", "redis://localhost:6379/0", "redis.url", SecretStr("redis://localhost:6379/0")),
 ]
 WRONG = [
     ("PORT", "web"),
@@ -85,6 +98,8 @@ WRONG = [
     ("CALLBACK_ALLOW", "10.0.0.0/99"),
     ("LOGGING_LEVEL", "LOUD"),
     ("LOG_FORMAT", "xml"),
+    ("TRUSTED_PROXIES", "proxy.example"),
+    ("RATE_LIMIT_BURST", "0"),
 ]
 FIELDS = {name.upper() for area in AREAS for name in area.model_fields}
 ALIASES = {str(field.validation_alias) for area in AREAS for field in area.model_fields.values()}
