@@ -15,6 +15,7 @@ from common.http import openapi
 from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
 from common.http.guard import Guard
+from common.http.headers import SecurityHeaders
 from common.http.limit import BodyLimit
 from common.http.problems import (
     answer_atoll_error,
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)
+    app.add_middleware(SecurityHeaders)
     routes.include(app)
     mount_all(app, runtime.records)
     examples = {

@@ -84,7 +84,7 @@ async def show_job(
 
     job, position, callback = await run_in_threadpool(read)
     etag = f'"{job.version}-{"" if position is None else position}{callback.tag if callback else ""}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if not job.state.is_finished:
         headers["Retry-After"] = "1"
     if if_none_match is not None and etag in (item.strip() for item in if_none_match.split(",")):
