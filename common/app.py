@@ -16,14 +16,14 @@ from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
 from common.http.guard import Guard
 from common.http.headers import SecurityHeaders
-from common.http.limit import BodyLimit
+from common.http.limit import CONTROL_BYTES, CONTROL_PREFIXES, BodyLimit
 from common.http.problems import (
     answer_atoll_error,
     answer_half_character,
     answer_http_exception,
     answer_validation_error,
 )
-from common.plugins.mount import mount_all
+from common.plugins.mount import body_limits, mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
 from common.settings import Settings, get_settings
@@ -72,7 +72,13 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
     # Files of data sets are streamed, and have a limit of their own.
-    app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes, exempt={"PUT": "/datasets/"})
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.http.max_body_bytes,
+        by_prefix=dict.fromkeys(CONTROL_PREFIXES, CONTROL_BYTES) | body_limits(runtime.records),
+        exempt={"PUT": "/datasets/"},
+        timeout_s=settings.limits.read_timeout_s,
+    )
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)

@@ -9,6 +9,7 @@
     ├── Forbidden              403  the caller is known, and may not
     ├── NotFound               404
     ├── MethodNotAllowed       405
+    ├── RequestTimeout         408  the request did not arrive in time
     ├── Conflict               409
     ├── Gone                   410  it was here, and is kept no longer
     ├── TooLarge               413
@@ -110,6 +111,10 @@ class MethodNotAllowed(AtollError):
     status, title, slug = 405, "Method not allowed", "method-not-allowed"
 
 
+class RequestTimeout(AtollError):
+    status, title, slug = 408, "Request timeout", "request-timeout"
+
+
 class Conflict(AtollError):
     status, title, slug = 409, "Conflict", "conflict"
 
@@ -183,6 +188,7 @@ BY_STATUS: dict[int, type[AtollError]] = {
         Forbidden,
         NotFound,
         MethodNotAllowed,
+        RequestTimeout,
         Conflict,
         Gone,
         TooLarge,

@@ -86,6 +86,8 @@ class Plugin:
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
     pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
+    max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
+        answered 413 before it is read.
 
     Raises
     ------
@@ -105,6 +107,7 @@ class Plugin:
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
     pulls: Mapping[str, Puller] = field(default_factory=dict)
+    max_body_bytes: int | None = None
 
     def __post_init__(self) -> None:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
@@ -127,6 +130,8 @@ class Plugin:
         _check_examples(self.examples)
         if not isinstance(self.pulls, Mapping) or not all(map(callable, self.pulls.values())):
             raise TypeError("Plugin(pulls=…): not a mapping from names of sources to functions")
+        if self.max_body_bytes is not None and not (isinstance(self.max_body_bytes, int) and self.max_body_bytes > 0):
+            raise ValueError(f"Plugin(max_body_bytes={self.max_body_bytes!r}): not a number of bytes")
 
 
 def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:

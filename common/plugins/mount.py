@@ -61,6 +61,16 @@ def mount_all(app: FastAPI, records: Sequence[PluginRecord]) -> None:
             _withdraw(record, refused)
 
 
+def body_limits(records: Sequence[PluginRecord]) -> dict[str, int]:
+    """The largest bodies that plugins declare, by the prefixes under which they are mounted."""
+    return {
+        prefix: record.plugin.max_body_bytes
+        for record in records
+        if record.router is not None and record.plugin.max_body_bytes is not None
+        for prefix in (record.prefix or record.router.prefix, *(old.path for old in record.plugin.prefixes))
+    }
+
+
 def _withdraw(record: PluginRecord, reason: str) -> None:
     # Without its declarations too: nothing of it is listed, and a `load` that succeeds must not make it ready.
     record.plugin = Plugin(title=record.title)
