@@ -26,8 +26,15 @@ from common.http.problems import (
 from common.plugins.mount import body_limits, mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
+from common.security.anonymous import AnonymousRule, remembering
+from common.security.authenticate import Authenticate
+from common.security.authorise import Authorise
+from common.security.rules import Rules
 from common.settings import Settings, get_settings
+from common.telemetry.logs import get_logger
 from common.version import VERSION
+
+log = get_logger("atoll")
 
 _DESCRIPTION = "Many ML models behind one API. `/models` lists what is served here, `/params` what each model asks for."
 
@@ -79,12 +86,17 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         exempt={"PUT": "/datasets/"},
         timeout_s=settings.limits.read_timeout_s,
     )
+    app.add_middleware(Authorise)
+    app.add_middleware(Authenticate, verifiers=lambda: runtime.verifiers, admit=remembering(AnonymousRule.of(settings)))
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)
     app.add_middleware(SecurityHeaders)
     routes.include(app)
     mount_all(app, runtime.records)
+    rules = Rules.of(app)
+    for route in rules.undeclared:
+        log.error("route without a scope; only `admin` may use it", route=route)
     examples = {
         record.prefix + found[0]: record.plugin.examples
         for record in runtime.records

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
+from common.security.keys import Keys
 from common.serving.answers import Answers
 from common.serving.cache import ByteCache
 from common.serving.cpu import cpu_count
@@ -19,6 +20,7 @@ from common.telemetry.logs import configure_logs, get_logger
 if TYPE_CHECKING:
     from common.jobs.system import JobSystem
     from common.registry.service import Registry
+    from common.security.verifier import Verifier
 
 log = get_logger("atoll")
 
@@ -41,6 +43,12 @@ class Runtime:
     _jobs: "JobSystem | None" = None
     _registry: "Registry | None" = None
     _app: ASGIApp | None = None
+    keys: Keys = field(init=False)
+    _verifiers: "tuple[Verifier, ...] | None" = None
+
+    def __post_init__(self) -> None:
+        # In the job system's database, which is not opened before a key is shown.
+        self.keys = Keys(self.settings, lambda: self.jobs.database)
 
     @classmethod
     def build(cls, settings: Settings) -> "Runtime":
@@ -86,6 +94,13 @@ class Runtime:
         """Model versions and aliases, in the job system's database; blocks as `jobs` does at the first call."""
         assert self.jobs is not None and self._registry is not None  # noqa: S101, PT018 - made together
         return self._registry
+
+    @property
+    def verifiers(self) -> "tuple[Verifier, ...]":
+        """Those that credentials are shown to; made at the first one, and without a look at the database."""
+        if self._verifiers is None:
+            self._verifiers = (self.keys.verifier,)
+        return self._verifiers
 
     def start(self, *, background: bool = False) -> None:
         """Begin to load the models, once a process, however often and from wherever it is called.
