@@ -169,7 +169,7 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_variable(
 
 def test_an_issuer_is_of_no_use_without_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example")
-    with pytest.raises(SettingsError, match=r"OIDC_AUDIENCE=.*needed with OIDC_ISSUER"):
+    with pytest.raises(SettingsError, match="set OIDC_AUDIENCE with OIDC_ISSUER"):
         Settings()
 
 
