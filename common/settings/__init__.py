@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError as SourceError
 
 from common.errors import SettingsError
 from common.settings.base import CHECKOUT, Area
@@ -23,6 +24,7 @@ from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
 from common.settings.storage import DatabaseSettings, StorageSettings
 from common.settings.telemetry import TelemetrySettings
+from common.settings.tls import TlsSettings
 
 __all__ = [
     "AREAS",
@@ -41,6 +43,7 @@ __all__ = [
     "Settings",
     "StorageSettings",
     "TelemetrySettings",
+    "TlsSettings",
     "get_settings",
     "secret_values",
 ]
@@ -63,6 +66,7 @@ class Settings:
         security: SecuritySettings | None = None,
         oidc: OidcSettings | None = None,
         limits: LimitSettings | None = None,
+        tls: TlsSettings | None = None,
         redis: RedisSettings | None = None,
     ) -> None:
         try:
@@ -77,7 +81,11 @@ class Settings:
             self.security = security or SecuritySettings()
             self.oidc = oidc or OidcSettings()
             self.limits = limits or LimitSettings()
+            self.tls = tls or TlsSettings()
             self.redis = redis or RedisSettings()
+        except SourceError as exc:
+            # Something that a variable refers to cannot be used.
+            raise SettingsError(str(exc.__cause__ or exc)) from None
         except ValidationError as exc:
             raise SettingsError(f"settings are wrong: {'; '.join(map(_fault, exc.errors()))}") from None
 
@@ -95,6 +103,7 @@ class Settings:
 
 AREAS: tuple[type[Area], ...] = (
     HttpSettings,
+    TlsSettings,
     PluginSettings,
     StorageSettings,
     ServingSettings,
