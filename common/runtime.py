@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.security.keys import Keys
+from common.security.tokens.verifier import TokenVerifier
 from common.serving.answers import Answers
 from common.serving.cache import ByteCache
 from common.serving.cpu import cpu_count
@@ -99,7 +100,7 @@ class Runtime:
     def verifiers(self) -> "tuple[Verifier, ...]":
         """Those that credentials are shown to; made at the first one, and without a look at the database."""
         if self._verifiers is None:
-            self._verifiers = (self.keys.verifier,)
+            self._verifiers = (self.keys.verifier, TokenVerifier(self.settings.oidc))
         return self._verifiers
 
     def start(self, *, background: bool = False) -> None:
