@@ -23,12 +23,14 @@ from common.http.problems import (
     answer_http_exception,
     answer_validation_error,
 )
+from common.http.roles import NoHttp
 from common.plugins.mount import body_limits, mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
 from common.security.anonymous import AnonymousRule, remembering
 from common.security.authenticate import Authenticate
 from common.security.authorise import Authorise
+from common.security.limits import Limits, address_of, buckets_of, failures_of
 from common.security.rules import Rules
 from common.settings import Settings, get_settings
 from common.telemetry.logs import get_logger
@@ -87,7 +89,17 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         timeout_s=settings.limits.read_timeout_s,
     )
     app.add_middleware(Authorise)
-    app.add_middleware(Authenticate, verifiers=lambda: runtime.verifiers, admit=remembering(AnonymousRule.of(settings)))
+    buckets = buckets_of(settings)
+    if buckets is not None:
+        app.add_middleware(Limits, buckets=buckets, client=address_of(settings))
+    app.add_middleware(
+        Authenticate,
+        verifiers=lambda: runtime.verifiers,
+        admit=remembering(AnonymousRule.of(settings)),
+        attempts=failures_of(settings),
+    )
+    if "http" not in settings.roles:
+        app.add_middleware(NoHttp, roles=settings.roles)
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
     app.add_middleware(RequestBoundary)
