@@ -16,6 +16,7 @@ from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
 from common.http.guard import Guard
 from common.http.headers import SecurityHeaders
+from common.http.hosts import AllowedHosts
 from common.http.limit import CONTROL_BYTES, CONTROL_PREFIXES, BodyLimit
 from common.http.problems import (
     answer_atoll_error,
@@ -102,6 +103,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         app.add_middleware(NoHttp, roles=settings.roles)
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
+    app.add_middleware(AllowedHosts, hosts=settings.http.allowed_hosts)
     app.add_middleware(RequestBoundary)
     app.add_middleware(SecurityHeaders)
     routes.include(app)

@@ -14,6 +14,7 @@
     ├── Gone                   410  it was here, and is kept no longer
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
+    ├── Misdirected            421  the name that was called is none of this server's
     ├── Invalid                422  a field is wrong; `errors` names it and what to send
     ├── DependencyFailed       424  something this answer needs is down
     ├── TooManyRequests        429  the caller asks too much; carries Retry-After
@@ -131,6 +132,10 @@ class UnsupportedMediaType(AtollError):
     status, title, slug = 415, "Unsupported media type", "unsupported-media-type"
 
 
+class Misdirected(AtollError):
+    status, title, slug = 421, "Misdirected request", "misdirected"
+
+
 class Invalid(AtollError):
     """One or more fields are wrong.
 
@@ -193,6 +198,7 @@ BY_STATUS: dict[int, type[AtollError]] = {
         Gone,
         TooLarge,
         UnsupportedMediaType,
+        Misdirected,
         Invalid,
         DependencyFailed,
         TooManyRequests,

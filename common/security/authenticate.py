@@ -11,9 +11,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from common.errors import AtollError, DependencyFailed, Unauthorized
+from common.errors import AtollError, DependencyFailed, TooManyRequests, Unauthorized
 from common.http.replay import replayed_by
 from common.security.anonymous import ADVICE, Admit, Caller
+from common.security.limits.failures import FailedAttempts
 from common.security.principal import ANONYMOUS, Principal
 from common.security.verifier import Verifier
 
@@ -76,12 +77,20 @@ class Authenticate:
     ----------
     verifiers : gives those that credentials are shown to; called when the first credential comes.
     admit : decides about callers without one.
+    attempts : bounds how often one address shows credentials that are no good; by default nobody does.
     """
 
-    def __init__(self, app: ASGIApp, verifiers: Callable[[], Sequence[Verifier]], admit: Admit) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        verifiers: Callable[[], Sequence[Verifier]],
+        admit: Admit,
+        attempts: FailedAttempts | None = None,
+    ) -> None:
         self.app = app
         self._verifiers = verifiers
         self._admit = admit
+        self._attempts = attempts or FailedAttempts(0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -98,8 +107,8 @@ class Authenticate:
                 if credential is None:
                     self._admit_anonymous(scope, headers, state)
                 else:
-                    state[_PRINCIPAL] = await self._identify(credential)
-            except (Unauthorized, DependencyFailed) as error:
+                    state[_PRINCIPAL] = await self._identify(scope, credential)
+            except (Unauthorized, DependencyFailed, TooManyRequests) as error:
                 state[_PRINCIPAL] = ANONYMOUS
                 state[_REFUSAL] = challenged(error, "invalid_token")
         principal: Principal = state[_PRINCIPAL]
@@ -122,10 +131,11 @@ class Authenticate:
         # Text: an error is made where one is answered.
         state[_REFUSAL] = admission.reason
 
-    async def _identify(self, credential: str) -> Principal:
+    async def _identify(self, scope: Scope, credential: str) -> Principal:
         for verifier in self._verifiers():
             if verifier.recognises(credential):
-                return verifier.known(credential) or await verifier.verify(credential)
+                known = verifier.known(credential)
+                return known or await self._attempts.verified(scope, credential, verifier.verify)
         raise Unauthorized("the credential is neither a key of this server nor a token that it takes")
 
 
