@@ -127,7 +127,7 @@ class Plugin:
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")
             # Of a class with `async def __call__` it is the method that tells.
-            if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004
+            if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004 - its kind
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
         if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
             raise TypeError("Plugin(prefixes=…): not a list of OldPrefix")
