@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
+from common.errors import Unauthorized
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.security.keys import Keys
+from common.security.keys.verifier import ADMIN_ID
 from common.security.tokens.verifier import TokenVerifier
 from common.serving.answers import Answers
 from common.serving.cache import ByteCache
@@ -19,6 +21,7 @@ from common.telemetry import metrics
 from common.telemetry.logs import configure_logs, get_logger
 
 if TYPE_CHECKING:
+    from common.jobs.records import Job
     from common.jobs.system import JobSystem
     from common.registry.service import Registry
     from common.security.verifier import Verifier
@@ -79,7 +82,7 @@ class Runtime:
                 from common.storage import Blobs, open_share
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
-                jobs = JobSystem.build(self.settings, self._app)
+                jobs = JobSystem.build(self.settings, self._app, refuses=self._refuses)
                 jobs.migrate()
                 blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
                 records = {record.name: record for record in self.records}
@@ -102,6 +105,17 @@ class Runtime:
         if self._verifiers is None:
             self._verifiers = (self.keys.verifier, TokenVerifier(self.settings.oidc))
         return self._verifiers
+
+    def _refuses(self, job: "Job") -> str | None:
+        """Why a queued job must not run any more: the key that it was asked for with is good no longer."""
+        kind, _, key_id = job.owner.partition(":")
+        if kind != "key" or job.owner == ADMIN_ID:
+            return None
+        try:
+            self.keys.service.principal(key_id)
+        except Unauthorized as exc:
+            return f"it was asked for with a key that is good no longer: {exc.detail}"
+        return None
 
     def start(self, *, background: bool = False) -> None:
         """Begin to load the models, once a process, however often and from wherever it is called.

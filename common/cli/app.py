@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import datasets, jobs, predict, registry
+from common.cli import datasets, jobs, keys, predict, registry
 from common.cli.remote import AsJson, Remote, Url
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ app.command("train")(predict.train)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(registry.app, name="registry")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()

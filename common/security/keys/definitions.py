@@ -91,17 +91,26 @@ class KeyInfo(BaseModel):
 
     @classmethod
     def of(cls, record: KeyRecord, now: datetime) -> "KeyInfo":
-        return cls(**_facts(record, now))
+        return cls(
+            id=record.id,
+            prefix=shown(record.id),
+            name=record.name,
+            state=record.state(now),
+            scopes=in_order(record.scopes),
+            models=None if record.models is None else sorted(record.models),
+            created_at=record.created_at,
+            created_by=record.created_by,
+            expires_at=record.expires_at,
+            last_used_at=record.last_used_at,
+            revoked_at=record.revoked_at,
+            revoked_by=record.revoked_by,
+        )
 
 
 class NewKeyInfo(KeyInfo):
     """A key that was just made."""
 
     key: str = Field(description="The key itself. It is shown now and never again; only its hash is kept.")
-
-    @classmethod
-    def made(cls, record: KeyRecord, text: str, now: datetime) -> "NewKeyInfo":
-        return cls(**_facts(record, now), key=text)
 
 
 class KeyPage(BaseModel):
@@ -133,20 +142,3 @@ class Caller(BaseModel):
 
 def in_order(scopes: frozenset[Scope]) -> list[Scope]:
     return [scope for scope in Scope if scope in scopes]
-
-
-def _facts(record: KeyRecord, now: datetime) -> dict[str, object]:
-    return {
-        "id": record.id,
-        "prefix": shown(record.id),
-        "name": record.name,
-        "state": record.state(now),
-        "scopes": in_order(record.scopes),
-        "models": None if record.models is None else sorted(record.models),
-        "created_at": record.created_at,
-        "created_by": record.created_by,
-        "expires_at": record.expires_at,
-        "last_used_at": record.last_used_at,
-        "revoked_at": record.revoked_at,
-        "revoked_by": record.revoked_by,
-    }

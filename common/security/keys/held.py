@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from common.clock import Clock, SystemClock
+from common.security.anonymous import AnonymousRule
 from common.security.keys.verifier import KeyVerifier
 from common.security.scopes import Scope
 from common.settings import Settings
@@ -64,6 +65,6 @@ class Keys:
 
 def has_other_way_in(settings: Settings) -> bool:
     """Whether there can be an administrator without any key of the database."""
-    security = settings.security
-    is_open = security.anonymous_scopes is not None and Scope.ADMIN in security.anonymous_scopes
-    return security.admin_key is not None or settings.oidc.issuer is not None or is_open
+    if settings.security.admin_key is not None or settings.oidc.issuer is not None:
+        return True
+    return Scope.ADMIN in AnonymousRule.of(settings).scopes

@@ -76,10 +76,8 @@ class KeyService:
 
         def work(connection: sa.Connection) -> None:
             if store.count(connection) >= MOST_KEYS:
-                raise Conflict(
-                    f"there are {MOST_KEYS} keys, with those that ended in the last {KEPT.days} days; share keys between "
-                    "what does the same"
-                )
+                kept = f"{MOST_KEYS} keys, with those that ended in the last {KEPT.days} days"
+                raise Conflict(f"there are {kept}; let callers that do the same share one")
             store.insert(connection, record)
             audit(
                 "key.created",
