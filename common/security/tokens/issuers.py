@@ -107,15 +107,15 @@ class Issuer:
                 return f"https://{self.host}/{tenant}/v2.0" if claims.get("tid", tenant) == tenant else None
         return None
 
-    def vouches(self, key_issuer: object, claims: Mapping[str, object]) -> bool:
-        """Whether a key that names the issuer it is for may sign these claims, as Entra ID's keys do.
+    def vouches(self, key_issuer: str | None, known_as: str) -> bool:
+        """Whether a key that names the issuer it is for, as Entra ID's do, may sign for one known as `recognise` says.
 
         Entra ID answers the keys of all its kinds of tenants together; one for personal accounts must not sign for an
         organisation's.
         """
-        if not self.is_entra or not isinstance(key_issuer, str):
+        if not self.is_entra or key_issuer is None:
             return True
-        tenant = str(claims.get("tid", next(iter(self.tenants)) if len(self.tenants) == 1 else ""))
+        tenant = known_as.split("/")[3]
         return key_issuer.replace("{tenantid}", tenant) in self._forms(tenant)
 
     def is_described_by(self, name: object) -> bool:

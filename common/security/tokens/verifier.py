@@ -59,14 +59,15 @@ class TokenVerifier:
             raise Unauthorized("no tokens are taken here, as no issuer is configured; send an API key")
         token = form.read(credential)
         # Before the keys are looked at: another issuer's token must not cause a fetch.
-        if issuer.recognise(token.claims) is None:
+        known_as = issuer.recognise(token.claims)
+        if known_as is None:
             raise Unauthorized("the token is of another issuer (`iss`)")
         key, generation = await self._keys.key(token)
         if token.algorithm not in key.algorithms:
             raise Unauthorized("the token's key is not for the algorithm that the token names")
         if not key.has_signed(token):
             _refuse_signature()
-        if not issuer.vouches(key.issuer, token.claims):
+        if not issuer.vouches(key.issuer, known_as):
             raise Unauthorized("the token was signed with a key that is for other tenants")
         ends_s = claims.check(
             token.claims,
