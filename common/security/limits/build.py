@@ -43,7 +43,7 @@ def failures_of(settings: Settings) -> FailedAttempts:
     per_min = settings.limits.failures_per_min
     if per_min is None:
         per_min = 0 if only_here(settings) else _FAILURES_PER_MIN
-    return FailedAttempts(per_min)
+    return FailedAttempts(per_min, address_of(settings))
 
 
 def jobs_per_owner(settings: Settings) -> int:

@@ -3,9 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
+from starlette.types import Scope
+
 from common.clock import Clock
 from common.errors import TooManyRequests, Unauthorized
 from common.security.limits.bucket import Rate
+from common.security.limits.client import client_of
 from common.security.limits.memory import MemoryBuckets
 from common.security.principal import Principal
 from common.telemetry import metrics
@@ -24,16 +27,18 @@ class FailedAttempts:
     Parameters
     ----------
     per_min : failures a minute from one address, all of which may come at once; 0 for any.
+    client : the address that a request comes from, as it is counted.
     """
 
-    def __init__(self, per_min: int, clock: Clock | None = None) -> None:
+    def __init__(self, per_min: int, client: Callable[[Scope], str] = client_of, clock: Clock | None = None) -> None:
         self._per_min = per_min
+        self._client = client
         self._buckets = MemoryBuckets(Rate(per_min / 60, per_min), clock) if per_min else None
         # By hashes, which say nothing outside this process; the least recently used first.
         self._good: OrderedDict[int, None] = OrderedDict()
 
-    async def verified(self, client: str, credential: str, verify: Callable[[str], Awaitable[Principal]]) -> Principal:
-        """`await verify(credential)`, unless the client failed too often.
+    async def verified(self, scope: Scope, credential: str, verify: Callable[[str], Awaitable[Principal]]) -> Principal:
+        """`await verify(credential)`, unless too many from the same address were no good.
 
         Raises
         ------
@@ -42,7 +47,7 @@ class FailedAttempts:
         """
         if self._buckets is None:
             return await verify(credential)
-        key = hash(credential)
+        client, key = self._client(scope), hash(credential)
         is_counted = key not in self._good
         if is_counted:
             # Taken before it is known to be a failure, or many tries at the same time would all pass.
