@@ -15,7 +15,7 @@ NOBODY = ""
 # What a job's owner could do when it was accepted stands in its record, beside the request's own headers. Callers'
 # headers of this prefix are not taken.
 MARK_PREFIX = "atoll-"
-_SCOPES, _MODELS = "atoll-scopes", "atoll-models"
+MARKS = _SCOPES, _MODELS = "atoll-scopes", "atoll-models"
 
 
 def sees(principal: Principal, owner: str) -> bool:
