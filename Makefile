@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs backends campaign lock clean
+.PHONY: help setup run test lint bench bench-jobs backends campaign lock audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,11 +57,23 @@ $(PEERS): pyproject.toml $(SETUP)
 	  | $(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
-lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-emit-index-url --no-annotate -q \
-	  --custom-compile-command "make lock" -o requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.txt --universal --python-version 3.11 --no-emit-index-url \
-	  --no-annotate -q --custom-compile-command "make lock" -o requirements-dev.txt
+# One resolution for all Pythons and platforms; the hashes make pip refuse any other file than those that were resolved here.
+PIN := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links -q --custom-compile-command "make lock"
+
+lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml, with hashes (ARGS=--upgrade takes what is newest)
+	$(PIN) $(ARGS) -o requirements.txt
+	$(PIN) $(ARGS) --extra dev -c requirements.txt --no-annotate -o requirements-dev.txt
+	$(BIN)/python -m deployment.supply licences
+
+audit: $(DEV) ## look for known vulnerabilities in requirements.txt (ADVISORIES=DIR: in a copy of the advisories, offline)
+	$(BIN)/python -m deployment.supply audit $(if $(ADVISORIES),--advisories "$(ADVISORIES)") $(ARGS)
+
+licences: $(DEV) ## write docs/licences.md, and fail where a licence is not accepted
+	$(BIN)/python -m deployment.supply licences $(ARGS)
+
+sbom: $(DEV) ## write build/sbom.cdx.json: what Atoll is made of, in the CycloneDX format
+	$(BIN)/python -m deployment.supply sbom --output build/sbom.cdx.json $(ARGS)
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

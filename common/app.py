@@ -15,18 +15,29 @@ from common.http import openapi
 from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
 from common.http.guard import Guard
-from common.http.limit import BodyLimit
+from common.http.headers import SecurityHeaders
+from common.http.hosts import AllowedHosts
+from common.http.limit import CONTROL_BYTES, CONTROL_PREFIXES, BodyLimit
 from common.http.problems import (
     answer_atoll_error,
     answer_half_character,
     answer_http_exception,
     answer_validation_error,
 )
-from common.plugins.mount import mount_all
+from common.http.roles import NoHttp
+from common.plugins.mount import body_limits, mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
+from common.security.anonymous import AnonymousRule, remembering
+from common.security.authenticate import Authenticate
+from common.security.authorise import Authorise
+from common.security.limits import Limits, address_of, buckets_of, failures_of
+from common.security.rules import Rules
 from common.settings import Settings, get_settings
+from common.telemetry.logs import get_logger
 from common.version import VERSION
+
+log = get_logger("atoll")
 
 _DESCRIPTION = "Many ML models behind one API. `/models` lists what is served here, `/params` what each model asks for."
 
@@ -71,12 +82,35 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
     # Files of data sets are streamed, and have a limit of their own.
-    app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes, exempt={"PUT": "/datasets/"})
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.http.max_body_bytes,
+        by_prefix=dict.fromkeys(CONTROL_PREFIXES, CONTROL_BYTES) | body_limits(runtime.records),
+        exempt={"PUT": "/datasets/"},
+        timeout_s=settings.limits.read_timeout_s,
+    )
+    app.add_middleware(Authorise)
+    buckets = buckets_of(settings)
+    if buckets is not None:
+        app.add_middleware(Limits, buckets=buckets, client=address_of(settings))
+    app.add_middleware(
+        Authenticate,
+        verifiers=lambda: runtime.verifiers,
+        admit=remembering(AnonymousRule.of(settings)),
+        attempts=failures_of(settings),
+    )
+    if "http" not in settings.roles:
+        app.add_middleware(NoHttp, roles=settings.roles)
     app.add_middleware(Guard)
     app.add_middleware(Cors, origins=settings.http.cors_origins)
+    app.add_middleware(AllowedHosts, hosts=settings.http.allowed_hosts)
     app.add_middleware(RequestBoundary)
+    app.add_middleware(SecurityHeaders)
     routes.include(app)
     mount_all(app, runtime.records)
+    rules = Rules.of(app)
+    for route in rules.undeclared:
+        log.error("route without a scope; only `admin` may use it", route=route)
     examples = {
         record.prefix + found[0]: record.plugin.examples
         for record in runtime.records

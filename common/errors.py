@@ -9,10 +9,12 @@
     ├── Forbidden              403  the caller is known, and may not
     ├── NotFound               404
     ├── MethodNotAllowed       405
+    ├── RequestTimeout         408  the request did not arrive in time
     ├── Conflict               409
     ├── Gone                   410  it was here, and is kept no longer
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
+    ├── Misdirected            421  the name that was called is none of this server's
     ├── Invalid                422  a field is wrong; `errors` names it and what to send
     ├── DependencyFailed       424  something this answer needs is down
     ├── TooManyRequests        429  the caller asks too much; carries Retry-After
@@ -110,6 +112,10 @@ class MethodNotAllowed(AtollError):
     status, title, slug = 405, "Method not allowed", "method-not-allowed"
 
 
+class RequestTimeout(AtollError):
+    status, title, slug = 408, "Request timeout", "request-timeout"
+
+
 class Conflict(AtollError):
     status, title, slug = 409, "Conflict", "conflict"
 
@@ -124,6 +130,10 @@ class TooLarge(AtollError):
 
 class UnsupportedMediaType(AtollError):
     status, title, slug = 415, "Unsupported media type", "unsupported-media-type"
+
+
+class Misdirected(AtollError):
+    status, title, slug = 421, "Misdirected request", "misdirected"
 
 
 class Invalid(AtollError):
@@ -183,10 +193,12 @@ BY_STATUS: dict[int, type[AtollError]] = {
         Forbidden,
         NotFound,
         MethodNotAllowed,
+        RequestTimeout,
         Conflict,
         Gone,
         TooLarge,
         UnsupportedMediaType,
+        Misdirected,
         Invalid,
         DependencyFailed,
         TooManyRequests,

@@ -6,20 +6,29 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
+from common.errors import Unauthorized
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
+from common.redis import RedisLink
+from common.security.keys import Keys
+from common.security.keys.verifier import ADMIN_ID
+from common.security.tokens.verifier import TokenVerifier
 from common.serving.answers import Answers
 from common.serving.cache import ByteCache
 from common.serving.cpu import cpu_count
 from common.serving.item_servers import ItemServers
 from common.serving.pool import WorkPool
+from common.serving.redis_cache import RedisCache
+from common.serving.second_level import SecondLevel
 from common.settings import Settings
 from common.telemetry import metrics
 from common.telemetry.logs import configure_logs, get_logger
 
 if TYPE_CHECKING:
+    from common.jobs.records import Job
     from common.jobs.system import JobSystem
     from common.registry.service import Registry
+    from common.security.verifier import Verifier
 
 log = get_logger("atoll")
 
@@ -43,6 +52,12 @@ class Runtime:
     _jobs: "JobSystem | None" = None
     _registry: "Registry | None" = None
     _app: ASGIApp | None = None
+    keys: Keys = field(init=False)
+    _verifiers: "tuple[Verifier, ...] | None" = None
+
+    def __post_init__(self) -> None:
+        # In the job system's database, which is not opened before a key is shown.
+        self.keys = Keys(self.settings, lambda: self.jobs.database)
 
     @classmethod
     def build(cls, settings: Settings) -> "Runtime":
@@ -54,7 +69,8 @@ class Runtime:
         pool = WorkPool(threads, serving.queue_length)
         cache = ByteCache(serving.result_cache_bytes)
         records = discover(settings.plugins)
-        return cls(settings, records, pool, Answers(pool, cache), ItemServers(records, cache, None, threads))
+        items = ItemServers(records, cache, _second_level(settings), threads)
+        return cls(settings, records, pool, Answers(pool, cache), items)
 
     def attach(self, app: ASGIApp) -> None:
         """Name the app that queued predictions are put to."""
@@ -73,7 +89,7 @@ class Runtime:
                 from common.storage import Blobs, open_share
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
-                jobs = JobSystem.build(self.settings, self._app)
+                jobs = JobSystem.build(self.settings, self._app, refuses=self._refuses)
                 jobs.migrate()
                 blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
                 records = {record.name: record for record in self.records}
@@ -89,6 +105,24 @@ class Runtime:
         """Model versions and aliases, in the job system's database; blocks as `jobs` does at the first call."""
         assert self.jobs is not None and self._registry is not None  # noqa: S101, PT018 - made together
         return self._registry
+
+    @property
+    def verifiers(self) -> "tuple[Verifier, ...]":
+        """Those that credentials are shown to; made at the first one, and without a look at the database."""
+        if self._verifiers is None:
+            self._verifiers = (self.keys.verifier, TokenVerifier(self.settings.oidc))
+        return self._verifiers
+
+    def _refuses(self, job: "Job") -> str | None:
+        """Why a queued job must not run any more: the key that it was asked for with is good no longer."""
+        kind, _, key_id = job.owner.partition(":")
+        if kind != "key" or job.owner == ADMIN_ID:
+            return None
+        try:
+            self.keys.service.principal(key_id)
+        except Unauthorized as exc:
+            return f"it was asked for with a key that is good no longer: {exc.detail}"
+        return None
 
     def start(self, *, background: bool = False) -> None:
         """Begin to load the models, once a process, however often and from wherever it is called.
@@ -142,3 +176,8 @@ class Runtime:
         for record in self.records:
             if record.may_retry():
                 record.begin_load()
+
+
+def _second_level(settings: Settings) -> SecondLevel | None:
+    url = settings.redis.url
+    return None if url is None else RedisCache(lambda: RedisLink(url.get_secret_value(), "cache"))

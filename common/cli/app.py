@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import datasets, jobs, predict, registry
+from common.cli import datasets, jobs, keys, predict, registry
 from common.cli.remote import AsJson, Remote, Url
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ app.command("train")(predict.train)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(registry.app, name="registry")
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback()
@@ -41,21 +42,22 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one [PORT, 7071].")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes [WORKERS, 1].")] = None,
     reload: Annotated[bool, typer.Option("--reload", help="Start anew when the code changes (development).")] = False,
-    ssl_keyfile: Annotated[Path | None, typer.Option(help="Private key, PEM; serves https.")] = None,
-    ssl_certfile: Annotated[Path | None, typer.Option(help="Certificate chain, PEM.")] = None,
+    ssl_keyfile: Annotated[Path | None, typer.Option(help="Private key, PEM; serves https [SSL_KEYFILE].")] = None,
+    ssl_certfile: Annotated[Path | None, typer.Option(help="Certificate chain, PEM [SSL_CERTFILE].")] = None,
 ) -> None:
     """Serve all models on this machine until Ctrl-C.
 
     An option given here counts before the setting in brackets. docs/settings.md lists all settings.
     """
     # The processes that uvicorn starts read their settings from the environment, as this one does.
-    for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers)):
+    tls = (("SSL_KEYFILE", ssl_keyfile), ("SSL_CERTFILE", ssl_certfile))
+    for name, value in (("HOST", host), ("PORT", port), ("WORKERS", workers), *tls):
         if value is not None:
             os.environ[name] = str(value)
     from common.host.server import serve as run
     from common.settings import get_settings
 
-    run(get_settings(), reload=reload, ssl_keyfile=ssl_keyfile, ssl_certfile=ssl_certfile)
+    run(get_settings(), reload=reload)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import httpx
 
 from common.client import connection
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Sleep
-from common.client.flows import Flows
+from common.client.flows import Flows, key_place
 from common.client.progress import Progress, showing
 from common.client.retry import Policy
 from common.client.view import JobView
@@ -111,6 +111,30 @@ class AsyncClient:
 
     async def set_alias(self, model: str, alias: str, version: int) -> dict[str, Any]:
         return await self.run(self.flows.set_alias(model, alias, version))
+
+    async def whoami(self) -> dict[str, Any]:
+        return await self.run(self.flows.get("/keys/self"))
+
+    def keys(self, *, with_revoked: bool = False) -> AsyncIterator[dict[str, Any]]:
+        return self.iterate(self.flows.keys(with_revoked))
+
+    async def key(self, key_id: str) -> dict[str, Any]:
+        return await self.run(self.flows.get(key_place(key_id)))
+
+    async def create_key(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] | None = None,
+        models: Sequence[str] | None = None,
+        expires_at: datetime | None = None,
+        expires_in_days: float | None = None,
+    ) -> dict[str, Any]:
+        wanted = {"name": name, "scopes": scopes, "models": models, "expires_in_days": expires_in_days}
+        return await self.run(self.flows.create_key(expires_at, **wanted))
+
+    async def revoke_key(self, key_id: str) -> dict[str, Any]:
+        return await self.run(self.flows.revoke_key(key_id))
 
     async def run(self, flow: Flow[T]) -> T:
         told: Answer | Lost | None = None

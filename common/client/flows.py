@@ -21,6 +21,9 @@ from common.clock import Clock, SystemClock, new_id
 # What control means in headers; all other control goes into the query.
 _CONTROL_HEADERS = {"idempotency_key": "Idempotency-Key", "callback_url": "X-Callback-Url"}
 _LOG_PAGE = 1000
+_KEY_PAGE = 1000
+# What of a key may be shown: `atl_` and its id.
+_KEY_PREFIX, _KEY_PREFIX_CHARS = "atl_", 16
 _Changed = Callable[[JobView], object]
 
 
@@ -95,6 +98,28 @@ class Flows:
         if version is None:
             return (yield from self.get(f"/registry/{_part(model)}", before=before, limit=limit))
         return (yield from self.get(f"/registry/{_part(model)}/versions/{version}"))
+
+    def keys(self, with_revoked: bool) -> Flow[None]:
+        """Emits keys, page by page."""
+        include, before = ("revoked" if with_revoked else None), None
+        while True:
+            page = yield from self.get("/keys", include=include, before=before, limit=_KEY_PAGE)
+            yield Emit(page["keys"])
+            before = page["next"]
+            if before is None:
+                return
+
+    def create_key(self, expires_at: datetime | None, **wanted: Any) -> Flow[dict[str, Any]]:
+        """The key that was made. Not sent twice: the first may have been made, and nobody would know it."""
+        body = orjson.dumps(_given(wanted | {"expires_at": _zoned(expires_at)}))
+        answer = yield from self.send(Call("POST", "/keys", headers=_JSON, body=body, repeat=Repeat.UNLESS_SENT))
+        value: dict[str, Any] = self._json(answer)
+        return value
+
+    def revoke_key(self, key_id: str) -> Flow[dict[str, Any]]:
+        answer = yield from self.send(Call("DELETE", key_place(key_id)))
+        value: dict[str, Any] = self._json(answer)
+        return value
 
     def jobs(self, since: datetime | None = None, until: datetime | None = None, **filters: Any) -> Flow[None]:
         """Emits jobs, page by page."""
@@ -245,6 +270,11 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 def _part(text: str) -> str:
     """As one part of a path, whatever it is."""
     return quote(text, safe="")
+
+
+def key_place(key_id: str) -> str:
+    """Of a key by its id, its prefix, or itself, whose secret is not sent: addresses are logged."""
+    return f"/keys/{_part(key_id[:_KEY_PREFIX_CHARS] if key_id.startswith(_KEY_PREFIX) else key_id)}"
 
 
 def _place(job: JobView) -> str:

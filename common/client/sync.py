@@ -10,7 +10,7 @@ import httpx
 
 from common.client import connection
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Sleep
-from common.client.flows import Flows
+from common.client.flows import Flows, key_place
 from common.client.progress import Progress, showing
 from common.client.retry import Policy
 from common.client.view import JobView
@@ -152,6 +152,42 @@ class Client:
     def set_alias(self, model: str, alias: str, version: int) -> dict[str, Any]:
         """Point the alias to the version; `default` is what serves."""
         return self.run(self.flows.set_alias(model, alias, version))
+
+    def whoami(self) -> dict[str, Any]:
+        """Who the server takes this client for, and what it may do."""
+        return self.run(self.flows.get("/keys/self"))
+
+    def keys(self, *, with_revoked: bool = False) -> Iterator[dict[str, Any]]:
+        """API keys, newest first, without their secrets; pages are read as the iteration comes to them."""
+        return self.iterate(self.flows.keys(with_revoked))
+
+    def key(self, key_id: str) -> dict[str, Any]:
+        """The API key of that id or prefix, without its secret."""
+        return self.run(self.flows.get(key_place(key_id)))
+
+    def create_key(
+        self,
+        name: str,
+        *,
+        scopes: Sequence[str] | None = None,
+        models: Sequence[str] | None = None,
+        expires_at: datetime | None = None,
+        expires_in_days: float | None = None,
+    ) -> dict[str, Any]:
+        """Make an API key; `key` of the answer is the key itself, which nobody is shown again.
+
+        Parameters
+        ----------
+        scopes : by default `predict` alone.
+        models : those it may use; by default all.
+        expires_at : without a zone in this machine's; by default it does not expire.
+        """
+        wanted = {"name": name, "scopes": scopes, "models": models, "expires_in_days": expires_in_days}
+        return self.run(self.flows.create_key(expires_at, **wanted))
+
+    def revoke_key(self, key_id: str) -> dict[str, Any]:
+        """End an API key for good; one that has been revoked stays so."""
+        return self.run(self.flows.revoke_key(key_id))
 
     def run(self, flow: Flow[T]) -> T:
         """Do what `flow` asks, to its end."""

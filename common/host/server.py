@@ -7,13 +7,13 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
 import uvicorn
 
 from common.errors import SettingsError
+from common.host.tls import make_context, serves_https, uvicorn_context, warning_about
 from common.settings import CHECKOUT, Settings
 from common.storage import open_share
 from common.telemetry.folder import make_metrics_folder
@@ -28,8 +28,6 @@ def serve(
     settings: Settings,
     *,
     reload: bool = False,
-    ssl_keyfile: Path | None = None,
-    ssl_certfile: Path | None = None,
     out: TextIO = sys.stderr,
 ) -> None:
     """Serve until interrupted; requests under way are finished first (at most `DRAIN_S`).
@@ -37,13 +35,12 @@ def serve(
     Raises
     ------
     SettingsError
-        The address cannot be used, or only one of the two TLS files is given.
+        The address cannot be used, or the certificate.
     """
-    if (ssl_keyfile is None) != (ssl_certfile is None):
-        raise SettingsError("TLS needs both --ssl-keyfile and --ssl-certfile")
-    for path in (ssl_keyfile, ssl_certfile):
-        if path is not None and not path.is_file():
-            raise SettingsError(f"{path} is not a file")
+    is_tls = serves_https(settings.tls)
+    if is_tls:
+        # Here, so that a fault is told once and by a sentence; uvicorn's processes make their own.
+        make_context(settings.tls)
     http = settings.http
     options: dict[str, Any] = {
         "factory": True,
@@ -51,11 +48,10 @@ def serve(
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": DRAIN_S,
-        "ssl_keyfile": ssl_keyfile,
-        "ssl_certfile": ssl_certfile,
+        "ssl_context_factory": uvicorn_context if is_tls else None,
     }
     port = _check_address(http.host, http.port)
-    _say(settings, port, tls=ssl_keyfile is not None, out=out)
+    _say(settings, port, tls=is_tls, out=out)
     # uvicorn, once it has shut down, raises the signal that it got again, which would end this process before it has
     # cleaned up.
     signal.signal(signal.SIGTERM, _end)
@@ -84,6 +80,8 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
         "processes": str(settings.http.workers),
         "state": f"{storage.state_dir}   (share {open_share(storage).label})",
     }
+    if tls and settings.tls.certfile is not None and (told := warning_about(settings.tls.certfile)):
+        lines["warning"] = told
     out.write(f"Atoll {VERSION}\n" + "".join(f"  {name:<10}{text}\n" for name, text in lines.items()))
     out.flush()
 

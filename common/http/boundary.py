@@ -11,6 +11,7 @@ import uuid
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from common.http.current import CURRENT_SCOPE
 from common.http.guard import Guard
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
@@ -75,10 +76,12 @@ class RequestBoundary:
             await send(message)
 
         tokens = bind_contextvars(request_id=request_id)
+        current = CURRENT_SCOPE.set(scope)
         try:
             await self.app(scope, receive, send_with_id)
             self._observe(scope, "HEAD" if head else scope["method"], status, time.perf_counter() - started)
         finally:
+            CURRENT_SCOPE.reset(current)
             reset_contextvars(**tokens)
 
     @staticmethod

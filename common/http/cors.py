@@ -5,7 +5,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _METHODS = ("GET", "POST", "OPTIONS")
-_EXPOSED = ("ETag", "Location", "Retry-After", "X-Cache", "X-Model-Version", "X-Request-ID")
+_EXPOSED = (
+    "ETag",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Cache",
+    "X-Model-Version",
+    "X-Request-ID",
+)
 
 
 class Cors(CORSMiddleware):

@@ -1,51 +1,132 @@
-"""The largest request body that is read."""
+"""The largest request body that is read, and the time in which it has to come."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common.errors import TooLarge
+from common.errors import RequestTimeout, TooLarge
 from common.http.problems import problem_response
+
+# Bodies of Atoll's own routes are a handful of fields.
+CONTROL_BYTES = 65_536
+CONTROL_PREFIXES = (
+    "/datasets",
+    "/docs",
+    "/health",
+    "/jobs",
+    "/keys",
+    "/metrics",
+    "/params",
+    "/registry",
+    "/settings",
+)
+# A slow mobile connection sends ten times as much; who sends less holds a connection for nothing.
+MIN_BYTES_PER_S = 4096
 
 
 class BodyLimit:
     """Pure ASGI. A larger body is answered 413: at once if its length is declared, else as soon as it is too long.
 
+    A body that does not come is answered 408: when the app has waited for `timeout_s`, and a second more for each
+    `MIN_BYTES_PER_S` that came. Time in which the app does not read does not count.
+
     The web framework has a limit of its own; its answer is plain text, and passes by every layer of ours.
 
     Parameters
     ----------
+    max_bytes : of any body.
+    by_prefix : path prefix -> largest body of the routes below it, where that is less.
     exempt : method -> path prefix of the routes that count for themselves.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, exempt: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        *,
+        by_prefix: Mapping[str, int] | None = None,
+        exempt: Mapping[str, str] | None = None,
+        timeout_s: float = 20.0,
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self._by_prefix = sorted((by_prefix or {}).items(), key=lambda item: -len(item[0]))
         self._exempt = dict(exempt or {})
-        self._detail = f"the body is larger than {max_bytes} bytes; send less, or raise MAX_BODY_BYTES"
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_exempt(scope):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        max_bytes = self._max_bytes(scope)
         for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > self.max_bytes:
-                await problem_response(TooLarge(self._detail), scope)(scope, receive, send)
+            if name == b"content-length" and max_bytes is not None and _number(value) > max_bytes:
+                await problem_response(TooLarge(self._told(max_bytes)), scope)(scope, receive, send)
                 return
-        received = 0
+        body = _Body(receive, max_bytes, self._told(max_bytes), self._timeout_s)
+        await self.app(scope, body.receive, send)
 
-        async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                # Of all errors, the framework lets only its own through while it reads a body.
-                raise HTTPException(TooLarge.status, self._detail)
-            return message
+    def _max_bytes(self, scope: Scope) -> int | None:
+        """The largest body for a request; None where its route counts for itself."""
+        path: str = scope["path"]
+        exempt = self._exempt.get(scope["method"])
+        if exempt is not None and path.startswith(exempt):
+            return None
+        for prefix, max_bytes in self._by_prefix:
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
+                return min(max_bytes, self.max_bytes)
+        return self.max_bytes
 
-        await self.app(scope, receive_some, send)
+    def _told(self, max_bytes: int | None) -> str:
+        more = ", or raise MAX_BODY_BYTES" if max_bytes == self.max_bytes else ""
+        return f"the body is larger than {max_bytes} bytes; send less{more}"
 
-    def _is_exempt(self, scope: Scope) -> bool:
-        prefix = self._exempt.get(scope["method"])
-        return prefix is not None and scope["path"].startswith(prefix)
+
+class _Body:
+    """One request's body as it comes.
+
+    Of all errors, the web framework lets only its own through while it reads a body.
+    """
+
+    __slots__ = ("_is_complete", "_max_bytes", "_receive", "_received", "_timeout_s", "_told", "_waited_s")
+
+    def __init__(self, receive: Receive, max_bytes: int | None, told: str, timeout_s: float) -> None:
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._told = told
+        self._timeout_s = timeout_s
+        self._received = 0
+        self._waited_s = 0.0
+        self._is_complete = False
+
+    async def receive(self) -> Message:
+        if self._is_complete:
+            # Whoever asks now waits for the caller to go away.
+            return await self._receive()
+        message = await self._in_time()
+        self._is_complete = not message.get("more_body", False)
+        self._received += len(message.get("body", b""))
+        if self._max_bytes is not None and self._received > self._max_bytes:
+            raise HTTPException(TooLarge.status, self._told)
+        return message
+
+    async def _in_time(self) -> Message:
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
+        left_s = self._timeout_s + self._received / MIN_BYTES_PER_S - self._waited_s
+        try:
+            async with asyncio.timeout(left_s):
+                return await self._receive()
+        except TimeoutError:
+            told = f"the body did not come within {self._timeout_s:g} s; send {MIN_BYTES_PER_S} bytes a second or more"
+            # What comes later is not the beginning of a request.
+            raise HTTPException(RequestTimeout.status, told, {"Connection": "close"}) from None
+        finally:
+            self._waited_s += clock() - began_s
+
+
+def _number(value: bytes) -> int:
+    # What is no number is the server's to refuse. Of thousands of digits Python would make none.
+    return int(value[:30]) if value.isdigit() else 0

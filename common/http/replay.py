@@ -6,12 +6,21 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Scope
 
+from common.security.principal import SYSTEM, Principal
+
 _EXTENSION = "atoll.replay"
 
 
 def is_replay(scope: Scope) -> bool:
     """Whether a request comes from `replay`: a worker's, which must be answered and not queued again."""
-    return _EXTENSION in scope.get("extensions", {})
+    return _EXTENSION in (scope.get("extensions") or ())
+
+
+def replayed_by(scope: Scope) -> Principal | None:
+    """As whom a request is replayed. None where it came from outside: no header can say this."""
+    extension = (scope.get("extensions") or {}).get(_EXTENSION)
+    found: Principal | None = None if extension is None else extension["principal"]
+    return found
 
 
 @dataclass
@@ -24,9 +33,15 @@ class Replayed:
 
 
 async def replay(
-    app: ASGIApp, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    app: ASGIApp,
+    method: str,
+    path: str,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    principal: Principal = SYSTEM,
 ) -> Replayed:
-    """Send one request to `app`; `path` may carry a query."""
+    """Send one request to `app` as `principal`; `path` may carry a query."""
     raw_path, _, query = path.partition("?")
     sent = {"content-type": "application/json", "content-length": str(len(body))} | dict(headers or {})
     scope: Scope = {
@@ -42,7 +57,7 @@ async def replay(
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
         "client": None,
         "server": None,
-        "extensions": {_EXTENSION: {}},
+        "extensions": {_EXTENSION: {"principal": principal}},
     }
     answer = Replayed()
     given = False

@@ -1,6 +1,6 @@
 """What can go wrong with a job, as exceptions."""
 
-from common.errors import AtollError, Stopped
+from common.errors import AtollError, NotFound, Stopped
 
 
 class JobRefused(AtollError):
@@ -18,3 +18,8 @@ class JobCancelled(Stopped):
 
 class Fenced(Exception):
     """This attempt is over: another one took its place, or the job was finished. Its write changed nothing."""
+
+
+def no_job(job_id: str) -> NotFound:
+    """What is answered for a job that is not there, or not to be seen."""
+    return NotFound(f"there is no job {job_id[:40]}; it may have been removed, or was never accepted")

@@ -11,6 +11,8 @@ from common.http.timeouts import timeout_s
 from common.jobs.accepted import JobAccepted
 from common.jobs.records import Job
 from common.jobs.states import Kind
+from common.security.authenticate import principal_of
+from common.security.ownership import MARK_PREFIX, marks
 
 if TYPE_CHECKING:
     from common.jobs.system import JobSystem
@@ -28,7 +30,7 @@ def jobs_of(request: Request) -> "JobSystem":
 async def accept(
     request: Request, kind: Kind, *, path: str, body: bytes, model: str, worker: str = "cpu", **more: Any
 ) -> Response:
-    """Record and queue a job, and answer 202 with its place.
+    """Record and queue a job, which belongs to the caller, and answer 202 with its place.
 
     Read from the request's headers: `Idempotency-Key`, `X-Callback-Url`, `X-Timeout-Ms` (of no use after that),
     `traceparent`.
@@ -43,7 +45,8 @@ async def accept(
     Invalid
         A header cannot be used, or the key was used for another request.
     """
-    headers = dict(request.headers)
+    principal = principal_of(request)
+    headers = {name: value for name, value in request.headers.items() if not name.startswith(MARK_PREFIX)}
     allowed_s = timeout_s(headers.get("x-timeout-ms"))
 
     def submit() -> Job:
@@ -54,8 +57,9 @@ async def accept(
             path,
             body,
             model=model,
+            owner=principal.id,
             worker=worker,
-            headers=headers,
+            headers=headers | marks(principal),
             idempotency_key=headers.get("idempotency-key"),
             callback_url=headers.get("x-callback-url"),
             deadline=deadline,
@@ -66,6 +70,11 @@ async def accept(
 
     job = await run_in_threadpool(submit)
     answer = {"Location": f"/jobs/{job.id}", "Retry-After": str(_POLL_S)}
-    if kind is Kind.PREDICTION:
+    if prefers_async(request.headers.getlist("prefer")):
         answer["Preference-Applied"] = "respond-async"
     return Response(JobAccepted.of(job).model_dump_json(), 202, answer, media_type="application/json")
+
+
+def prefers_async(given: list[str]) -> bool:
+    """Whether a `Prefer` header (RFC 7240) asks for `respond-async`."""
+    return any(part.split(";")[0].strip().lower() == "respond-async" for line in given for part in line.split(","))

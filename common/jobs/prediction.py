@@ -14,6 +14,7 @@ from common.http.replay import Replayed, replay
 from common.jobs.context import JobContext
 from common.jobs.errors import JobCancelled
 from common.jobs.records import Job, Result
+from common.security.ownership import MARKS, owner_of
 from common.serving.progress import listening
 
 T = TypeVar("T")
@@ -46,10 +47,12 @@ class PredictionExecutor:
         self._lock = threading.Lock()
 
     def run(self, job: Job, context: JobContext) -> Result:
-        headers = dict(job.headers)
+        headers = {name: value for name, value in job.headers.items() if name not in MARKS}
         if job.traceparent:
             headers["traceparent"] = job.traceparent
-        answer = self._wait(replay(self._app, job.method, job.path, body=context.body, headers=headers), context)
+        owner = owner_of(job.owner, job.headers)
+        call = replay(self._app, job.method, job.path, body=context.body, headers=headers, principal=owner)
+        answer = self._wait(call, context)
         content_type = answer.headers.get("content-type", "application/octet-stream")
         result = Result(answer.status, content_type, answer.body)
         if 200 <= answer.status < 300:

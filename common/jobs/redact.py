@@ -3,25 +3,23 @@
 import re
 from collections.abc import Sequence
 
-HIDDEN = "***"
+from common.telemetry.masking import HIDDEN, mask
+
 _TEXT_CHARS = 2000
-_URL_PASSWORD = re.compile(r"(?<=://)([^\s/:@]*):([^\s/@]+)@")
+# Also where prose names it, `secret: x`: a record is short, and may be shown to others than its caller.
 _NAMED = re.compile(
     r"((?:account|access|api|shared|secret)[-_ ]?(?:access[-_ ]?)?(?:key|signature)"
     r"|password|passwd|pwd|secret|token|sig)"
     r"([\"']?\s*[=:]\s*[\"']?)[^\s\"',;&]+",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"\b(bearer|basic)\s+[\w.+/=~-]{8,}", re.IGNORECASE)
 
 
 def redact(text: str, secrets: Sequence[str] = ()) -> str:
-    """`text` without the `secrets`, without what looks like one, and at most 2,000 characters of it."""
+    """`text` without the `secrets` and those of this process, without what looks like one; at most 2,000 characters."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
-    text = _URL_PASSWORD.sub(rf"\1:{HIDDEN}@", text)
-    text = _BEARER.sub(rf"\1 {HIDDEN}", text)
-    text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
+    text = _NAMED.sub(rf"\1\2{HIDDEN}", mask(text))
     # PostgreSQL's texts hold no NUL, and UTF-8 no lone surrogates.
     text = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     return text if len(text) <= _TEXT_CHARS else text[: _TEXT_CHARS - 1] + "…"

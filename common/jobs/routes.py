@@ -9,13 +9,16 @@ from fastapi.responses import Response
 from pydantic import PlainValidator, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import Conflict, Gone, Invalid
+from common.errors import Conflict, Forbidden, Gone, Invalid
 from common.http.openapi import problem_answer
 from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
+from common.jobs.errors import no_job
 from common.jobs.http import jobs_of
 from common.jobs.records import Job, JobFilter
 from common.jobs.states import Kind, State
+from common.security import ownership
+from common.security.authenticate import principal_of
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 
@@ -24,6 +27,7 @@ _LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d:\d\d$")
 _INVALID: dict[int | str, dict[str, Any]] = {422: problem_answer("A parameter is wrong.")}
 _UNKNOWN: dict[int | str, dict[str, Any]] = _INVALID | {404: problem_answer("No such job.")}
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_answer("Not in this state.")}
+_CHANGED = _UNKNOWN | _CONFLICT
 
 MAX_PAGE = 500
 
@@ -52,12 +56,16 @@ async def list_jobs(
     state: Annotated[list[State] | None, Query(description="Repeat it for any of several.", max_length=8)] = None,
     kind: Kind | None = None,
     model: Annotated[str | None, Query(max_length=128)] = None,
-    owner: Annotated[str | None, Query(max_length=256, description="Who asked for it.")] = None,
+    owner: Annotated[
+        str | None, Query(max_length=256, description="Who asked for it; others than you take `admin`.")
+    ] = None,
     created_after: Annotated[Moment | None, Query(description=f"At that time or later. {_ISO}")] = None,
     created_before: Annotated[Moment | None, Query(description=f"Before that time. {_ISO}")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
 ) -> JobPage:
+    """Your own; all with the scope `admin`."""
+    owner = ownership.listed(principal_of(request), owner)
     if created_after is not None and created_before is not None and created_before <= created_after:
         given = created_before.isoformat()
         raise Invalid.field("created_before", "is not later than created_after", given, where="query")
@@ -79,12 +87,12 @@ async def show_job(
 
     def read() -> tuple[Job, int | None, CallbackInfo | None]:
         system = jobs_of(request)
-        job = system.store.get(job_id)
+        job = _seen(request, job_id)
         return job, system.store.queue_position(job), system.callbacks.of(job)
 
     job, position, callback = await run_in_threadpool(read)
     etag = f'"{job.version}-{"" if position is None else position}{callback.tag if callback else ""}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if not job.state.is_finished:
         headers["Retry-After"] = "1"
     if if_none_match is not None and etag in (item.strip() for item in if_none_match.split(",")):
@@ -106,7 +114,7 @@ async def show_result(request: Request, job_id: str) -> Response:
 
     def read() -> Response:
         store = jobs_of(request).store
-        job = store.get(job_id)
+        job = _seen(request, job_id)
         if not job.state.is_finished:
             raise Conflict(f"the job is {job.state}; ask again when it has finished", headers={"Retry-After": "1"})
         result = store.result(job)
@@ -128,7 +136,7 @@ async def show_logs(
 ) -> list[LogLineInfo]:
     def read() -> list[LogLineInfo]:
         store = jobs_of(request).store
-        store.get(job_id)
+        _seen(request, job_id)
         return [LogLineInfo.of(line) for line in store.logs(job_id, after, limit)]
 
     return await run_in_threadpool(read)
@@ -143,18 +151,44 @@ async def show_trials(request: Request, job_id: str) -> list[dict[str, Any]]:
         from common.jobs.studies import trials_of
 
         system = jobs_of(request)
-        system.store.get(job_id)
+        _seen(request, job_id)
         return trials_of(system.database, job_id)
 
     return await run_in_threadpool(read)
 
 
-@router.delete("/{job_id}", summary="Cancel a job", responses=_UNKNOWN | _CONFLICT)
+@router.delete("/{job_id}", summary="Cancel a job", responses=_CHANGED)
 async def cancel_job(request: Request, job_id: str) -> JobSummary:
     """A queued job is cancelled at once; a running one is told to stop and is `cancelling` until it has."""
-    return JobSummary.of(await run_in_threadpool(lambda: jobs_of(request).service.cancel(job_id)))
+
+    def cancel() -> Job:
+        _to_change(request, job_id)
+        return jobs_of(request).service.cancel(job_id)
+
+    return JobSummary.of(await run_in_threadpool(cancel))
 
 
-@router.post("/{job_id}/retry", summary="Run a failed or dead job again", responses=_UNKNOWN | _CONFLICT)
+@router.post("/{job_id}/retry", summary="Run a failed or dead job again", responses=_CHANGED)
 async def retry_job(request: Request, job_id: str) -> JobSummary:
-    return JobSummary.of(await run_in_threadpool(lambda: jobs_of(request).service.retry(job_id)))
+    """With what its owner could do when it was accepted."""
+
+    def retry() -> Job:
+        _to_change(request, job_id)
+        return jobs_of(request).service.retry(job_id)
+
+    return JobSummary.of(await run_in_threadpool(retry))
+
+
+def _seen(request: Request, job_id: str) -> Job:
+    """The job, if the caller sees it; else it is answered as if there were none."""
+    job = jobs_of(request).store.get(job_id)
+    if not ownership.sees(principal_of(request), job.owner):
+        raise no_job(job_id)
+    return job
+
+
+def _to_change(request: Request, job_id: str) -> None:
+    """Let nobody but its owner and `admin` pass. Of whom a job is never changes, so it may be looked at before."""
+    job = _seen(request, job_id)
+    if not ownership.may_change(principal_of(request), job.owner):
+        raise Forbidden("it was asked for without a key; only `admin` and callers without a key may change it")

@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from common.errors import AtollError, NotFound
+from common.errors import AtollError
 from common.jobs.blobs import INLINE_BYTES, Blobs
 from common.jobs.callbacks.event import owed
+from common.jobs.errors import no_job
 from common.jobs.records import Job
 from common.jobs.states import Kind, State
 from common.jobs.tables import callbacks, jobs, payloads
@@ -57,7 +58,7 @@ def find(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job |
 def need(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
     job = find(connection, job_id, lock=lock)
     if job is None:
-        raise NotFound(f"there is no job {job_id[:40]}; it may have been removed, or was never accepted")
+        raise no_job(job_id)
     return job
 
 

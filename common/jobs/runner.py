@@ -36,6 +36,7 @@ class Runner:
     Parameters
     ----------
     executors : who runs the jobs of a kind.
+    refuses : why a job must not run any more, asked before it does; None for most.
 
     Attributes
     ----------
@@ -51,6 +52,7 @@ class Runner:
         clock: Clock,
         rng: random.Random | None = None,
         callbacks: Callbacks | None = None,
+        refuses: Callable[[Job], str | None] = lambda job: None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -59,6 +61,7 @@ class Runner:
         self._clock = clock
         self._rng = rng or random.Random()
         self._callbacks = callbacks
+        self._refuses = refuses
         self._secrets = secret_values()
         self._name = f"{socket.gethostname()[:60]}-{os.getpid()}"
         self._running: dict[str, Running] = {}
@@ -160,6 +163,8 @@ class Runner:
                 outcome = Outcome(Event.EXPIRE, "its deadline passed before it could begin")
             elif executor is None:
                 outcome = Outcome(Event.REFUSE, f"this worker runs no {job.kind} jobs")
+            elif (reason := insist(lambda: self._refuses(job))) is not None:
+                outcome = Outcome(Event.REFUSE, reason)
             else:
                 running.run(executor)
                 outcome = running.outcome(self._clean, self._rng)

@@ -197,7 +197,7 @@ def _name(schedule: Schedule) -> str:
 
 
 def _next_slot(cron: str, after: datetime) -> datetime:
-    from croniter import croniter  # type: ignore[import-untyped]
+    from croniter import croniter
 
     found: datetime = croniter(cron, after).get_next(datetime)
     return found

@@ -14,6 +14,7 @@ from common.jobs.records import Accepted, Draft, Job
 from common.jobs.runner import Runner
 from common.jobs.states import Kind
 from common.jobs.store import JobStore
+from common.security.ownership import MARK_PREFIX, MARKS
 from common.settings import JobSettings
 from common.telemetry import metrics
 
@@ -21,9 +22,8 @@ KEY_CHARS = 256
 
 # What a replay needs. Never credentials, nor `Prefer`, which would queue the replay anew.
 _KEPT_HEADERS = frozenset({"accept", "accept-language", "cache-control", "content-type", "x-request-id"})
-_KEPT_PREFIX = "atoll-"
 # Headers that may differ between two requests for the same.
-_UNHASHED = frozenset({"x-request-id"})
+_UNHASHED = frozenset({"x-request-id", *MARKS})
 
 
 class JobService:
@@ -46,7 +46,7 @@ class JobService:
         settings: JobSettings,
         clock: Clock,
         services: Sequence[str] = (),
-        allow: Allowance = Allowance(),  # noqa: B008
+        allow: Allowance = Allowance(),
     ) -> None:
         self.store = store
         self._runner = runner
@@ -80,7 +80,8 @@ class JobService:
         path : of the request, with its query.
         owner : who may see it; keys of different owners are different keys.
         worker : the class of workers that can run it.
-        headers : of the request; those that a replay needs are kept, credentials never are.
+        headers : of the request; those that a replay needs are kept, credentials never are. With what the owner may
+            do (`marks`); without it the job is Atoll's own.
         idempotency_key : the same key and the same request within 24 hours are the same job.
         callback_url : where an event is posted when the job has ended.
         deadline : when it is of no use any more.
@@ -146,7 +147,7 @@ class JobService:
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     lower = {name.lower(): value for name, value in headers.items()}
-    return {name: value for name, value in lower.items() if name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIX)}
+    return {name: value for name, value in lower.items() if name in _KEPT_HEADERS or name.startswith(MARK_PREFIX)}
 
 
 def _hash(kind: Kind, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:

@@ -126,7 +126,7 @@ class JobStore(AttemptStore, SweepStore):
         """The record. Raises `NotFound`."""
         return self._database.read(lambda c: need(c, job_id))
 
-    def list(self, wanted: JobFilter = JobFilter(), cursor: str | None = None, limit: int = 50) -> Page:  # noqa: B008
+    def list(self, wanted: JobFilter = JobFilter(), cursor: str | None = None, limit: int = 50) -> Page:
         """Jobs, newest first; `cursor` is that of the page before."""
         limit = max(1, min(limit, MAX_PAGE))
         query = _newest(wanted, cursor, limit + 1)

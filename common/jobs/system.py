@@ -19,6 +19,7 @@ from common.jobs.process_runner import ProcessRunner
 from common.jobs.queues.base import Queue
 from common.jobs.queues.names import queue_names
 from common.jobs.queues.table import TableQueue
+from common.jobs.records import Job
 from common.jobs.runner import Runner
 from common.jobs.scheduler import Scheduler
 from common.jobs.service import JobService
@@ -69,15 +70,21 @@ class JobSystem:
         database: Database | None = None,
         queue: Queue | None = None,
         blobs: Blobs | None = None,
+        refuses: Callable[[Job], str | None] = lambda job: None,
     ) -> "JobSystem":
-        """The kernel as configured; the keyword arguments take the place of what the settings would choose."""
+        """The kernel as configured; the keyword arguments take the place of what the settings would choose.
+
+        Parameters
+        ----------
+        refuses : why a job must not run any more, asked before it does; None for most.
+        """
         clock = clock or SystemClock()
         database = database or Database.build(settings)
         store = JobStore(database, clock, blobs or ShareBlobs(open_share(settings.storage)), settings.jobs)
         queue = queue or build_queue(settings, database, clock)
         executors: dict[Kind, Executor] = {Kind.PREDICTION: PredictionExecutor(app)}
         callbacks = Callbacks(database, clock, settings.callbacks)
-        runner = Runner(store, queue, executors, settings.jobs, clock, callbacks=callbacks)
+        runner = Runner(store, queue, executors, settings.jobs, clock, callbacks=callbacks, refuses=refuses)
         allow = settings.callbacks.allowance
         service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model, allow)
         scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks)

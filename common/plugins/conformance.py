@@ -89,8 +89,7 @@ def _leaves_others_their_paths(record: PluginRecord, settings: PluginSettings) -
 def _documents(app: FastAPI, record: PluginRecord) -> Iterator[Outcome]:
     try:
         app.openapi()
-    # Whatever a plugin's types do to the schema, the other checks go on.
-    except Exception as exc:  # noqa: BLE001
+    except Exception as exc:  # noqa: BLE001 - whatever a plugin's types do to the schema, the other checks go on
         yield Outcome("documented", False, f"/openapi.json cannot be written: {exc}")
         return
     left_out = getattr(app.state, UNDOCUMENTED_STATE, {})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
 from common.plugins.pull import Puller
+from common.security.scopes import parse_scopes
 from common.serving.batcher import Batching
 from common.serving.items import Kept
 from common.settings import get_settings
@@ -93,6 +94,10 @@ class Plugin:
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
     pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
+    scopes : what a route asks of its caller where that is more than `predict` (`train` for `POST …/train`), by method
+        and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
+    max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
+        answered 413 before it is read.
 
     Raises
     ------
@@ -115,6 +120,8 @@ class Plugin:
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
     pulls: Mapping[str, Puller] = field(default_factory=dict)
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    max_body_bytes: int | None = None
 
     def __post_init__(self) -> None:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
@@ -130,7 +137,7 @@ class Plugin:
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")
             # Of a class with `async def __call__` it is the method that tells.
-            if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004
+            if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004 - its kind
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
         if self.predict_batch is None and (self.cache is not None or self.version is not None):
             raise ValueError("`cache` and `version` belong to `predict_batch`; declare it too")
@@ -144,6 +151,11 @@ class Plugin:
         _check_examples(self.examples)
         if not isinstance(self.pulls, Mapping) or not all(map(callable, self.pulls.values())):
             raise TypeError("Plugin(pulls=…): not a mapping from names of sources to functions")
+        if not isinstance(self.scopes, Mapping):
+            raise TypeError("Plugin(scopes=…): not a mapping from method and path to the name of a scope")
+        parse_scopes(self.scopes.values())
+        if self.max_body_bytes is not None and not (isinstance(self.max_body_bytes, int) and self.max_body_bytes > 0):
+            raise ValueError(f"Plugin(max_body_bytes={self.max_body_bytes!r}): not a number of bytes")
 
 
 def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from common.http.replay import is_replay
 from common.jobs.accepted import JobAccepted
-from common.jobs.http import accept
+from common.jobs.http import accept, prefers_async
 from common.jobs.states import Kind
 from common.plugins.record import PluginRecord
 
@@ -71,8 +71,3 @@ def _to_be_queued(record: PluginRecord, request: Request, values: Mapping[str, A
     limit_s = request.app.state.runtime.settings.serving.async_after_s
     takes_s = estimate(body) if estimate is not None and body is not None else 0.0
     return preferred or 0 < limit_s < takes_s
-
-
-def prefers_async(given: list[str]) -> bool:
-    """Whether a `Prefer` header (RFC 7240) asks for `respond-async`."""
-    return any(part.split(";")[0].strip().lower() == "respond-async" for line in given for part in line.split(","))

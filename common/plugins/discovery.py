@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from importlib.machinery import PathFinder
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -73,7 +74,7 @@ def _candidates(settings: PluginSettings) -> Iterator[tuple[str, Importer]]:
         folder = given.resolve()
         if not folder.is_dir():
             raise SettingsError(f"ATOLL_PLUGIN_PATH names {given}, which is no folder")
-        yield from _packages([str(folder)], lambda name, folder=folder: lambda: _import_from(folder, name))  # type: ignore[misc]
+        yield from _packages([str(folder)], partial(partial, _import_from, folder))
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda item: item.name):
         yield point.name, point.load
 

@@ -15,9 +15,11 @@ from common.http.problems import LEGACY_STATE, LegacyShape
 from common.plugins.claims import Claims, in_order
 from common.plugins.contract import Plugin
 from common.plugins.defer import make_deferrable
-from common.plugins.parameters import predict_route
+from common.plugins.parameters import api_routes, predict_route
 from common.plugins.record import PluginRecord
 from common.plugins.train_route import add_train_route
+from common.security.rules import PLUGINS_STATE, PluginRoutes
+from common.security.scopes import Scope
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
@@ -55,10 +57,22 @@ def mount_all(app: FastAPI, records: Sequence[PluginRecord]) -> None:
             refused = f"cannot be mounted: {type(exc).__name__}: {exc}"[:500]
             log.error("plugin cannot be mounted", model=record.name, reason=refused, exc_info=exc)
         else:
-            if refused is not None:
+            if refused is None:
+                _note_owner(app, record, app.router.routes[len(routes) :])
+            else:
                 log.error("plugin cannot be mounted", model=record.name, reason=refused)
         if refused is not None:
             _withdraw(record, refused)
+
+
+def body_limits(records: Sequence[PluginRecord]) -> dict[str, int]:
+    """The largest bodies that plugins declare, by the prefixes under which they are mounted."""
+    return {
+        prefix: record.plugin.max_body_bytes
+        for record in records
+        if record.router is not None and record.plugin.max_body_bytes is not None
+        for prefix in (record.prefix or record.router.prefix, *(old.path for old in record.plugin.prefixes))
+    }
 
 
 def _withdraw(record: PluginRecord, reason: str) -> None:
@@ -68,11 +82,39 @@ def _withdraw(record: PluginRecord, reason: str) -> None:
     metrics.MODEL_READY.labels(record.name).set(0)
 
 
+def _note_owner(app: FastAPI, record: PluginRecord, routes: Sequence[BaseRoute]) -> None:
+    """Keep whose the routes are: what they ask of a caller depends on it."""
+    noted: dict[int, PluginRoutes] = getattr(app.state, PLUGINS_STATE, {})
+    plugin = _routes_of(record)
+    setattr(app.state, PLUGINS_STATE, noted | {id(route): plugin for route in routes})
+
+
+def _routes_of(record: PluginRecord) -> PluginRoutes:
+    own = record.prefix or (record.router.prefix if record.router else "")
+    prefixes = (own, f"/{record.name}", *(old.path for old in record.plugin.prefixes))
+    return PluginRoutes(record.name, prefixes, {key: Scope(name) for key, name in record.plugin.scopes.items()})
+
+
+def _check_scopes(record: PluginRecord) -> None:
+    """A declaration that no route has would protect nothing."""
+    plugin = _routes_of(record)
+    known = {
+        f"{method} {plugin.below_prefix(record.prefix + path)}"
+        for path, route in api_routes(record.router)
+        for method in route.methods or ()
+    }
+    known.add("POST /train")
+    wrong = sorted(plugin.scopes.keys() - known)
+    if wrong:
+        raise ValueError(f"Plugin(scopes=…): there is no route {wrong[0]!r}; there are {', '.join(sorted(known))}")
+
+
 def mount(app: FastAPI, record: PluginRecord) -> None:
     """Include the routes of `record`, which must have a router; each waits for the model to be ready."""
     router = record.router
     if router is None:
         return
+    _check_scopes(record)
     predict = predict_route(router)
     if predict is not None:
         make_deferrable(record, predict[1])

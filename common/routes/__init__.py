@@ -1,14 +1,15 @@
-"""Atoll's own routes, outside any model: index, docs, health, models, data sets, registry, jobs."""
+"""Atoll's own routes, outside any model: index, docs, health, models, data sets, registry, jobs, keys."""
 
 from fastapi import FastAPI
 
 from common.jobs import routes as jobs
 from common.jobs.callbacks.definitions import job_ended
 from common.routes import catalogue, datasets, docs, health, registry, root
+from common.security.keys import routes as keys
 
 
 def include(app: FastAPI) -> None:
-    for module in (root, docs, health, catalogue, datasets, registry, jobs):
+    for module in (root, docs, health, catalogue, datasets, registry, jobs, keys):
         app.include_router(module.router)
     app.webhooks.add_api_route(
         "job-ended",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from common.security.scopes import Scope
+from common.security.scopes import ALL_SCOPES, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,5 @@ class Principal:
 
 
 ANONYMOUS = Principal(id="", kind="anonymous", scopes=frozenset())
+# Atoll itself: the conformance kit, schedules.
+SYSTEM = Principal(id="system", kind="system", scopes=ALL_SCOPES)

@@ -5,6 +5,7 @@ import time
 from starlette.requests import Request
 
 from common.http.timeouts import timeout_s
+from common.security.authenticate import principal_of
 from common.serving.items import Asked
 
 _PLAIN = Asked()
@@ -29,4 +30,4 @@ def asked_by(request: Request) -> Asked:
 
 
 def _caller(request: Request) -> str:
-    return request.client.host if request.client else ""
+    return principal_of(request).id or (request.client.host if request.client else "")

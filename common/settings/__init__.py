@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError as SourceError
 
 from common.errors import SettingsError
 from common.settings.base import CHECKOUT, Area
@@ -17,11 +18,13 @@ from common.settings.jobs import JobSettings, Schedule
 from common.settings.limits import LimitSettings
 from common.settings.oidc import OidcSettings
 from common.settings.plugins import PluginSettings
+from common.settings.redis import RedisSettings
 from common.settings.secrets import is_secret, secret_values
 from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
 from common.settings.storage import DatabaseSettings, StorageSettings
 from common.settings.telemetry import TelemetrySettings
+from common.settings.tls import TlsSettings
 
 __all__ = [
     "AREAS",
@@ -33,12 +36,14 @@ __all__ = [
     "LimitSettings",
     "OidcSettings",
     "PluginSettings",
+    "RedisSettings",
     "Schedule",
     "SecuritySettings",
     "ServingSettings",
     "Settings",
     "StorageSettings",
     "TelemetrySettings",
+    "TlsSettings",
     "get_settings",
     "secret_values",
 ]
@@ -61,6 +66,8 @@ class Settings:
         security: SecuritySettings | None = None,
         oidc: OidcSettings | None = None,
         limits: LimitSettings | None = None,
+        tls: TlsSettings | None = None,
+        redis: RedisSettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
@@ -74,6 +81,11 @@ class Settings:
             self.security = security or SecuritySettings()
             self.oidc = oidc or OidcSettings()
             self.limits = limits or LimitSettings()
+            self.tls = tls or TlsSettings()
+            self.redis = redis or RedisSettings()
+        except SourceError as exc:
+            # Something that a variable refers to cannot be used.
+            raise SettingsError(str(exc.__cause__ or exc)) from None
         except ValidationError as exc:
             raise SettingsError(f"settings are wrong: {'; '.join(map(_fault, exc.errors()))}") from None
 
@@ -91,6 +103,7 @@ class Settings:
 
 AREAS: tuple[type[Area], ...] = (
     HttpSettings,
+    TlsSettings,
     PluginSettings,
     StorageSettings,
     ServingSettings,
@@ -101,6 +114,7 @@ AREAS: tuple[type[Area], ...] = (
     SecuritySettings,
     OidcSettings,
     LimitSettings,
+    RedisSettings,
 )
 
 

@@ -1,11 +1,14 @@
 """Settings of the HTTP side."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from common.settings.base import Area, split
+
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251})\.?|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+")
 
 
 class HttpSettings(Area):
@@ -30,6 +33,23 @@ class HttpSettings(Area):
         validation_alias="MAX_BODY_BYTES",
         description="Largest request body in bytes; a larger one is answered 413.",
     )
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        validation_alias="ALLOWED_HOSTS",
+        description="Host names that requests may be sent to, separated by commas; `*.example.org` is all below it. "
+        "Others are answered 421. By default any.",
+    )
+
+    _split_hosts = field_validator("allowed_hosts", mode="before")(split)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [host for host in value if not _HOST.fullmatch(host)]
+        if wrong:
+            raise ValueError(f"{wrong[0][:80]!r} is no host name or address; give it without scheme, port or path")
+        return tuple(host.lower().rstrip(".") for host in value)
 
     @field_validator("cors_origins", mode="before")
     @classmethod

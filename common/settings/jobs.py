@@ -18,7 +18,7 @@ class Schedule(BaseModel):
     @field_validator("cron")
     @classmethod
     def _check_cron(cls, value: str) -> str:
-        from croniter import croniter  # type: ignore[import-untyped]
+        from croniter import croniter
 
         if len(value.split()) != 5 or not croniter.is_valid(value):
             raise ValueError("cron has five fields: minute, hour, day, month, weekday, e.g. `0 3 * * *`")

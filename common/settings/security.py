@@ -25,6 +25,13 @@ class SecuritySettings(Area):
         "can reach makes one and prints it once.",
     )
 
+    functions_runtime: str | None = Field(
+        None,
+        validation_alias="FUNCTIONS_WORKER_RUNTIME",
+        description="Set by the Azure Functions host; nobody is let in without a key there, unless `ANONYMOUS_SCOPES` "
+        "says so.",
+    )
+
     @field_validator("anonymous_scopes", mode="before")
     @classmethod
     def _read_scopes(cls, value: object) -> object:

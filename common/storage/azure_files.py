@@ -261,7 +261,7 @@ def _is_emulator(host: str) -> bool:
 
 def _identity(label: str) -> Any:
     try:
-        from azure.identity import DefaultAzureCredential  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from azure.identity import DefaultAzureCredential
     except ImportError:
         raise SettingsError(
             f"{label} needs a credential: set FILE_SHARE_CREDENTIAL to an account key, a SAS token or a connection "

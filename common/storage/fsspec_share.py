@@ -50,7 +50,7 @@ class FsspecShare(Share):
         SettingsError
             The protocol is unknown, or its package is not installed.
         """
-        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+        from fsspec.core import url_to_fs
 
         self.label = _without_credentials(url)
         try:
@@ -65,7 +65,7 @@ class FsspecShare(Share):
         self._root = root.rstrip("/")
 
     def read(self, path: str) -> Iterator[bytes]:
-        from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+        from fsspec.implementations.memory import MemoryFileSystem
 
         file_path = self._locate(path)
         with self._reporting(path):
@@ -172,7 +172,7 @@ class FsspecShare(Share):
             self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
 
     def _move(self, source: str, target: str) -> None:
-        from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+        from fsspec import AbstractFileSystem
 
         if type(self._fs).mv is AbstractFileSystem.mv:
             # The general one takes * and [ in a path for patterns.

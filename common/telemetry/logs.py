@@ -11,6 +11,7 @@ import structlog
 from structlog.typing import Processor
 
 from common.settings import TelemetrySettings
+from common.telemetry.masking import mask
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -34,6 +35,13 @@ def _without_colour_codes(_: Any, __: str, event: structlog.typing.EventDict) ->
     return event
 
 
+class _Masked(structlog.stdlib.ProcessorFormatter):
+    """Takes secrets out of the finished line: whatever part of the event, or of a traceback, they came in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
+
+
 def configure_logs(settings: TelemetrySettings) -> None:
     """Send every log record through structlog to standard error. May be called again; the last call counts."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
@@ -41,7 +49,7 @@ def configure_logs(settings: TelemetrySettings) -> None:
     renderer: list[Processor] = (
         [_JSON_TRACEBACKS, structlog.processors.JSONRenderer()] if as_json else [_console(colors=sys.stderr.isatty())]
     )
-    formatter = structlog.stdlib.ProcessorFormatter(
+    formatter = _Masked(
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colour_codes],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
     )

@@ -40,6 +40,7 @@ POOL_TAKEN = Gauge("atoll_pool_taken", "Predictions running or waiting for a thr
 POOL_REJECTED = Counter("atoll_pool_rejected_total", "Predictions refused because the queue was full.")
 CACHE_ANSWERS = Counter("atoll_cache_answers_total", "Cacheable answers, by where they came from.", ("outcome",))
 CACHE_ITEMS = Counter("atoll_cache_items_total", "Items of predictions, by where they came from.", ("model", "outcome"))
+REDIS_CALLS = Counter("atoll_redis_cache_calls_total", "Calls of the cache in Redis.", ("call", "outcome"))
 CACHE_BYTES = Gauge("atoll_cache_bytes", "Bytes of results kept in memory.", multiprocess_mode="livesum")
 
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -74,6 +75,10 @@ CALLBACK_DELAY_SECONDS = Histogram(
     "atoll_callback_delay_seconds", "Time from a job's end to the delivery of its callback.", buckets=_JOB_SECONDS
 )
 CALLBACKS_PENDING = Gauge("atoll_callbacks_pending", "Callbacks still to be delivered.", multiprocess_mode="mostrecent")
+
+AUDIT_UNWRITTEN = Counter("atoll_audit_unwritten_total", "Audit records that only the log has.")
+
+LIMITED = Counter("atoll_limited_total", "Requests refused because the caller asks too much.", ("limit",))
 
 # Between looks at a file that is being made, in seconds.
 _WAITS_S = (0.005, 0.02, 0.1)

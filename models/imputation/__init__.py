@@ -15,8 +15,7 @@ from models.imputation.training import check_train, train
 
 def _load() -> None:
     source.load_current()
-    # The first request shall not wait for it.
-    import sklearn.tree  # noqa: F401
+    import sklearn.tree  # noqa: F401 - the first request shall not wait for it
 
 
 plugin = Plugin(

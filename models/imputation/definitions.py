@@ -161,10 +161,10 @@ class IndicatorJson(BaseModel):
     """The answer as the dashboard stores it: each by year, then by country or indicator code."""
 
     data: dict[str, dict[str, float]] = Field(description="Observed and imputed values of small island states.")
-    upperIntervals: dict[str, dict[str, float]]  # noqa: N815 - the dashboard's names
-    lowerIntervals: dict[str, dict[str, float]]  # noqa: N815
-    featureImportances: dict[str, dict[str, float]]  # noqa: N815
-    categoryImportances: dict[str, dict[str, float]]  # noqa: N815
+    upperIntervals: dict[str, dict[str, float]]
+    lowerIntervals: dict[str, dict[str, float]]
+    featureImportances: dict[str, dict[str, float]]
+    categoryImportances: dict[str, dict[str, float]]
     correlation: dict[str, Correlation]
     rmse: dict[str, float]
     rmse_deviation: dict[str, float]
@@ -189,7 +189,7 @@ class PredictResponse(BaseModel):
     prediction: Prediction
     correlation: Correlation
     feature_importance_pie: CategoryShares
-    indicatorJson: IndicatorJson  # noqa: N815 - the dashboard's name
+    indicatorJson: IndicatorJson
     excluded_clones: list[str] = Field(description="Indicators left out because they repeat the target.")
     caveats: list[CaveatInfo]
 

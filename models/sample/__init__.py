@@ -15,8 +15,8 @@ router = APIRouter(prefix="/sample_model", tags=["Sample Model"])
 class SampleRequest(BaseDefinition):
     """What the model is asked."""
 
-    requiredField: str = param(title="Required field", description="Any text.", example="required 123")  # noqa: N815
-    optionalField: str | None = param(None, title="Optional field", description="Any text.")  # noqa: N815
+    requiredField: str = param(title="Required field", description="Any text.", example="required 123")
+    optionalField: str | None = param(None, title="Optional field", description="Any text.")
 
 
 class SampleResponse(BaseDefinition):

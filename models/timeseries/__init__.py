@@ -13,8 +13,7 @@ from models.timeseries.routes import estimate_body_s, router
 
 def _load() -> None:
     source.load_current()
-    # The first request shall not wait for these.
-    import scipy.interpolate  # noqa: F401
+    import scipy.interpolate  # noqa: F401 - the first request shall not wait for it
 
     choices.shape(source.current())
 

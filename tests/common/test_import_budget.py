@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.support.servers import run_python
 
-HEAVY = ["onnxruntime", "optuna", "pandas", "redis", "scipy", "sklearn", "torch", "transformers"]
+HEAVY = ["cryptography", "jwt", "onnxruntime", "optuna", "pandas", "redis", "scipy", "sklearn", "torch", "transformers"]
 CODE = """
 import json, sys, threading
 from common.app import create_app

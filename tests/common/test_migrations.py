@@ -7,6 +7,8 @@ import sqlalchemy as sa
 from common.database import Database
 from common.jobs.tables import metadata as jobs
 from common.registry.tables import metadata as registry
+from common.security.audit.tables import metadata as audit
+from common.security.keys.tables import metadata as keys
 from common.settings import Settings, StorageSettings
 
 
@@ -16,7 +18,7 @@ def test_migrated_tables_have_the_columns_of_the_code(tmp_path: Path) -> None:
     found = database.read(lambda connection: _columns(sa.inspect(connection)))
     expected = {
         table.name: sorted(column.name for column in table.columns)
-        for metadata in (jobs, registry)
+        for metadata in (jobs, registry, keys, audit)
         for table in metadata.sorted_tables
     }
     assert {name: found[name] for name in expected} == expected

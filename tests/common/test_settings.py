@@ -1,3 +1,4 @@
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ READ: list[tuple[str, str, str, Any]] = [
         ("https://a.example", "https://b.example"),
     ),
     ("MAX_BODY_BYTES", "2048", "http.max_body_bytes", 2048),
+    ("ALLOWED_HOSTS", "Atoll.example, *.b.example", "http.allowed_hosts", ("atoll.example", "*.b.example")),
+    ("SSL_KEYFILE", "/key.pem", "tls.keyfile", Path("/key.pem")),
+    ("SSL_CERTFILE", "/chain.pem", "tls.certfile", Path("/chain.pem")),
+    ("SSL_KEYFILE_PASSWORD", "hunter2", "tls.keyfile_password", SecretStr("hunter2")),
+    ("SSL_MIN_VERSION", "1.3", "tls.min_version", "1.3"),
+    ("SSL_CIPHERS", "ECDHE+AESGCM", "tls.ciphers", "ECDHE+AESGCM"),
+    ("SSL_CLIENT_CA", "/ca.pem", "tls.client_ca", Path("/ca.pem")),
     ("SERVICE_MODEL", "sample, imputation,", "plugins.service_model", ("sample", "imputation")),
     ("ATOLL_PLUGIN_PATH", "/one,/two words", "plugins.path", (Path("/one"), Path("/two words"))),
     ("ATOLL_ROLES", "http,timers", "plugins.roles", frozenset({"http", "timers"})),
@@ -64,12 +72,44 @@ READ: list[tuple[str, str, str, Any]] = [
     ("LOGGING_LEVEL", "debug", "telemetry.level", "DEBUG"),
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
     ("ANONYMOUS_SCOPES", "predict, train", "security.anonymous_scopes", frozenset({"predict", "train"})),
+    ("FUNCTIONS_WORKER_RUNTIME", "python", "security.functions_runtime", "python"),
     ("ATOLL_ADMIN_KEY", "k" * 32, "security.admin_key", SecretStr("k" * 32)),
     ("OIDC_ISSUER", "https://issuer.example", "oidc.issuer", "https://issuer.example"),
-    ("OIDC_AUDIENCE", "api://atoll", "oidc.audience", "api://atoll"),
+    ("OIDC_AUDIENCE", "api://atoll, 11-22", "oidc.audience", ("api://atoll", "11-22")),
+    ("OIDC_JWKS_URL", "https://issuer.example/keys", "oidc.jwks_url", "https://issuer.example/keys"),
+    (
+        "OIDC_ROLES",
+        "Lab=predict+train, Boss=admin",
+        "oidc.roles",
+        {"Lab": frozenset({"predict", "train"}), "Boss": frozenset({"admin"})},
+    ),
+    ("OIDC_ROLE_CLAIMS", "groups, realm_access.roles", "oidc.role_claims", ("groups", "realm_access.roles")),
+    ("OIDC_TENANTS", "a, b", "oidc.tenants", frozenset({"a", "b"})),
+    ("OIDC_LEEWAY_S", "5", "oidc.leeway_s", 5.0),
     ("RATE_LIMIT_PER_S", "0", "limits.rate_per_s", 0.0),
+    ("RATE_LIMIT_BURST", "7", "limits.burst", 7),
+    ("AUTH_FAILURES_PER_MIN", "5", "limits.failures_per_min", 5),
+    (
+        "TRUSTED_PROXIES",
+        "10.1.2.3/8, 2001:db8::1",
+        "limits.trusted_proxies",
+        (ip_network("10.0.0.0/8"), ip_network("2001:db8::1/128")),
+    ),
+    ("MAX_JOBS_PER_OWNER", "3", "limits.jobs_per_owner", 3),
+    ("REQUEST_READ_TIMEOUT_S", "2", "limits.read_timeout_s", 2.0),
+    ("REDIS_URL", "redis://localhost:6379/0", "redis.url", SecretStr("redis://localhost:6379/0")),
 ]
+# Settings that are of no use alone.
+TOGETHER = {"OIDC_ISSUER": {"OIDC_AUDIENCE": "api://atoll"}}
 WRONG = [
+    ("OIDC_ISSUER", "issuer.example"),
+    ("OIDC_ISSUER", "http://issuer.example"),
+    ("OIDC_ISSUER", "https://user@issuer.example"),
+    ("OIDC_ISSUER", "https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0"),
+    ("OIDC_ISSUER", "https://login.microsoftonline.com/organizations/v2.0"),
+    ("OIDC_ROLES", "Lab"),
+    ("OIDC_ROLES", "Lab=cook"),
+    ("OIDC_LEEWAY_S", "3600"),
     ("PORT", "web"),
     ("PORT", "65536"),
     ("PORT", "-1"),
@@ -83,8 +123,13 @@ WRONG = [
     ("RESULT_CACHE_BYTES", "-1"),
     ("CALLBACK_ALLOW", "https://hooks.example"),
     ("CALLBACK_ALLOW", "10.0.0.0/99"),
+    ("ALLOWED_HOSTS", "https://atoll.example"),
+    ("ALLOWED_HOSTS", "atoll.example:443"),
+    ("SSL_MIN_VERSION", "1.0"),
     ("LOGGING_LEVEL", "LOUD"),
     ("LOG_FORMAT", "xml"),
+    ("TRUSTED_PROXIES", "proxy.example"),
+    ("RATE_LIMIT_BURST", "0"),
 ]
 FIELDS = {name.upper() for area in AREAS for name in area.model_fields}
 ALIASES = {str(field.validation_alias) for area in AREAS for field in area.model_fields.values()}
@@ -98,7 +143,8 @@ def test_the_table_above_holds_every_setting() -> None:
 def test_a_setting_is_read_from_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, path: str, value: Any
 ) -> None:
-    monkeypatch.setenv(name, text)
+    for variable, value_of in {**TOGETHER.get(name, {}), name: text}.items():
+        monkeypatch.setenv(variable, value_of)
     area, field = path.split(".")
     assert getattr(getattr(Settings(), area), field) == value
 
@@ -119,6 +165,12 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_variable(
         Settings()
     assert name in refused.value.detail
     assert repr(text) in refused.value.detail or "roles are" in refused.value.detail
+
+
+def test_an_issuer_is_of_no_use_without_an_audience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", "https://issuer.example")
+    with pytest.raises(SettingsError, match="set OIDC_AUDIENCE with OIDC_ISSUER"):
+        Settings()
 
 
 def test_a_very_long_wrong_value_is_cut_short_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 async def connected(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     """A client whose requests run in the running event loop; for tests of what happens at the same time."""
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         yield client
 
 

@@ -53,7 +53,7 @@ class AzureQueue:
     def from_uri(cls, uri: str) -> "AzureQueue":
         """Log in with the identity of the machine (workload identity, managed identity, `az login`)."""
         try:
-            from azure.identity import DefaultAzureCredential  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            from azure.identity import DefaultAzureCredential
         except ImportError:
             raise SettingsError(
                 "AzureWebJobsStorage__queueServiceUri needs the package azure-identity; install it, or set "
@@ -158,4 +158,4 @@ def _options() -> dict[str, Any]:
 
 def _is_gone(exc: HttpResponseError) -> bool:
     """Deleted, or received by another one since (its receipt does not match any more)."""
-    return exc.status_code == 404 or exc.error_code == "PopReceiptMismatch"  # type: ignore[attr-defined]
+    return exc.status_code == 404 or exc.error_code == "PopReceiptMismatch"  # type: ignore[attr-defined]  # set by the storage libraries

@@ -28,7 +28,7 @@ def served(app: FastAPI, registry: Registry) -> FastAPI:
 
 def ask(app: FastAPI, method: str, path: str, **more: Any) -> httpx.Response:
     async def request() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.request(method, path, **more)
 
     return asyncio.run(request())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from azure.core.exceptions import AzureError
-from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+from fsspec.implementations.memory import MemoryFileSystem
 from pydantic import SecretStr
 
 from common.errors import SettingsError

@@ -31,7 +31,7 @@ def app(share: Share, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FastAP
 
 def ask(app: FastAPI, method: str, path: str, **more: Any) -> httpx.Response:
     async def request() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.request(method, path, **more)
 
     return asyncio.run(request())
@@ -56,7 +56,7 @@ async def send_raw(app: FastAPI, messages: list[Message]) -> list[Message]:
         "query_string": b"",
         "headers": [],
         "scheme": "http",
-        "server": ("testserver", 80),
+        "server": ("127.0.0.1", 80),
         "client": None,
     }
     await app(scope, receive, send)

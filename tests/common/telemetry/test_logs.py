@@ -122,3 +122,20 @@ def test_what_goes_wrong_before_any_start_up_is_logged_without_local_variables(t
     )
     assert "no luck" in run.stderr
     assert "hunter2" not in run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_secret_of_the_environment_is_in_no_log_line(tmp_path: Path, log_format: str) -> None:
+    planted = 'planted "quoted" sécret'
+    source = """
+        import os
+        from common.telemetry.logs import get_logger
+        get_logger("atoll.test").warning("saw %s" % os.environ["PLUGIN_TOKEN"], value=os.environ["PLUGIN_TOKEN"])
+        raise RuntimeError(dict(os.environ))
+    """
+    path = write_plugin(tmp_path / "plugins", "broken", source)
+    environment = {"ATOLL_PLUGIN_PATH": str(path), "PLUGIN_TOKEN": planted, "LOG_FORMAT": log_format}
+    run = run_python(["-c", "from common.app import create_app; create_app()"], tmp_path, environment)
+    assert "saw ***" in run.stderr
+    assert "RuntimeError" in run.stderr
+    assert "planted" not in run.stdout + run.stderr

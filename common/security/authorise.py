@@ -1,0 +1,98 @@
+"""Who may do what: a caller without the scope that a route asks for is refused before anything of the body is read.
+
+Stands before the web framework, which reads a body before it asks any dependency, and finds the route by the
+framework's own patterns. What is in no rule reaches nobody but `admin`: so is a route that was added behind its back.
+
+Paths that do not exist, and methods that a path does not take, are answered 404 and 405 to whoever may do anything at
+all here, 401 to others. OPTIONS is told apart from that: what a path takes is no secret, `/openapi.json` is public.
+"""
+
+from starlette._utils import get_route_path  # what the framework matches its routes against
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from common.errors import AtollError, Forbidden
+from common.http.problems import from_http_exception, problem_response
+from common.security.authenticate import principal_of, refusal_of
+from common.security.principal import Principal
+from common.security.rules import ANY, PUBLIC, RULES_STATE, Found, Need, Rules
+from common.security.scopes import Scope as Permission
+
+
+def decide(principal: Principal, need: Need, model: str | None = None) -> Forbidden | None:
+    """The error for a caller who may not; None for one who may."""
+    if need.is_public:
+        return None
+    if need.scope is None:
+        return None if principal.scopes else _lacking(Permission.PREDICT, "a scope")
+    if not principal.may(need.scope):
+        return _lacking(need.scope, f"the scope `{need.scope}`")
+    if model is not None and not principal.may_use(model):
+        can = ", ".join(sorted(principal.models or ())[:20]) or "none"
+        return Forbidden(f"the key is not for the model {model[:80]!r}; its models: {can}")
+    return None
+
+
+def _lacking(scope: Permission, needed: str) -> Forbidden:
+    headers = {"WWW-Authenticate": f'Bearer realm="atoll", error="insufficient_scope", scope="{scope}"'}
+    return Forbidden(f"this needs {needed}, which the caller does not have", headers=headers)
+
+
+class Authorise:
+    """Pure ASGI; within `Authenticate`. The app's rules are those of its state."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        error = self._refusal(scope)
+        if error is None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await problem_response(error, scope)(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": error.title})
+
+    def _refusal(self, scope: Scope) -> AtollError | None:
+        rules: Rules = getattr(scope["app"].state, RULES_STATE)
+        principal = principal_of(scope)
+        path, method = get_route_path(scope), scope.get("method", "")
+        is_websocket = scope["type"] == "websocket"
+        found = rules.find(path, method, is_websocket=is_websocket)
+        if found is None:
+            # The framework redirects to the same path with a slash more or less.
+            found = rules.find(path.rstrip("/") if path.endswith("/") else path + "/", method)
+            if found is None:
+                return self._unknown(scope, principal)
+        need = _need(found, method)
+        error = decide(principal, need, _model(need, found))
+        if error is None:
+            return None
+        # For the metrics: which route it was.
+        scope["route"] = found.rule.route
+        return error if principal.id else refusal_of(scope, need.told)
+
+    @staticmethod
+    def _unknown(scope: Scope, principal: Principal) -> AtollError | None:
+        if principal.may(Permission.ADMIN):
+            return None
+        error = decide(principal, ANY)
+        if error is not None:
+            return error if principal.id else refusal_of(scope, ANY.told)
+        return from_http_exception(Request(scope), HTTPException(404))
+
+
+def _need(found: Found, method: str) -> Need:
+    need = found.rule.need(method)
+    if not found.is_partial or need.is_public:
+        return need
+    return PUBLIC if method == "OPTIONS" else ANY
+
+
+def _model(need: Need, found: Found) -> str | None:
+    return found.parameters.get(need.model_parameter) if need.model_parameter else need.model

@@ -1,0 +1,1 @@
+"""How Atoll gets to where it runs. Nothing here is imported by what runs."""
