@@ -36,14 +36,15 @@ class Batching(Generic[Item]):
 
     Parameters
     ----------
-    run : items -> an outcome each, in their order; an exception among them is that item's alone.
+    run : items -> a result each, in their order; an exception among them is that item's alone. `Batcher` wants JSON, as
+        bytes; what a plugin declares may give anything that is JSON.
     cost : of an item; a batch costs its widest item times its number.
     budget : most that a batch may cost.
     max_items : most items in a batch.
     queue_cost : most that may wait; more is refused.
     """
 
-    run: Callable[[Sequence[Item]], Sequence[Outcome]]
+    run: Callable[[Sequence[Item]], Sequence[Any]]
     cost: Callable[[Item], int] = field(default=lambda _: 1)
     budget: int = 4096
     max_items: int = 64
