@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
+from common.errors import TooLarge
 from common.serving.answers import Answers
 from common.serving.asked import asked_by
 from common.serving.gone import unless_gone
@@ -51,12 +52,18 @@ async def answer_items(
 
     Raises
     ------
+    TooLarge
+        There are more than `MAX_ITEMS`.
     Exception
         That of the first item that failed.
     Busy, TooManyRequests, Unavailable
         The queue is full, this caller holds half of it, or `X-Timeout-Ms` has passed.
     """
-    server = request.app.state.runtime.items[model]
+    runtime = request.app.state.runtime
+    most = runtime.settings.serving.max_items
+    if len(items) > most:
+        raise TooLarge(f"{len(items)} items are more than one request may hold; send at most {most} at a time")
+    server = runtime.items[model]
     asked = asked_by(request)
     answered = server.kept_already(items, asked)
     if answered is None:

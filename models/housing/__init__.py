@@ -10,9 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from common.http.framework_shape import framework_error
 from common.plugins import Batching, Kept, OldPrefix, Plugin
 from common.serving import answer_items
-from models.housing.definitions import Health, House, Houses, Prediction, Predictions, asked_of, old_error
+from models.housing.definitions import Health, House, Houses, Prediction, Predictions, asked_of
 from models.housing.predictor import Asked, Kind, predict_batch, trained
 from models.housing.training import HousingTraining, check_train, train
 
@@ -82,7 +83,7 @@ plugin = Plugin(
     predict_batch=Batching(predict_batch, cost=_cost, budget=4096, max_items=256),
     cache=Kept(Asked.key, prefix="w255-cache-prediction"),
     version=_version,
-    prefixes=[OldPrefix("/lab", old_error)],
+    prefixes=[OldPrefix("/lab", framework_error)],
     examples={
         "near Berkeley": {
             "MedInc": 8.3252,

@@ -1,18 +1,14 @@
 """What is asked of the housing models, and what they answer."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi.encoders import jsonable_encoder
-from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, Field
 
-from common.errors import AtollError, Invalid
+from common.errors import Invalid
 from common.plugins import BaseDefinition, param
 from models.housing.features import FEATURES
 from models.housing.predictor import Asked, Kind
-
-MOST_HOUSES = 10_000
 
 
 def _within(name: str, most: float) -> AfterValidator:
@@ -45,7 +41,7 @@ class House(BaseDefinition):
 class Houses(BaseDefinition):
     """Many districts."""
 
-    houses: list[House] = param(title="Houses", max_length=MOST_HOUSES)
+    houses: list[House] = param(title="Houses")
 
 
 class Explanation(BaseModel):
@@ -87,12 +83,3 @@ def asked_of(house: House, kind: Kind, *, interval: bool, explain: bool) -> Aske
     if interval and kind is Kind.svr:
         raise Invalid.field("interval", "only the trees have intervals; ask with model=boosted", True, where="query")
     return Asked(tuple(getattr(house, name) for name in FEATURES), kind, interval, explain)
-
-
-def old_error(error: AtollError) -> dict[str, Any]:
-    """`{"detail": …}`: the web framework's own list for a body that does not fit, else the text."""
-    cause = error.__cause__
-    if isinstance(cause, RequestValidationError):
-        # The context of an error of ours is the exception itself, of which the framework answers the text.
-        return {"detail": jsonable_encoder(cause.errors()[:50], custom_encoder={ValueError: str})}
-    return {"detail": error.detail}

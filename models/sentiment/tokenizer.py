@@ -9,6 +9,7 @@ Pure Python: a word that was met before costs one look-up, and a text of 16 word
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -66,17 +67,23 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's pieces between start and end: 2 to `max_length` of them; a longer text is cut."""
-        known, most = self._known, self.max_length - 2
-        numbers = [2]
-        for word in words(text):
+        return [2, *self._numbers_of(words(text), self.max_length - 2), 3]
+
+    def numbers(self, text: str) -> list[int]:
+        """Numbers of all pieces of a text, without start and end, however many they are."""
+        return self._numbers_of(words(text), sys.maxsize)
+
+    def _numbers_of(self, said: Iterable[str], most: int) -> list[int]:
+        known = self._known
+        numbers: list[int] = []
+        for word in said:
             found = known.get(word)
             if found is None:
                 found = self._learn(word)
             numbers += found
             if len(numbers) > most:
-                del numbers[most + 1 :]
+                del numbers[most:]
                 break
-        numbers.append(3)
         return numbers
 
     def _learn(self, word: str) -> tuple[int, ...]:

@@ -126,7 +126,8 @@ def test_what_is_no_number_is_refused(client: Client, number: str) -> None:
 
 def test_a_missing_figure_and_too_many_houses_are_refused(client: Client) -> None:
     assert_problem(client.post("/housing/predict", json={"MedInc": 1}), 422)
-    assert_problem(client.post("/housing/bulk-predict", json={"houses": [HOUSE] * 10_001}), 422)
+    too_many = client.post("/housing/bulk-predict", json={"houses": [HOUSE] * 10_001})
+    assert_problem(too_many, 413, told="at most 10000")
     assert_problem(client.post("/housing/predict?model=svr&interval=true", json=HOUSE), 422)
 
 
