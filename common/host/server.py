@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import uvicorn
 
 from common.errors import SettingsError
+from common.host.protocol import BoundedProtocol
 from common.host.tls import make_context, serves_https, uvicorn_context, warning_about
 from common.settings import CHECKOUT, Settings
 from common.storage import open_share
@@ -44,6 +45,9 @@ def serve(
     http = settings.http
     options: dict[str, Any] = {
         "factory": True,
+        "http": BoundedProtocol,
+        # Whom to believe about a caller's address is `TRUSTED_PROXIES`' to say; uvicorn would believe this machine.
+        "proxy_headers": False,
         "log_config": None,
         "access_log": False,
         "server_header": False,
