@@ -10,6 +10,7 @@ from common.errors import Unauthorized
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.security.keys import Keys
+from common.security.keys.held import told_under_functions
 from common.security.keys.verifier import ADMIN_ID
 from common.security.tokens.verifier import TokenVerifier
 from common.serving.answers import Answers
@@ -131,6 +132,9 @@ class Runtime:
                 return
             self._started = True
             metrics.STARTUPS.inc()
+            told = told_under_functions(self.settings)
+            if told is not None:
+                log.info(told)
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
             if background and self.settings.roles & {"queues", "timers"}:
