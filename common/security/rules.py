@@ -85,6 +85,7 @@ OWN: Mapping[str, Need] = {
     "GET /keys/{key_id}": ADMIN,
     "DELETE /keys/{key_id}": ADMIN,
     "GET /settings": ADMIN,
+    "GET /audit": ADMIN,
 }
 
 
@@ -159,7 +160,7 @@ class Rules:
         # Routes by the first part of their path, those that begin with a parameter everywhere.
         heads = {_head(rule.path) for rule in self._rules}
         self._by_head = {
-            head: [rule for rule in self._rules if _head(rule.path) in (head, None)] for head in heads if head
+            head: [rule for rule in self._rules if _head(rule.path) in (head, None)] for head in heads if head is not None
         }
         self._anywhere = [rule for rule in self._rules if _head(rule.path) is None]
 
