@@ -22,21 +22,20 @@ from common.security.scopes import Scope as Permission
 
 def decide(principal: Principal, need: Need, model: str | None = None) -> Forbidden | None:
     """The error for a caller who may not; None for one who may."""
-    if need.is_public:
-        return None
-    if need.scope is None:
-        return None if principal.scopes else _lacking(Permission.PREDICT, "a scope")
-    if not principal.may(need.scope):
-        return _lacking(need.scope, f"the scope `{need.scope}`")
+    if not need.met_by(principal):
+        return _lacking(need.scope)
     if model is not None and not principal.may_use(model):
         can = ", ".join(sorted(principal.models or ())[:20]) or "none"
         return Forbidden(f"the key is not for the model {model[:80]!r}; its models: {can}")
     return None
 
 
-def _lacking(scope: Permission, needed: str) -> Forbidden:
-    headers = {"WWW-Authenticate": f'Bearer realm="atoll", error="insufficient_scope", scope="{scope}"'}
-    return Forbidden(f"this needs {needed}, which the caller does not have", headers=headers)
+def _lacking(scope: Permission | None) -> Forbidden:
+    # Where any will do, the least of them is named.
+    least = scope or Permission.PREDICT
+    headers = {"WWW-Authenticate": f'Bearer realm="atoll", error="insufficient_scope", scope="{least}"'}
+    needed = f"the scope `{scope}`, which the caller does not have" if scope else "a scope, and the caller has none"
+    return Forbidden(f"this needs {needed}", headers=headers)
 
 
 class Authorise:

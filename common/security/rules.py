@@ -13,6 +13,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from common.security.principal import Principal
 from common.security.scopes import Scope
 
 
@@ -32,6 +33,12 @@ class Need:
     is_public: bool = False
     model: str | None = None
     model_parameter: str | None = None
+
+    def met_by(self, principal: Principal) -> bool:
+        """Whether the caller has the scope; whether the model is for them is another question."""
+        if self.is_public:
+            return True
+        return bool(principal.scopes) if self.scope is None else principal.may(self.scope)
 
     @property
     def told(self) -> str:
