@@ -8,6 +8,7 @@ Everything is determined by the data and the question.
 import numpy as np
 
 from common.serving import progress
+from common.serving.blas import one_blas_thread
 from models.imputation import caveats as notes
 from models.imputation.answers import Answer, from_history, from_predictors, widest
 from models.imputation.history import Baseline, baseline
@@ -28,7 +29,6 @@ from models.imputation.spec import (
     Spec,
 )
 from models.imputation.steps import steps
-from models.imputation.threads import one_blas_thread
 
 # With fewer countries no interval made of their errors covers 90%.
 NO_LEVEL = 9
