@@ -37,6 +37,7 @@ log = get_logger("atoll.http")
 MAX_HEAD_BYTES = 65_536
 # Closed at once, a connection takes an answer that was not read yet with it.
 _LINGER_S = 3.0
+_LINGER_BYTES = 2_000_000
 # Files that are no connections: databases, models, logs.
 _OTHER_FILES = 128
 # Of all connections, one address may have this part; a trusted proxy any number.
@@ -66,6 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_over = False
         self._in_head = False
         self._head_bytes = 0
+        self._discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -86,6 +88,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
+            # Whoever sends before reading has to be rid of it to find the answer.
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self.flow.pause_reading()
             return
         was_in_head = self._in_head
         super().data_received(data)
