@@ -22,6 +22,7 @@ from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.jobs.watch import Watch
 from common.settings import JobSettings, Schedule
+from common.storage.leftovers import Leftovers
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
@@ -52,6 +53,7 @@ class Scheduler:
         settings: JobSettings,
         clock: Clock,
         callbacks: Callbacks | None = None,
+        leftovers: Leftovers | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -60,6 +62,7 @@ class Scheduler:
         self._settings = settings
         self._clock = clock
         self._callbacks = callbacks
+        self._leftovers = leftovers
         self._watch = Watch(settings.stall_s)
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
@@ -94,6 +97,7 @@ class Scheduler:
             self._end_late,
             self._submit_scheduled,
             self._remove_old,
+            self._sweep_share,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -151,6 +155,10 @@ class Scheduler:
             expired, pruned = self._store.expire_results(), self._store.prune()
             if expired or pruned:
                 log.info("removed", results=expired, jobs=pruned)
+
+    def _sweep_share(self) -> None:
+        if self._leftovers is not None and self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True):
+            self._leftovers.sweep_if_due()
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

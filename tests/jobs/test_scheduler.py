@@ -1,6 +1,8 @@
 """The rounds that repair: nothing is lost, nothing is done twice, whatever the clock does."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +14,8 @@ from common.errors import SettingsError
 from common.jobs.records import Accepted, JobFilter
 from common.jobs.states import Event, Kind, State
 from common.settings import Settings
+from common.storage.leftovers import OLD_S
+from common.storage.share import PARTIAL
 from tests.faults import InjectedTimeout
 from tests.jobs.kernel import QUEUE, Kernel
 
@@ -198,6 +202,20 @@ def test_a_clock_that_jumps_ahead_for_a_moment_removes_nothing(kernel: Kernel, c
     ticks(kernel, clock, 300)
     assert kernel.store.result(ended) is not None
     assert kernel.state(late) is State.QUEUED
+
+
+def test_what_killed_writers_left_on_the_share_is_removed(kernel: Kernel, clock: FakeClock) -> None:
+    kernel.share.mkdir(exist_ok=True)
+    old, young = kernel.share / f"{PARTIAL}old", kernel.share / f"{PARTIAL}young"
+    for file, age_s in ((old, 2 * OLD_S), (young, 0.5 * OLD_S)):
+        file.write_bytes(b"x")
+        os.utime(file, (time.time() - age_s,) * 2)
+    kernel.scheduler.tick()
+    kernel.leftovers.join()
+    assert old.exists(), "a clock that was just read may be wrong"
+    ticks(kernel, clock, 300)
+    kernel.leftovers.join()
+    assert [old.exists(), young.exists()] == [False, True]
 
 
 def test_of_many_schedulers_one_acts(kernel: Kernel, clock: FakeClock) -> None:
