@@ -54,6 +54,7 @@ class Scheduler:
         clock: Clock,
         callbacks: Callbacks | None = None,
         leftovers: Leftovers | None = None,
+        prune_audit: Callable[[datetime], int] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -63,6 +64,7 @@ class Scheduler:
         self._clock = clock
         self._callbacks = callbacks
         self._leftovers = leftovers
+        self._prune_old_audit = prune_audit
         self._watch = Watch(settings.stall_s)
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
@@ -98,6 +100,7 @@ class Scheduler:
             self._submit_scheduled,
             self._remove_old,
             self._sweep_share,
+            self._prune_audit,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -151,14 +154,24 @@ class Scheduler:
                 metrics.JOBS_REPAIRED.labels("late").inc()
 
     def _remove_old(self) -> None:
-        if self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True):
+        if self._is_sure():
             expired, pruned = self._store.expire_results(), self._store.prune()
             if expired or pruned:
                 log.info("removed", results=expired, jobs=pruned)
 
+    def _is_sure(self) -> bool:
+        """Whether the clock has been watched for long enough to remove anything by it."""
+        return self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True)
+
     def _sweep_share(self) -> None:
-        if self._leftovers is not None and self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True):
+        if self._leftovers is not None and self._is_sure():
             self._leftovers.sweep_if_due()
+
+    def _prune_audit(self) -> None:
+        if self._prune_old_audit is not None and self._is_sure():
+            removed = self._prune_old_audit(self._clock.now())
+            if removed:
+                log.info("removed", audit_records=removed)
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

@@ -27,6 +27,7 @@ from common.jobs.service import JobService
 from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.jobs.worker import Worker
+from common.security.audit.trail import Trail, prune_older
 from common.settings import Settings
 from common.storage import open_share
 from common.storage.leftovers import Leftovers
@@ -90,7 +91,8 @@ class JobSystem:
         allow = settings.callbacks.allowance
         service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model, allow)
         leftovers = Leftovers(partial(open_share, settings.storage), store, clock)
-        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks, leftovers)
+        prune = partial(prune_older, Trail(database), settings.security.audit_days)
+        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks, leftovers, prune)
         return cls(settings, clock, database, store, queue, executors, runner, service, scheduler, callbacks)
 
     def migrate(self) -> None:

@@ -32,6 +32,10 @@ class SecuritySettings(Area):
         "says so.",
     )
 
+    audit_days: float = Field(
+        365.0, gt=0, validation_alias="AUDIT_DAYS", description="Days that records of the audit log are kept."
+    )
+
     @field_validator("anonymous_scopes", mode="before")
     @classmethod
     def _read_scopes(cls, value: object) -> object:

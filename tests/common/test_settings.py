@@ -73,6 +73,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
     ("ANONYMOUS_SCOPES", "predict, train", "security.anonymous_scopes", frozenset({"predict", "train"})),
     ("FUNCTIONS_WORKER_RUNTIME", "python", "security.functions_runtime", "python"),
+    ("AUDIT_DAYS", "30", "security.audit_days", 30.0),
     ("ATOLL_ADMIN_KEY", "k" * 32, "security.admin_key", SecretStr("k" * 32)),
     ("OIDC_ISSUER", "https://issuer.example", "oidc.issuer", "https://issuer.example"),
     ("OIDC_AUDIENCE", "api://atoll, 11-22", "oidc.audience", ("api://atoll", "11-22")),

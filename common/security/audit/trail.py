@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -66,6 +66,11 @@ class Trail:
             return len(ids)
 
         return self._database.write(work)
+
+
+def prune_older(trail: Trail, days: float, now: datetime) -> int:
+    """Remove records that were kept for `days`. Returns how many."""
+    return trail.prune(now - timedelta(days=days))
 
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
