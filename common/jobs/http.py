@@ -12,7 +12,10 @@ from common.jobs.accepted import JobAccepted
 from common.jobs.records import Job
 from common.jobs.states import Kind
 from common.security.authenticate import principal_of
+from common.security.limits import jobs_per_owner
 from common.security.ownership import MARK_PREFIX, marks
+from common.security.scopes import Scope
+from common.settings import Settings
 
 if TYPE_CHECKING:
     from common.jobs.system import JobSystem
@@ -45,6 +48,8 @@ async def accept(
     ------
     Invalid
         A header cannot be used, or the key was used for another request.
+    TooManyRequests
+        As many jobs of the caller wait or run as may.
     """
     principal = principal_of(request)
     headers = {name: value for name, value in request.headers.items() if not name.startswith(MARK_PREFIX)}
@@ -65,6 +70,7 @@ async def accept(
             callback_url=headers.get("x-callback-url"),
             deadline=deadline,
             traceparent=headers.get("traceparent"),
+            max_open=max_open(request),
             **more,
         )
         return accepted.job
@@ -74,6 +80,14 @@ async def accept(
     if prefers_async(request.headers.getlist("prefer")):
         answer["Preference-Applied"] = "respond-async"
     return Response(JobAccepted.of(job).model_dump_json(), 202, answer, media_type="application/json")
+
+
+def max_open(request: Request) -> int:
+    """How many jobs the caller may have open; 0 for any, as `admin` may."""
+    if principal_of(request).may(Scope.ADMIN):
+        return 0
+    settings: Settings = request.app.state.runtime.settings
+    return jobs_per_owner(settings)
 
 
 def prefers_async(given: list[str]) -> bool:

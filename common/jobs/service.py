@@ -1,11 +1,12 @@
 """What routes do with jobs: submit, cancel, retry. Record first, enqueue second; the scheduler repairs the gap."""
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from common.clock import Clock, new_id
-from common.errors import Invalid
+from common.errors import Invalid, TooManyRequests
 from common.http.addresses import Allowance, Refused
 from common.jobs.callbacks.event import masked
 from common.jobs.handling import Handler
@@ -72,6 +73,7 @@ class JobService:
         deadline: datetime | None = None,
         traceparent: str | None = None,
         max_attempts: int | None = None,
+        max_open: int = 0,
     ) -> Accepted:
         """Accept a job; once this returns it will not be lost.
 
@@ -85,11 +87,14 @@ class JobService:
         idempotency_key : the same key and the same request within 24 hours are the same job.
         callback_url : where an event is posted when the job has ended.
         deadline : when it is of no use any more.
+        max_open : how many jobs of the owner may wait or run, this one among them; 0 for any.
 
         Raises
         ------
         Invalid
             A value cannot be used, or the key was used for another request.
+        TooManyRequests
+            As many jobs of the owner are open as may be.
         """
         kept = _kept(headers or {})
         draft = Draft(
@@ -109,12 +114,14 @@ class JobService:
             deadline=deadline,
             traceparent=traceparent[:64] if traceparent else None,
             max_attempts=max_attempts or self._settings.max_attempts,
+            max_open=max_open,
         )
         if deadline is not None and deadline <= self._clock.now():
             raise Invalid.field(
                 "deadline", "has passed; send a time in the future", deadline.isoformat(), where="header"
             )
-        accepted = self.store.accept(draft)
+        with _counting_refusals():
+            accepted = self.store.accept(draft)
         if accepted.is_new:
             metrics.JOBS_ACCEPTED.labels(kind.value).inc()
             self._runner.enqueue(accepted.job)
@@ -128,9 +135,10 @@ class JobService:
             self._runner.call_back(job)
         return job
 
-    def retry(self, job_id: str) -> Job:
-        """Run a failed or dead job again. Raises `NotFound`, or `Conflict` in any other state."""
-        job = self.store.retry_by_person(job_id)
+    def retry(self, job_id: str, *, max_open: int = 0) -> Job:
+        """Run a failed or dead job again. Raises `NotFound`, `Conflict` in any other state, or `TooManyRequests`."""
+        with _counting_refusals():
+            job = self.store.retry_by_person(job_id, max_open=max_open)
         self._runner.enqueue(job)
         return job
 
@@ -143,6 +151,15 @@ class JobService:
         except Refused as exc:
             raise Invalid.field("X-Callback-Url", str(exc), masked(url), where="header") from None
         return url
+
+
+@contextlib.contextmanager
+def _counting_refusals() -> Iterator[None]:
+    try:
+        yield
+    except TooManyRequests:
+        metrics.LIMITED.labels("jobs").inc()
+        raise
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from common.database import Database
 from common.errors import Conflict, Invalid
 from common.jobs.attempts import AttemptStore
 from common.jobs.blobs import Blobs
+from common.jobs.quota import check_open
 from common.jobs.records import Accepted, Attempt, Draft, Job, JobFilter, LogLine, Page, Result
 from common.jobs.retry import Failure, RetryPolicy, plan_retry
 from common.jobs.rows import Payloads, change, find, job_of, need
@@ -59,6 +60,8 @@ class JobStore(AttemptStore, SweepStore):
         ------
         Invalid
             The key was used for another request in the last 24 hours.
+        TooManyRequests
+            As many jobs of the owner are open as may be.
         """
         body = self._payloads.prepare(draft.id, draft.body)
 
@@ -70,6 +73,7 @@ class JobStore(AttemptStore, SweepStore):
                 earlier = self._claim_key(connection, draft, draft.idempotency_key)
                 if earlier is not None:
                     return Accepted(earlier, is_new=False)
+            check_open(connection, draft.owner, draft.max_open)
             job = self._first(draft)
             connection.execute(_ADD, vars(job))
             self._payloads.add(connection, draft.id, "request", body)
@@ -101,17 +105,24 @@ class JobStore(AttemptStore, SweepStore):
 
         return self._database.write(work, repeatable=True)
 
-    def retry_by_person(self, job_id: str) -> Job:
+    def retry_by_person(self, job_id: str, *, max_open: int = 0) -> Job:
         """Put a failed or dead job back into its queue, with all its attempts before it.
+
+        Parameters
+        ----------
+        max_open : as `Draft.max_open`.
 
         Raises
         ------
         NotFound, Conflict
             There is no such job; it is not failed or dead, or its request is kept no longer.
+        TooManyRequests
+            As many jobs of its owner are open as may be.
         """
 
         def work(connection: sa.Connection) -> Job:
             job, after = self._after(connection, job_id, Event.REVIVE)
+            check_open(connection, job.owner, max_open)
             if self._payloads.select(connection, job_id, "request") is None:
                 raise Conflict("the job's request is kept no longer; send it again as a new job")
             now = self._clock.now()
