@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.errors import AtollError, Forbidden
+from common.errors import AtollError, Forbidden, NotFound
 from common.http.boundary import route_template
 from common.http.problems import from_http_exception, problem_response
 from common.security.audit.refusals import Refusals
@@ -101,6 +101,8 @@ class Authorise:
         error = decide(principal, ANY)
         if error is not None:
             return error if principal.id else refusal_of(scope, ANY.told)
+        if scope["type"] == "websocket":
+            return NotFound()
         return from_http_exception(Request(scope), HTTPException(404))
 
 
