@@ -83,7 +83,7 @@ def list_keys(
 ) -> None:
     """List keys, newest first, without their secrets."""
     with _opened(context, url, local) as keys:
-        found = list(keys.keys(with_revoked=all_keys))
+        found = list(keys.list_keys(with_revoked=all_keys))
     if prints_json(context, as_json):
         print_json(found)
         return
