@@ -1,7 +1,6 @@
 """How many files, and so connections, this process may have open."""
 
 import contextlib
-from functools import lru_cache
 
 # What is usual where nobody sets it.
 _USUAL = 1024
@@ -9,7 +8,6 @@ _USUAL = 1024
 _ENOUGH = 8192
 
 
-@lru_cache(maxsize=1)
 def file_limit() -> int:
     """The limit, once it was raised as far as it may be and is of use: what a login shell gets is small."""
     try:

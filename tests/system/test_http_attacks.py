@@ -5,11 +5,12 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import psutil
 import pytest
 
-from tests.support.servers import Server
+from tests.support.servers import Server, wait_for
 
 ALONE = {"SERVICE_MODEL": "sample", "ATOLL_ROLES": "http"}
 BODY = b'{"requiredField": "x"}'
@@ -17,6 +18,7 @@ START = b"POST /sample_model/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type
 # Would be answered if it were taken for a request of its own.
 SMUGGLED = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
+CLOSING = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 PATIENCE_S = 30.0
 
 
@@ -30,9 +32,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 class Connection:
     """A socket to a server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, source: str = "127.0.0.1") -> None:
         host, port = server.url.removeprefix("http://").split(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+        self._socket = socket.create_connection((host, int(port)), timeout=PATIENCE_S, source_address=(source, 0))
 
     def __enter__(self) -> "Connection":
         return self
@@ -266,6 +268,26 @@ def test_other_callers_are_answered_while_two_hundred_connections_are_held(serve
     for connection in held:
         with connection:
             assert [status(answer) for answer in connection.to_its_end()] == [408]
+
+
+def test_one_address_cannot_have_all_connections(start_server: Callable[..., Server]) -> None:
+    server = start_server(env=ALONE)
+    # A quarter of the forty connections for which there are files.
+    psutil.Process(server.process.pid).rlimit(psutil.RLIMIT_NOFILE, (128 + 40, 128 + 40))
+    held = [Connection(server) for _ in range(30)]
+    for connection in held:
+        connection.send(b"GET / HTTP/1.1\r\nX-A: ")
+    with held[-1] as last:
+        (answer,) = last.to_its_end()
+    assert status(answer) == 503
+    with Connection(server, source="127.0.0.2") as other:
+        other.send(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert status(other.one()) == 200
+    for connection in held[:-1]:
+        with connection:
+            pass
+    # What is closed makes room.
+    wait_for(lambda: status(answers_to(server, CLOSING)[0]) == 200, "an answer")
 
 
 def test_nothing_of_all_this_is_an_error_of_the_server(server: Server) -> None:
