@@ -119,11 +119,17 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
 
 
 def _allowed(request: Request, told: str) -> list[str]:
-    """The methods of all routes of this path; the framework tells those of the first."""
-    allowed = {method.strip() for method in told.split(",") if method.strip()}
-    for route in iter_route_contexts(request.app.router.routes):
-        if route.path_regex is not None and route.path_regex.match(request.url.path):
-            allowed |= set(route.methods or ())
+    """The methods of all routes of this path; the framework tells those of the first.
+
+    Where a route has the very path, those that would take it for a parameter (`/keys/self` for `/keys/{key_id}`) do not
+    count.
+    """
+    path = request.url.path
+    routes = list(iter_route_contexts(request.app.router.routes))
+    own = [route for route in routes if route.path == path]
+    matching = own or [route for route in routes if route.path_regex is not None and route.path_regex.match(path)]
+    allowed = {method for route in matching for method in route.methods or ()}
+    allowed = allowed or {method.strip() for method in told.split(",") if method.strip()}
     # The boundary answers HEAD wherever a route answers GET.
     return sorted(allowed | ({"HEAD"} if "GET" in allowed else set()))
 
