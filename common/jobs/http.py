@@ -11,6 +11,7 @@ from common.errors import Invalid
 from common.jobs.accepted import JobAccepted
 from common.jobs.records import Job
 from common.jobs.states import Kind
+from common.security.audit import audit
 from common.security.authenticate import principal_of
 from common.security.limits import jobs_per_owner
 from common.security.ownership import MARK_PREFIX, marks
@@ -18,6 +19,9 @@ from common.security.scopes import Scope
 from common.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from common.jobs.rows import Also
     from common.jobs.system import JobSystem
 
 # Asking again sooner than this tells nobody anything new.
@@ -71,6 +75,8 @@ async def accept(
             deadline=deadline,
             traceparent=headers.get("traceparent"),
             max_open=max_open(request),
+            # Of predictions the access log tells enough.
+            also=None if kind is Kind.PREDICTION else recorded(request, f"{kind}.submitted"),
             **more,
         )
         return accepted.job
@@ -80,6 +86,17 @@ async def accept(
     if prefers_async(request.headers.getlist("prefer")):
         answer["Preference-Applied"] = "respond-async"
     return Response(JobAccepted.of(job).model_dump_json(), 202, answer, media_type="application/json")
+
+
+def recorded(request: Request, action: str) -> "Also":
+    """What puts a change of a job into the audit log, in the transaction that makes it."""
+    by = principal_of(request)
+
+    def record(connection: "Connection", job: Job) -> None:
+        owner = {} if job.owner == by.id else {"owner": job.owner}
+        audit(action, by=by, target=job.id, connection=connection, model=job.model, kind=job.kind.value, **owner)
+
+    return record
 
 
 def max_open(request: Request) -> int:

@@ -12,6 +12,7 @@ from common.jobs.callbacks.event import masked
 from common.jobs.handling import Handler
 from common.jobs.queues.base import queue_name
 from common.jobs.records import Accepted, Draft, Job
+from common.jobs.rows import Also
 from common.jobs.runner import Runner
 from common.jobs.states import Kind
 from common.jobs.store import JobStore
@@ -74,6 +75,7 @@ class JobService:
         traceparent: str | None = None,
         max_attempts: int | None = None,
         max_open: int = 0,
+        also: Also | None = None,
     ) -> Accepted:
         """Accept a job; once this returns it will not be lost.
 
@@ -88,6 +90,7 @@ class JobService:
         callback_url : where an event is posted when the job has ended.
         deadline : when it is of no use any more.
         max_open : how many jobs of the owner may wait or run, this one among them; 0 for any.
+        also : done to a new job in the transaction that records it.
 
         Raises
         ------
@@ -121,24 +124,30 @@ class JobService:
                 "deadline", "has passed; send a time in the future", deadline.isoformat(), where="header"
             )
         with _counting_refusals():
-            accepted = self.store.accept(draft)
+            accepted = self.store.accept(draft, also)
         if accepted.is_new:
             metrics.JOBS_ACCEPTED.labels(kind.value).inc()
             self._runner.enqueue(accepted.job)
         return accepted
 
-    def cancel(self, job_id: str) -> Job:
-        """Cancel a job that waits or runs. Raises `NotFound`, or `Conflict` if it has finished."""
-        job = self.store.request_cancel(job_id)
+    def cancel(self, job_id: str, also: Also | None = None) -> Job:
+        """Cancel a job that waits or runs, and do `also` in the same transaction.
+
+        Raises `NotFound`, or `Conflict` if it has finished.
+        """
+        job = self.store.request_cancel(job_id, also)
         self.handler.cancel_here(job_id)
         if job.state.is_finished:
             self._runner.call_back(job)
         return job
 
-    def retry(self, job_id: str, *, max_open: int = 0) -> Job:
-        """Run a failed or dead job again. Raises `NotFound`, `Conflict` in any other state, or `TooManyRequests`."""
+    def retry(self, job_id: str, *, max_open: int = 0, also: Also | None = None) -> Job:
+        """Run a failed or dead job again, and do `also` in the same transaction.
+
+        Raises `NotFound`, `Conflict` in any other state, or `TooManyRequests`.
+        """
         with _counting_refusals():
-            job = self.store.retry_by_person(job_id, max_open=max_open)
+            job = self.store.retry_by_person(job_id, max_open=max_open, also=also)
         self._runner.enqueue(job)
         return job
 
