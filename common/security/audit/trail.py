@@ -79,9 +79,7 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         found.append((records.c.actor_id == wanted.who) | (records.c.actor_name == wanted.who))
     if wanted.action is not None:
         action = records.c.action
-        # A range rather than LIKE: an index answers it, and `_` and `%` mean nothing in it.
-        begins = (action >= wanted.action + ".") & (action < wanted.action + "/")
-        found.append((action == wanted.action) | begins)
+        found.append((action == wanted.action) | action.startswith(f"{wanted.action}.", autoescape=True))
     if wanted.outcome is not None:
         found.append(records.c.outcome == wanted.outcome)
     if wanted.after is not None:
