@@ -5,21 +5,31 @@ import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from common.clock import FakeClock
 from common.database import Database
+from common.runtime import Runtime
 from common.security.keys.first import Outcome, ensure_first, make_first
 from common.security.keys.held import needs_first, told_under_functions
 from common.security.keys.service import KeyService
 from common.security.keys.store import KeyStore
 from common.security.keys.verifier import KeyVerifier
 from common.security.scopes import Scope
-from common.settings import DatabaseSettings, HttpSettings, OidcSettings, SecuritySettings, Settings, StorageSettings
+from common.settings import (
+    DatabaseSettings,
+    HttpSettings,
+    OidcSettings,
+    PluginSettings,
+    SecuritySettings,
+    Settings,
+    StorageSettings,
+)
 from tests.common.security.keys.conftest import ADMIN, ask
-from tests.support.servers import Server, free_port
+from tests.support.servers import Server, free_port, wait_for
 
 KEY = re.compile(r"atl_[0-9a-z]{12}_[A-Za-z0-9_-]{43}")
 EVERYWHERE = HttpSettings(host="0.0.0.0")  # noqa: S104
@@ -50,6 +60,21 @@ def test_under_functions_the_log_says_how_to_get_one_and_no_key_is_made() -> Non
     closed = SecuritySettings(functions_runtime="python", admin_key="k" * 32)
     assert told_under_functions(Settings(security=closed)) is None
     assert told_under_functions(Settings(http=EVERYWHERE)) is None
+
+
+def test_a_process_under_functions_logs_at_its_start_how_to_get_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr("common.runtime.log", SimpleNamespace(info=lambda event, **_: logged.append(event)))
+    security = SecuritySettings(functions_runtime="python")
+    storage = StorageSettings(state_dir=tmp_path)
+    runtime = Runtime.build(
+        Settings(plugins=PluginSettings(service_model=("sample",)), storage=storage, security=security)
+    )
+    runtime.start()
+    wait_for(lambda: "models" in logged, "the models to load", lambda: None)
+    assert any("set ATOLL_ADMIN_KEY" in event for event in logged)
 
 
 def test_it_is_an_admin_key_and_made_once(database: Database, store: KeyStore, clock: FakeClock) -> None:
