@@ -30,7 +30,7 @@ def check_open(connection: sa.Connection, owner: str, most: int) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(owner, 1))))
     if connection.execute(_COUNT, {"of_owner": owner, "most": most}).scalar_one() >= most:
         raise TooManyRequests(
-            f"{most} jobs of yours wait or run, which is the most for one caller; wait until some have ended, "
-            "or cancel some (DELETE /jobs/{id})",
+            f"at most {most} jobs of yours may wait or run; wait until some have ended, or cancel some "
+            "(DELETE /jobs/{id})",
             retry_after_s=_RETRY_AFTER_S,
         )

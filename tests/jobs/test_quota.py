@@ -18,7 +18,7 @@ def refused() -> float:
 def test_an_owner_may_have_so_many_jobs_open_and_is_told_what_to_do(kernel: Kernel) -> None:
     for _ in range(3):
         kernel.submit(owner="key:a", max_open=3)
-    with pytest.raises(TooManyRequests, match=r"3 jobs of yours wait or run.*cancel") as told:
+    with pytest.raises(TooManyRequests, match=r"at most 3 jobs of yours may wait or run.*cancel") as told:
         kernel.submit(owner="key:a", max_open=3)
     assert told.value.headers["Retry-After"] == "10"
     assert len(kernel.store.list().jobs) == 3

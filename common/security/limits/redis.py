@@ -5,6 +5,7 @@ memory answers. So Redis costs a request a few milliseconds at worst, and never 
 """
 
 import asyncio
+import contextvars
 import hashlib
 import random
 from typing import TYPE_CHECKING, Any
@@ -129,7 +130,8 @@ class RedisBuckets:
 
     def _connect_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._connecting is None and self._monotonic_s() >= self._try_at_s:
-            self._connecting = loop.create_task(self._connect())
+            # Not as a part of the request that happens to be there, whose id would stand in the log.
+            self._connecting = loop.create_task(self._connect(), context=contextvars.Context())
 
     async def _connect(self) -> None:
         client = None

@@ -74,7 +74,7 @@ def test_whoever_asks_too_much_is_answered_429_and_told_when_to_come_back(limite
     assert statuses(limited, 3) == [200] * 3
     response = limited.get("/models")
     assert_problem(
-        response, 429, told="0.001 requests a second, 3 at once, from this address", kind="too-many-requests"
+        response, 429, told="from this address: 0.001 a second are allowed, 3 at once", kind="too-many-requests"
     )
     assert 990 <= int(response.headers["retry-after"]) <= 1000
     assert limit_headers(response)["ratelimit-remaining"] == "0"
@@ -181,5 +181,5 @@ def test_a_caller_may_have_so_many_jobs_open_and_admin_any_number(tmp_path: Path
         return client.post("/sample_model/predict", json={"requiredField": "x"}, headers=asked)
 
     assert [queue().status_code for _ in range(3)] == [202, 202, 429]
-    assert_problem(queue(), 429, told="2 jobs of yours wait or run", kind="too-many-requests")
+    assert_problem(queue(), 429, told="at most 2 jobs of yours may wait or run", kind="too-many-requests")
     assert [queue(**{"X-API-Key": KEY}).status_code for _ in range(3)] == [202] * 3
