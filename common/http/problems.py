@@ -23,6 +23,7 @@ from common.errors import (
     shorten,
 )
 from common.telemetry.logs import get_logger
+from common.telemetry.masking import mask
 
 log = get_logger("atoll.http")
 
@@ -45,11 +46,16 @@ def problem_response(error: AtollError, scope: Scope) -> Response:
     app = scope.get("app")
     for prefix, shape in getattr(getattr(app, "state", None), LEGACY_STATE, {}).items():
         if path.startswith(prefix + "/"):
-            body = orjson.dumps(shape(error), default=str)
+            body = _masked(orjson.dumps(shape(error), default=str))
             return Response(body, error.status, error.headers, media_type="application/json")
     request_id = scope.get("state", {}).get("request_id", "")
-    body = orjson.dumps(problem(error, instance=shorten_path(path), request_id=request_id), default=str)
+    body = _masked(orjson.dumps(problem(error, instance=shorten_path(path), request_id=request_id), default=str))
     return Response(body, error.status, error.headers, media_type=PROBLEM_JSON)
+
+
+def _masked(body: bytes) -> bytes:
+    """Without secrets: a plugin's error may quote what it was configured with, a caller's own values are echoed."""
+    return mask(body.decode()).encode()
 
 
 def shorten_path(path: str) -> str:
