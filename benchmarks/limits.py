@@ -27,7 +27,7 @@ LIMIT_PER_S, TIMES = 50, 10
 # Of the caller who works: within the limit.
 WORK_PER_S = 25
 PATH, BODY = "/sample_model/predict", b'{"requiredField": "you"}'
-CONNECTIONS = 20
+CONNECTIONS, FAST_CONNECTIONS = 50, 10
 # wrk waits after each answer, which takes its time too.
 _FASTER = 1.3
 SCRIPT = """
@@ -118,7 +118,7 @@ def start_wrk(port: int, seconds: int, per_s: float | None) -> "subprocess.Popen
     pause_ms = 0 if per_s is None else round(1000 * CONNECTIONS / per_s / _FASTER)
     script = Path(tempfile.mkdtemp()) / "flood.lua"
     script.write_text(SCRIPT.format(body=BODY.decode(), pause_ms=pause_ms))
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
+    options = ["-t1", f"-c{FAST_CONNECTIONS if per_s is None else CONNECTIONS}", f"-d{seconds}s", "-s", str(script)]
     return subprocess.Popen([program, *options, f"http://127.0.0.1:{port}{PATH}"], stdout=subprocess.PIPE, text=True)
 
 

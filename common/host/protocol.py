@@ -1,5 +1,6 @@
 """uvicorn's HTTP/1.1 with bounds that it lacks: how long a request's header may take and how large it may be, how many
-connections there are; and a few requests refused that two servers could read differently (RFC 9112, 11.2).
+connections there are, how long one may leave an answer unread; and a few requests refused that two servers could read
+differently (RFC 9112, 11.2).
 
 The parser (llhttp) refuses most of those by itself. Bodies are bounded where they are read (`common.http.limit`).
 What is refused here is answered as everywhere (problem+json), and its connection closed.
@@ -38,6 +39,10 @@ MAX_HEAD_BYTES = 65_536
 # Closed at once, a connection takes an answer that was not read yet with it.
 _LINGER_S = 3.0
 _LINGER_BYTES = 2_000_000
+# Requests on one connection that wait for the answers before theirs; browsers send none, and 64 kB hold thousands.
+_MAX_WAITING = 50
+# Of `REQUEST_READ_TIMEOUT_S`: in that time some of an answer has to be read, if there is more than fits on the way.
+_UNREAD_TIMES = 3
 # Files that are no connections: databases, models, logs.
 _OTHER_FILES = 128
 # Of all connections, one address may have this part; a trusted proxy any number.
@@ -63,6 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._trusted = limits.trusted_proxies
         self._peer = ""
         self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._refusal: AtollError | None = None
         self._is_over = False
         self._in_head = False
@@ -81,6 +87,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_timer()
+        if self._unread is not None:
+            self._unread.cancel()
         self._by_peer[self._peer] -= 1
         if self._by_peer[self._peer] <= 0:
             del self._by_peer[self._peer]
@@ -112,6 +120,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_over:
             self.transport.close()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # Without a word: it would have to wait behind what is not read.
+        self._unread = self.loop.call_later(_UNREAD_TIMES * self._timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
     # The parser's callbacks. What they raise ends in `send_400_response`.
 
     def on_message_begin(self) -> None:
@@ -131,6 +150,8 @@ class BoundedProtocol(HttpToolsProtocol):
         told = _ambiguity(self.parser.get_http_version(), self.headers)
         if told:
             self._raise(BadRequest(f"{told}; send HTTP/1.1 as RFC 9112 has it"))
+        if len(self.pipeline) >= _MAX_WAITING:
+            self._raise(BadRequest("too many requests wait on this connection; wait for their answers"))
         super().on_headers_complete()
         if self.parser.should_upgrade():
             # Nobody here speaks what would follow.

@@ -2,6 +2,7 @@
 never comes."""
 
 import json
+import re
 import socket
 import threading
 import time
@@ -63,9 +64,8 @@ class Connection:
 
 
 def split(received: bytes) -> list[bytes]:
-    """Answers one after the other; of a body, none begins like a status line."""
-    parts = received.split(b"\nHTTP/1.1 ") if received else []
-    return [part if number == 0 else b"HTTP/1.1 " + part for number, part in enumerate(parts)]
+    """Answers one after the other; none has a status line in its body."""
+    return [part for part in re.split(rb"(?=HTTP/1\.1 \d{3} )", received) if part]
 
 
 def is_whole(answer: bytes) -> bool:
@@ -268,6 +268,27 @@ def test_other_callers_are_answered_while_two_hundred_connections_are_held(serve
     for connection in held:
         with connection:
             assert [status(answer) for answer in connection.to_its_end()] == [408]
+
+
+def test_requests_sent_ahead_are_answered_in_turn_but_not_without_end(server: Server) -> None:
+    asked = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with Connection(server) as connection:
+        connection.send(asked * 10 + CLOSING)
+        assert [status(answer) for answer in connection.to_its_end()] == [200] * 11
+    with Connection(server) as connection:
+        connection.send(asked * 1000)
+        assert len(connection.to_its_end()) < 1000
+
+
+def test_whoever_does_not_read_the_answer_loses_the_connection(server: Server) -> None:
+    server.client.put("/datasets/large/a.csv", content=b"x" * 9_000_000).raise_for_status()
+    before = len(psutil.Process(server.process.pid).net_connections("tcp"))
+    with Connection(server) as connection:
+        connection.send(b"GET /datasets/large/a.csv HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        wait_for(lambda: len(psutil.Process(server.process.pid).net_connections("tcp")) > before, "the connection")
+        wait_for(lambda: len(psutil.Process(server.process.pid).net_connections("tcp")) <= before, "its end")
+        (answer,) = connection.to_its_end()
+        assert len(answer) < 9_000_000
 
 
 def test_one_address_cannot_have_all_connections(start_server: Callable[..., Server]) -> None:
