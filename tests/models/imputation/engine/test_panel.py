@@ -12,7 +12,7 @@ def test_a_year_is_interpolated_held_at_the_ends_and_its_own_where_it_is_observe
     values[[1, 5], 0, 0] = 10, 30
     values[1, 1, 0] = 10
     values[[1, 3, 5], 2, 0] = 10, 99, 30
-    np.testing.assert_allclose(interpolated(values, 3, YEARS)[:, 0], [20, 10, 99, np.nan])
+    np.testing.assert_allclose(interpolated(values, 3, YEARS, np.isfinite(values))[:, 0], [20, 10, 99, np.nan])
 
 
 def test_columns_of_any_size_come_to_one_scale() -> None:
