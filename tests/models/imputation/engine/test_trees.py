@@ -68,3 +68,11 @@ def test_boosted_quantiles_leave_their_share_below(level: float) -> None:
     y = np.random.default_rng(5).normal(size=400) * (1 + (X[:, 0] > 0))
     predicted = Boosted.grow(X, y, w, 60, 2, seeded(2), level).predict(X)
     assert np.average(y <= predicted, weights=w) == pytest.approx(level, abs=0.06)
+
+
+@pytest.mark.parametrize("words", [(7,), (7, 1, 3)])
+def test_a_seeded_generator_is_the_one_that_numpy_makes_of_the_same_words(words: tuple[int, ...]) -> None:
+    expected = np.random.RandomState(np.random.SeedSequence(words).generate_state(4))
+    found = seeded(*words)
+    assert np.array_equal(found.randint(1000, size=2000), expected.randint(1000, size=2000))
+    assert np.array_equal(found.normal(size=3), expected.normal(size=3))
