@@ -54,7 +54,8 @@ class Screen:
         zeros /= np.maximum(np.abs(zeros).max(axis=0, initial=0.0), np.finfo(float).tiny)
         centred = np.where(seen, zeros - zeros.sum(axis=0) / count, 0.0)
         spread = np.sqrt((centred * centred).sum(axis=0) / count)
-        return cls((centred / np.where(spread > 0, spread, 1.0)).astype(np.float32), seen)
+        standard = centred / np.where(spread > 0, spread, 1.0)
+        return cls(np.ascontiguousarray(standard, np.float32), np.ascontiguousarray(seen))
 
     def repeating(self, values: Floats, column: int) -> Mask:
         """(p,) whether |r| with a column exceeds `SAME`: `correlations` is asked where sums of products leave a doubt.

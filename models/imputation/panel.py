@@ -179,15 +179,16 @@ def _factors(standard: Floats, seen: Floats) -> tuple[Floats, Floats]:
     loadings = (start.T @ vectors[:, ::-1][:, :k]) / np.sqrt(n)
     noise = np.full(p, 0.3)
     count = seen.sum(axis=0)
+    power = (standard * standard).sum(axis=0)
     upper = np.triu_indices(k)
     twice = np.where(upper[0] == upper[1], 1.0, 2.0)
     for _ in range(ROUNDS):
         expected, covariance = _scores(*_told(standard, seen, loadings, noise))
-        unsure = seen.T @ covariance[:, *upper]
-        gram = _symmetric(seen.T @ (expected[:, upper[0]] * expected[:, upper[1]]) + unsure, k) + _PRIOR * np.eye(k)
-        loadings = np.linalg.solve(gram, (standard.T @ expected)[:, :, None])[:, :, 0]
-        off = (seen * (standard - expected @ loadings.T) ** 2).sum(axis=0)
-        off += (loadings[:, upper[0]] * loadings[:, upper[1]] * unsure) @ twice
+        second = seen.T @ (expected[:, upper[0]] * expected[:, upper[1]] + covariance[:, *upper])
+        common = standard.T @ expected
+        loadings = np.linalg.solve(_symmetric(second, k) + _PRIOR * np.eye(k), common[:, :, None])[:, :, 0]
+        off = power - 2.0 * (common * loadings).sum(axis=1)
+        off += (loadings[:, upper[0]] * loadings[:, upper[1]] * second) @ twice
         noise = np.clip((off + 1.0) / (count + 3.0), 0.02, 1.5)
     return loadings, noise
 
