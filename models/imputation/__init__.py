@@ -3,6 +3,8 @@
 Level 1 fills the predictors, level 2 learns the target from them; `docs/imputation.md` describes the method.
 """
 
+import threading
+
 from common.plugins import OldPrefix, Plugin
 from models._indicators import source
 from models._indicators.fetch import PULLS
@@ -10,6 +12,7 @@ from models._indicators.old_errors import old_error
 from models.imputation import space
 from models.imputation.definitions import TrainRequest
 from models.imputation.routes import estimate_body_s, router
+from models.imputation.threads import one_blas_thread
 from models.imputation.training import check_train, train
 
 
@@ -17,6 +20,9 @@ def _load() -> None:
     source.load_current()
     # The first request shall not wait for it.
     import sklearn.tree  # noqa: F401
+
+    # Nor for this, and nobody has to wait for it now: it looks at every library of the process.
+    threading.Thread(target=one_blas_thread, name="one-blas-thread", daemon=True).start()
 
 
 plugin = Plugin(
