@@ -38,10 +38,17 @@ OVERTAKEN_S = 60.0
 OVERLOOKED_IN_FULL_QUEUE_S = 3600.0
 # What is removed is gone: only by a clock that has been watched for a while.
 _SURE_S = 120.0
+CHORE_S = 3600.0
 
 
 class Scheduler:
-    """One a process. `tick` is called by a timer function, or by `run` on a thread."""
+    """One a process. `tick` is called by a timer function, or by `run` on a thread.
+
+    Attributes
+    ----------
+    chores : by name of at most 64 characters, what to call every hour, by one process for all; each removes something,
+        and tells how many.
+    """
 
     def __init__(
         self,
@@ -61,6 +68,7 @@ class Scheduler:
         self._clock = clock
         self._callbacks = callbacks
         self._watch = Watch(settings.stall_s)
+        self.chores: dict[str, Callable[[], int]] = {}
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
 
@@ -94,6 +102,7 @@ class Scheduler:
             self._end_late,
             self._submit_scheduled,
             self._remove_old,
+            self._do_chores,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -151,6 +160,20 @@ class Scheduler:
             expired, pruned = self._store.expire_results(), self._store.prune()
             if expired or pruned:
                 log.info("removed", results=expired, jobs=pruned)
+
+    def _do_chores(self) -> None:
+        if not self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True):
+            return
+        now = self._clock.now()
+        coming = now + timedelta(seconds=CHORE_S)
+        for name, remove in self.chores.items():
+            due = self._store.schedule_next(name)
+            # One that is impossibly late was set by a clock that was ahead.
+            if due is not None and now < due <= coming:
+                continue
+            self._store.set_schedule(name, coming)
+            if removed := remove():
+                log.info("removed", chore=name, files=removed)
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

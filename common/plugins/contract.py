@@ -86,6 +86,7 @@ class Plugin:
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
     pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
+    leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
 
     Raises
     ------
@@ -105,6 +106,7 @@ class Plugin:
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
     pulls: Mapping[str, Puller] = field(default_factory=dict)
+    leaves: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
@@ -127,6 +129,9 @@ class Plugin:
         _check_examples(self.examples)
         if not isinstance(self.pulls, Mapping) or not all(map(callable, self.pulls.values())):
             raise TypeError("Plugin(pulls=…): not a mapping from names of sources to functions")
+        # A text is a sequence too, and the share itself must not be emptied.
+        if isinstance(self.leaves, str) or not all(isinstance(folder, str) and folder for folder in self.leaves):
+            raise TypeError(f"Plugin(leaves={self.leaves!r}): not a list of folders on the share")
 
 
 def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from models._indicators import source
 from models._indicators.fetch import PULLS
 from models._indicators.old_errors import old_error
 from models.imputation import space
+from models.imputation.batch_work import LEAVES
 from models.imputation.definitions import TrainRequest
 from models.imputation.routes import estimate_body_s, router
 from models.imputation.threads import one_blas_thread
@@ -35,6 +36,7 @@ plugin = Plugin(
     check_train=check_train,
     space=space,
     pulls=PULLS,
+    leaves=LEAVES,
 )
 
 __all__ = ["plugin", "router"]
