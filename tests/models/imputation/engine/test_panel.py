@@ -54,3 +54,12 @@ def test_countries_of_which_the_year_says_nothing_differ_by_what_other_years_say
     answer = ask(table)
     assert {(row, "no_predictors_observed") for row in range(3)} <= {(c.row, c.code) for c in answer.caveats}
     assert len(np.unique(np.round(answer.prediction, 9))) == len(answer.rows)
+
+
+def test_columns_asked_for_alone_are_filled_as_among_all() -> None:
+    panel = Panel.build(make(0, missing=0.4), YEAR)
+    without, wanted = np.array([1, 4]), np.array([0, 3])
+    among_all = panel.complete(without)
+    kept = np.setdiff1d(np.arange(len(panel.columns)), without)
+    np.testing.assert_allclose(panel.complete(without, wanted), among_all[:, np.isin(kept, wanted)], atol=1e-12)
+    assert panel.complete(without, wanted[:0]).shape == (len(among_all), 0)
