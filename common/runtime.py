@@ -1,7 +1,9 @@
 """What a process holds while it serves: settings, plugins, the pool; and the one start-up step."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
@@ -91,8 +93,22 @@ class Runtime:
                     records.get, jobs.database, blobs, jobs.clock, jobs.service
                 )
                 self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
+                self._expire_files(jobs)
                 self._jobs = jobs
             return self._jobs
+
+    def _expire_files(self, jobs: "JobSystem") -> None:
+        """Have the scheduler remove the files that jobs of the models leave on the share."""
+        from common.storage import open_share
+
+        share, age_s = open_share(self.settings.storage), self.settings.jobs.result_days * 86400
+
+        def expire(folders: Sequence[str]) -> int:
+            return sum(share.expire(folder, age_s) for folder in folders)
+
+        for record in self.records:
+            if record.plugin.leaves:
+                jobs.scheduler.chores[f"files of {record.name}"[:64]] = partial(expire, record.plugin.leaves)
 
     @property
     def registry(self) -> "Registry":

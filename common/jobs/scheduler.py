@@ -39,10 +39,17 @@ OVERTAKEN_S = 60.0
 OVERLOOKED_IN_FULL_QUEUE_S = 3600.0
 # What is removed is gone: only by a clock that has been watched for a while.
 _SURE_S = 120.0
+CHORE_S = 3600.0
 
 
 class Scheduler:
-    """One a process. `tick` is called by a timer function, or by `run` on a thread."""
+    """One a process. `tick` is called by a timer function, or by `run` on a thread.
+
+    Attributes
+    ----------
+    chores : by name of at most 64 characters, what to call every hour, by one process for all; each removes something,
+        and tells how many.
+    """
 
     def __init__(
         self,
@@ -66,6 +73,7 @@ class Scheduler:
         self._leftovers = leftovers
         self._prune_old_audit = prune_audit
         self._watch = Watch(settings.stall_s)
+        self.chores: dict[str, Callable[[], int]] = {}
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
 
@@ -101,6 +109,7 @@ class Scheduler:
             self._remove_old,
             self._sweep_share,
             self._prune_audit,
+            self._do_chores,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -172,6 +181,20 @@ class Scheduler:
             removed = self._prune_old_audit(self._clock.now())
             if removed:
                 log.info("removed", audit_records=removed)
+
+    def _do_chores(self) -> None:
+        if not self._is_sure():
+            return
+        now = self._clock.now()
+        coming = now + timedelta(seconds=CHORE_S)
+        for name, remove in self.chores.items():
+            due = self._store.schedule_next(name)
+            # One that is impossibly late was set by a clock that was ahead.
+            if due is not None and now < due <= coming:
+                continue
+            self._store.set_schedule(name, coming)
+            if removed := remove():
+                log.info("removed", chore=name, files=removed)
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

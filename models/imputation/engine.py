@@ -78,7 +78,7 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
         level1 = memory.get(data, spec.year, spec.interpolator)
     with progress.part(filled, posed):
         progress.report(0.0, "choosing predictors")
-        problem = pose(data, values, level1, level1.panel, spec)
+        problem = pose(data, values, level1, spec)
     history = baseline(problem.series, problem.years, spec.year, scale=problem.scale) if spec.use_history else None
     known = history.known[problem.rows] if history is not None else np.zeros(len(problem.rows), bool)
     own, few = None, False

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -324,3 +325,47 @@ def test_schedules_are_in_utc(make_kernel: Callable[..., Kernel], clock: FakeClo
     kernel.scheduler.tick()
     name = kernel.execute("SELECT name FROM schedules")[0][0]
     assert kernel.store.schedule_next(name) == datetime(2024, 1, 1, 3, 15, tzinfo=UTC)
+
+
+def test_a_chore_is_done_every_hour_by_one_process_for_all(kernel: Kernel, clock: FakeClock) -> None:
+    done: list[float] = []
+    other = kernel.another_scheduler()
+
+    def remove() -> int:
+        done.append(clock.monotonic_s())
+        return 1
+
+    kernel.scheduler.chores["files"] = other.chores["files"] = remove
+    for _ in range(3 * 3600 // 60):
+        clock.advance(60)
+        kernel.scheduler.tick()
+        other.tick()
+    assert len(done) == 3
+    assert all(3600 <= after - before < 3600 + 2 * 60 for before, after in pairwise(done))
+
+
+def test_a_chore_that_fails_is_done_again_an_hour_later(kernel: Kernel, clock: FakeClock) -> None:
+    done: list[int] = []
+
+    def fail_once() -> int:
+        done.append(1)
+        if len(done) == 1:
+            raise OSError("the share is away")
+        return 0
+
+    kernel.scheduler.chores["files"] = fail_once
+    ticks(kernel, clock, 2 * 3600)
+    assert len(done) == 2
+
+
+def test_a_chore_is_not_put_off_by_a_clock_that_was_ahead(kernel: Kernel, clock: FakeClock) -> None:
+    done: list[int] = []
+    kernel.store.set_schedule("files", clock.now() + timedelta(days=30))
+
+    def remove() -> int:
+        done.append(1)
+        return 0
+
+    kernel.scheduler.chores["files"] = remove
+    ticks(kernel, clock, 300)
+    assert done == [1]
