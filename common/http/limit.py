@@ -12,6 +12,7 @@ from common.http.problems import problem_response
 # Bodies of Atoll's own routes are a handful of fields.
 CONTROL_BYTES = 65_536
 CONTROL_PREFIXES = (
+    "/audit",
     "/datasets",
     "/docs",
     "/health",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # First path segments of Atoll's own routes; no plugin may bear one of these names.
 RESERVED_NAMES = frozenset(
     {
+        "audit",
         "clusters",
         "console",
         "datasets",
