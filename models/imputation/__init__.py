@@ -6,6 +6,7 @@ Level 1 fills the predictors, level 2 learns the target from them; `docs/imputat
 import threading
 
 from common.plugins import OldPrefix, Plugin
+from common.serving.blas import one_blas_thread
 from models._indicators import source
 from models._indicators.fetch import PULLS
 from models._indicators.old_errors import old_error
@@ -13,7 +14,6 @@ from models.imputation import space
 from models.imputation.batch_work import LEAVES
 from models.imputation.definitions import TrainRequest
 from models.imputation.routes import estimate_body_s, router
-from models.imputation.threads import one_blas_thread
 from models.imputation.training import check_train, train
 
 
