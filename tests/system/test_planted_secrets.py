@@ -192,12 +192,12 @@ def provoke(planted: Planted, server: Server) -> None:
         jobs += [queued.json()["id"], trained.json()["id"]]
     tell(server.post("/leaky/predict", content=b"{", headers={**mine, "Content-Type": "application/json"}))
     tell(server.get(f"/{CALLER_JWT}", headers=mine))
+
+    def are_over() -> bool:
+        return all(server.get(f"/jobs/{job}", headers=mine).json()["state"] in OVER for job in jobs)
+
+    wait_for(are_over, "the jobs to end")
     for job in jobs:
-        wait_for(
-            lambda job=job: server.get(f"/jobs/{job}", headers=mine).json()["state"] in OVER,
-            f"job {job} to end",
-            lambda: None,
-        )
         for path in ("", "/result", "/logs"):
             tell(server.get(f"/jobs/{job}{path}", headers=mine))
     tell(server.get("/jobs", headers=admin))

@@ -109,14 +109,14 @@ def _write_line(record: Record) -> None:
 
 
 def _address(scope: Any) -> str:
-    """Of the caller, behind trusted proxies where the limits have found it out."""
-    if scope is None:
+    """Of the caller; behind trusted proxies the one that they tell."""
+    if scope is None or "app" not in scope:
         return ""
-    found = scope.get("state", {}).get("client_address")
-    if found:
-        return str(found)
-    client = scope.get("client")
-    return str(client[0]) if client else ""
+    from common.security.limits.build import address_of
+    from common.security.limits.client import UNKNOWN
+
+    found = address_of(scope["app"].state.runtime.settings)(scope)
+    return "" if found == UNKNOWN else found
 
 
 def _database(scope: Any) -> "Database | None":
