@@ -41,7 +41,7 @@ lint: $(DEV) ## ruff and mypy
 bench: $(DEV) ## measure what the docs claim (minutes)
 	$(BIN)/python -m benchmarks.imputation $(ARGS)
 
-backends: $(DEV) ## start PostgreSQL and Azurite for a try, and print the settings for make run
+backends: $(DEV) ## start PostgreSQL, Azurite and Redis for a try, and print the settings for make run
 	@exec $(BIN)/python -m tests.support
 
 campaign: $(DEV) ## kill and cut off real processes 200 times, and count what was lost (half an hour; ARGS=--help tells more)

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -147,8 +148,9 @@ def _spread(
 ) -> Iterator[Any]:
     """`work` on every item, by several processes, in order."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(given.jobs, initializer=_open, initargs=(folder,)) as pool:
-        for number, result in enumerate(pool.imap(work, items, chunksize=4)):
+    # Unlike a Pool it says so when a process is killed, instead of waiting for it.
+    with ProcessPoolExecutor(given.jobs, context, initializer=_open, initargs=(folder,)) as pool:
+        for number, result in enumerate(pool.map(work, items, chunksize=4)):
             if number % 25 == 0:
                 print(f"  {name}: {number} of {len(items)} fits", file=sys.stderr, flush=True)
             yield result

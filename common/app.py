@@ -31,6 +31,7 @@ from common.runtime import Runtime
 from common.security.anonymous import AnonymousRule, remembering
 from common.security.authenticate import Authenticate
 from common.security.authorise import Authorise
+from common.security.document import tell_scopes
 from common.security.limits import Limits, address_of, buckets_of, failures_of
 from common.security.rules import Rules
 from common.settings import Settings, get_settings
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     """
     settings = settings or get_settings()
     runtime = Runtime.build(settings)
+    anonymous = AnonymousRule.of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -96,7 +98,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_middleware(
         Authenticate,
         verifiers=lambda: runtime.verifiers,
-        admit=remembering(AnonymousRule.of(settings)),
+        admit=remembering(anonymous),
         attempts=failures_of(settings),
     )
     if "http" not in settings.roles:
@@ -116,5 +118,5 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         for record in runtime.records
         if record.plugin.examples and (found := predict_route(record.router))
     }
-    openapi.complete(app, examples)
+    openapi.complete(app, examples, lambda document: tell_scopes(document, rules, anonymous.scopes))
     return app

@@ -18,6 +18,7 @@
     ├── Invalid                422  a field is wrong; `errors` names it and what to send
     ├── DependencyFailed       424  something this answer needs is down
     ├── TooManyRequests        429  the caller asks too much; carries Retry-After
+    ├── HeaderTooLarge         431
     └── Unavailable            503  not now; carries Retry-After
         ├── Busy                    the queue for predictions is full
         └── ModelUnavailable        the model has no data, or could not be imported
@@ -167,6 +168,10 @@ class TooManyRequests(AtollError):
         self.headers.setdefault("Retry-After", str(max(1, math.ceil(retry_after_s))))
 
 
+class HeaderTooLarge(AtollError):
+    status, title, slug = 431, "Request header too large", "header-too-large"
+
+
 class Unavailable(AtollError):
     """Not now. `retry_after_s` becomes the `Retry-After` header (whole seconds, at least 1)."""
 
@@ -202,6 +207,7 @@ BY_STATUS: dict[int, type[AtollError]] = {
         Invalid,
         DependencyFailed,
         TooManyRequests,
+        HeaderTooLarge,
         Unavailable,
     )
 }

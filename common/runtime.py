@@ -1,7 +1,9 @@
 """What a process holds while it serves: settings, plugins, the pool; and the one start-up step."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
@@ -11,6 +13,7 @@ from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.redis import RedisLink
 from common.security.keys import Keys
+from common.security.keys.held import told_under_functions
 from common.security.keys.verifier import ADMIN_ID
 from common.security.tokens.verifier import TokenVerifier
 from common.serving.answers import Answers
@@ -97,8 +100,22 @@ class Runtime:
                     records.get, jobs.database, blobs, jobs.clock, jobs.service
                 )
                 self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
+                self._expire_files(jobs)
                 self._jobs = jobs
             return self._jobs
+
+    def _expire_files(self, jobs: "JobSystem") -> None:
+        """Have the scheduler remove the files that jobs of the models leave on the share."""
+        from common.storage import open_share
+
+        share, age_s = open_share(self.settings.storage), self.settings.jobs.result_days * 86400
+
+        def expire(folders: Sequence[str]) -> int:
+            return sum(share.expire(folder, age_s) for folder in folders)
+
+        for record in self.records:
+            if record.plugin.leaves:
+                jobs.scheduler.chores[f"files of {record.name}"[:64]] = partial(expire, record.plugin.leaves)
 
     @property
     def registry(self) -> "Registry":
@@ -138,6 +155,9 @@ class Runtime:
                 return
             self._started = True
             metrics.STARTUPS.inc()
+            told = told_under_functions(self.settings)
+            if told is not None:
+                log.info(told)
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
             if background and self.settings.roles & {"queues", "timers"}:

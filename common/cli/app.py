@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli import datasets, jobs, keys, predict, registry
+from common.cli import datasets, jobs, keys, predict, registry, security
 from common.cli.remote import AsJson, Remote, Url
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ app = typer.Typer(
 )
 app.command("predict")(predict.predict)
 app.command("train")(predict.train)
+app.command("audit")(security.audit)
+app.command("settings")(security.settings)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(registry.app, name="registry")
 app.add_typer(datasets.app, name="datasets")

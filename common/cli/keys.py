@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ app = typer.Typer(
     "does, and revoke the old one. Whoever has lost all keys gets in with --local, where the server runs.",
 )
 
-_WHEN = "how long it lives, like 12h, 90d or 4w, or a date or time like 2030-01-31 or 2030-01-31T12:00:00Z"
+_FOR = "a time like 12h, 90d or 4w, or until one like 2030-01-31 or 2030-01-31T12:00:00Z"
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the key, or what it begins with: atl_ and the id.")]
@@ -42,12 +43,14 @@ def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="For people: who or what will use it.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="predict, train, submit, or admin, which has all; may be repeated. [predict]"),
+        typer.Option(help="predict, train, submit, or admin, which has all; may be repeated. Default: predict."),
     ] = None,
     model: Annotated[
-        list[str] | None, typer.Option(help="A model that it may use; may be repeated. [all models]")
+        list[str] | None, typer.Option(help="A model that it may use; may be repeated. Default: all.")
     ] = None,
-    expires: Annotated[str | None, typer.Option(metavar="WHEN", help=f"{_WHEN}. [never]")] = None,
+    expires: Annotated[
+        str | None, typer.Option(metavar="WHEN", help=f"It lives for {_FOR}. Default: for ever.")
+    ] = None,
     only_key: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the key.")] = False,
     local: Local = False,
     as_json: AsJson = False,
@@ -80,7 +83,7 @@ def list_keys(
 ) -> None:
     """List keys, newest first, without their secrets."""
     with _opened(context, url, local) as keys:
-        found = list(keys.keys(with_revoked=all_keys))
+        found = list(keys.list_keys(with_revoked=all_keys))
     if prints_json(context, as_json):
         print_json(found)
         return
@@ -88,16 +91,14 @@ def list_keys(
         [
             key["prefix"],
             key["name"],
-            key["state"],
             ", ".join(key["scopes"]),
             "all" if key["models"] is None else ", ".join(key["models"]),
-            _moment(key["created_at"]),
-            _moment(key["expires_at"]) or "never",
+            _ends(key),
             _moment(key["last_used_at"]) or "never",
         ]
         for key in found
     ]
-    print_table(["KEY", "NAME", "STATE", "SCOPES", "MODELS", "CREATED", "EXPIRES", "LAST USED"], rows)
+    print_table(["KEY", "NAME", "SCOPES", "MODELS", "ENDS", "LAST USED"], rows)
 
 
 @app.command()
@@ -105,7 +106,7 @@ def show(
     context: typer.Context,
     key_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="Id of the key, or what it begins with [whoever asks, by ATOLL_KEY]."),
+        typer.Argument(metavar="[ID]", help="Id of the key, or what it begins with. Default: that of ATOLL_KEY."),
     ] = None,
     local: Local = False,
     as_json: AsJson = False,
@@ -134,8 +135,15 @@ def revoke(context: typer.Context, key_id: Id, local: Local = False, as_json: As
 def _opened(context: typer.Context, url: str | None, local: bool) -> "Iterator[Client | LocalKeys]":
     """The keys of a server, or of the database that this machine's settings name."""
     if not local:
+        from common.client import AtollClientError
+
         with connected(context, url) as client:
-            yield client
+            try:
+                yield client
+            except AtollClientError as exc:
+                if exc.status == HTTPStatus.UNAUTHORIZED:
+                    exc.message += "; where the server runs, --local needs no key"
+                raise
         return
     from common.errors import AtollError, SettingsError
     from common.security.keys.local import open_local
@@ -166,6 +174,14 @@ def _show(context: typer.Context, told: dict[str, Any], as_json: bool) -> None:
     print_table(["KEY", told.get("prefix") or told["id"]], [[name, value] for name, value in shown.items()])
 
 
+def _ends(key: dict[str, Any]) -> str:
+    """The day of a key's end, which may have been."""
+    if key["revoked_at"]:
+        return f"revoked {_moment(key['revoked_at'])[:10]}"
+    day = _moment(key["expires_at"])[:10] or "never"
+    return f"expired {day}" if key["state"] == "expired" else day
+
+
 def _of_models(made: dict[str, Any]) -> str:
     return f" ({', '.join(made['models'])} only)" if made["models"] is not None else ""
 
@@ -182,7 +198,7 @@ def _end(given: str | None) -> "datetime | None":
             return datetime.now(UTC) + timedelta(**{_UNITS[unit]: int(amount)})
         return datetime.fromisoformat(given).astimezone()
     except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{given!r} is no moment; give {_WHEN}", param_hint="--expires") from None
+        raise typer.BadParameter(f"{given!r} is no end; give {_FOR}", param_hint="--expires") from None
 
 
 def _moment(told: Any) -> str:

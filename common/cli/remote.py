@@ -105,6 +105,8 @@ def end_unless_succeeded(job: "Job") -> None:
 def ended(message: str, code: int) -> typer.Exit:
     """What to raise to end the command with one sentence."""
     from common.client.progress import plain
+    from common.telemetry.masking import mask
 
-    typer.echo(f"atoll: {plain(message)}", err=True)
+    # The address of the server may hold a password.
+    typer.echo(f"atoll: {plain(mask(message))}", err=True)
     return typer.Exit(code)

@@ -115,7 +115,7 @@ class AsyncClient:
     async def whoami(self) -> dict[str, Any]:
         return await self.run(self.flows.get("/keys/self"))
 
-    def keys(self, *, with_revoked: bool = False) -> AsyncIterator[dict[str, Any]]:
+    def list_keys(self, *, with_revoked: bool = False) -> AsyncIterator[dict[str, Any]]:
         return self.iterate(self.flows.keys(with_revoked))
 
     async def key(self, key_id: str) -> dict[str, Any]:

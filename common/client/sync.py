@@ -157,7 +157,7 @@ class Client:
         """Who the server takes this client for, and what it may do."""
         return self.run(self.flows.get("/keys/self"))
 
-    def keys(self, *, with_revoked: bool = False) -> Iterator[dict[str, Any]]:
+    def list_keys(self, *, with_revoked: bool = False) -> Iterator[dict[str, Any]]:
         """API keys, newest first, without their secrets; pages are read as the iteration comes to them."""
         return self.iterate(self.flows.keys(with_revoked))
 

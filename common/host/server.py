@@ -13,10 +13,13 @@ from typing import Any, TextIO
 import uvicorn
 
 from common.errors import SettingsError
+from common.host.protocol import BoundedProtocol
 from common.host.tls import make_context, serves_https, uvicorn_context, warning_about
+from common.security.keys.held import needs_first
 from common.settings import CHECKOUT, Settings
 from common.storage import open_share
 from common.telemetry.folder import make_metrics_folder
+from common.telemetry.logs import configure_logs
 from common.version import VERSION
 
 FACTORY = "common.host.asgi:app"
@@ -44,6 +47,9 @@ def serve(
     http = settings.http
     options: dict[str, Any] = {
         "factory": True,
+        "http": BoundedProtocol,
+        # Whom to believe about a caller's address is `TRUSTED_PROXIES`' to say; uvicorn would believe this machine.
+        "proxy_headers": False,
         "log_config": None,
         "access_log": False,
         "server_header": False,
@@ -52,6 +58,12 @@ def serve(
     }
     port = _check_address(http.host, http.port)
     _say(settings, port, tls=is_tls, out=out)
+    if needs_first(settings) and "http" in settings.roles:
+        # Brings SQLAlchemy, which a server for this machine alone starts without.
+        from common.security.keys.first import ensure_first
+
+        configure_logs(settings.telemetry)
+        ensure_first(settings, out)
     # uvicorn, once it has shut down, raises the signal that it got again, which would end this process before it has
     # cleaned up.
     signal.signal(signal.SIGTERM, _end)

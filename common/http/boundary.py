@@ -9,7 +9,7 @@ import time
 import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars, unbind_contextvars
 
 from common.http.current import CURRENT_SCOPE
 from common.http.guard import Guard
@@ -83,6 +83,8 @@ class RequestBoundary:
         finally:
             CURRENT_SCOPE.reset(current)
             reset_contextvars(**tokens)
+            # Bound by authentication, within; the access log is written here.
+            unbind_contextvars("principal")
 
     @staticmethod
     def _observe(scope: Scope, method: str, status: int, seconds: float) -> None:

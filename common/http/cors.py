@@ -4,7 +4,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_METHODS = ("GET", "POST", "OPTIONS")
+# Any header may be sent with them (`Authorization`, `Idempotency-Key`, …): the key decides what may be done.
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
 _EXPOSED = (
     "ETag",
     "Location",
@@ -12,6 +13,7 @@ _EXPOSED = (
     "RateLimit-Remaining",
     "RateLimit-Reset",
     "Retry-After",
+    "WWW-Authenticate",
     "X-Cache",
     "X-Model-Version",
     "X-Request-ID",

@@ -52,12 +52,27 @@ def completed(headers: Iterable[Header], scope: Scope) -> list[Header]:
     """
     found = list(headers)
     own = {name for name, _ in found}
+    if b"location" in own:
+        found = [_without_host(header, scope) for header in found]
     found += [header for header in _EVERYWHERE if header[0] not in own]
     if b"cache-control" not in own:
         found.append(_ASK_AGAIN if b"etag" in own else _NO_STORE)
     if scope.get("scheme") == "https" and _HTTPS_ONLY[0] not in own and not _is_local(scope):
         found.append(_HTTPS_ONLY)
     return found
+
+
+def _without_host(header: Header, scope: Scope) -> Header:
+    """A redirect within this server, by its path alone: the framework puts the host before it that the caller sent."""
+    name, value = header
+    if name != b"location":
+        return header
+    scheme = scope.get("scheme", "http").encode()
+    for key, host in scope["headers"]:
+        if key == b"host" and value.startswith(scheme + b"://" + host + b"/"):
+            # One slash: with two it would name a host again.
+            return name, b"/" + value[len(scheme) + 3 + len(host) :].lstrip(b"/")
+    return header
 
 
 def _is_local(scope: Scope) -> bool:

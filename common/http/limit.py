@@ -12,6 +12,7 @@ from common.http.problems import problem_response
 # Bodies of Atoll's own routes are a handful of fields.
 CONTROL_BYTES = 65_536
 CONTROL_PREFIXES = (
+    "/audit",
     "/datasets",
     "/docs",
     "/health",
@@ -61,11 +62,17 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         max_bytes = self._max_bytes(scope)
+        has_body = False
         for name, value in scope["headers"]:
-            if name == b"content-length" and max_bytes is not None and _number(value) > max_bytes:
-                await problem_response(TooLarge(self._told(max_bytes)), scope)(scope, receive, send)
-                return
-        body = _Body(receive, max_bytes, self._told(max_bytes), self._timeout_s)
+            if name == b"content-length":
+                has_body = value != b"0"
+                if max_bytes is not None and _number(value) > max_bytes:
+                    await problem_response(TooLarge(self._told(max_bytes)), scope)(scope, receive, send)
+                    return
+            elif name == b"transfer-encoding":
+                has_body = True
+        # Nobody waits for the body of a request that says it has none.
+        body = _Body(receive, max_bytes, self._told(max_bytes), self._timeout_s if has_body else None)
         await self.app(scope, body.receive, send)
 
     def _max_bytes(self, scope: Scope) -> int | None:
@@ -92,7 +99,7 @@ class _Body:
 
     __slots__ = ("_is_complete", "_max_bytes", "_receive", "_received", "_timeout_s", "_told", "_waited_s")
 
-    def __init__(self, receive: Receive, max_bytes: int | None, told: str, timeout_s: float) -> None:
+    def __init__(self, receive: Receive, max_bytes: int | None, told: str, timeout_s: float | None) -> None:
         self._receive = receive
         self._max_bytes = max_bytes
         self._told = told
@@ -105,22 +112,22 @@ class _Body:
         if self._is_complete:
             # Whoever asks now waits for the caller to go away.
             return await self._receive()
-        message = await self._in_time()
+        message = await (self._receive() if self._timeout_s is None else self._in_time(self._timeout_s))
         self._is_complete = not message.get("more_body", False)
         self._received += len(message.get("body", b""))
         if self._max_bytes is not None and self._received > self._max_bytes:
             raise HTTPException(TooLarge.status, self._told)
         return message
 
-    async def _in_time(self) -> Message:
+    async def _in_time(self, timeout_s: float) -> Message:
         clock = asyncio.get_running_loop().time
         began_s = clock()
-        left_s = self._timeout_s + self._received / MIN_BYTES_PER_S - self._waited_s
+        left_s = timeout_s + self._received / MIN_BYTES_PER_S - self._waited_s
         try:
             async with asyncio.timeout(left_s):
                 return await self._receive()
         except TimeoutError:
-            told = f"the body did not come within {self._timeout_s:g} s; send {MIN_BYTES_PER_S} bytes a second or more"
+            told = f"the body did not come within {timeout_s:g} s; send {MIN_BYTES_PER_S} bytes a second or more"
             # What comes later is not the beginning of a request.
             raise HTTPException(RequestTimeout.status, told, {"Connection": "close"}) from None
         finally:

@@ -25,12 +25,17 @@ def problem_answer(description: str) -> dict[str, Any]:
     }
 
 
-def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+def complete(
+    app: FastAPI,
+    examples: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    add: Callable[[dict[str, Any]], None] = lambda document: None,
+) -> None:
     """Make `app.openapi()` define `Problem`, and offer the examples of request bodies.
 
     Parameters
     ----------
     examples : path of a POST route -> name -> body.
+    add : writes more into the document.
     """
     build: Callable[[], dict[str, Any]] = app.openapi
 
@@ -45,6 +50,7 @@ def complete(app: FastAPI, examples: Mapping[str, Mapping[str, Mapping[str, Any]
                 content = _json_body(document, path)
                 if content is not None:
                     content["examples"] = {name: {"value": dict(body)} for name, body in bodies.items()}
+            add(document)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for changing the document

@@ -23,6 +23,7 @@ from common.errors import (
     shorten,
 )
 from common.telemetry.logs import get_logger
+from common.telemetry.masking import mask
 
 log = get_logger("atoll.http")
 
@@ -45,11 +46,16 @@ def problem_response(error: AtollError, scope: Scope) -> Response:
     app = scope.get("app")
     for prefix, shape in getattr(getattr(app, "state", None), LEGACY_STATE, {}).items():
         if path.startswith(prefix + "/"):
-            body = orjson.dumps(shape(error), default=str)
+            body = _masked(orjson.dumps(shape(error), default=str))
             return Response(body, error.status, error.headers, media_type="application/json")
     request_id = scope.get("state", {}).get("request_id", "")
-    body = orjson.dumps(problem(error, instance=shorten_path(path), request_id=request_id), default=str)
+    body = _masked(orjson.dumps(problem(error, instance=shorten_path(path), request_id=request_id), default=str))
     return Response(body, error.status, error.headers, media_type=PROBLEM_JSON)
+
+
+def _masked(body: bytes) -> bytes:
+    """Without secrets: a plugin's error may quote what it was configured with, a caller's own values are echoed."""
+    return mask(body.decode()).encode()
 
 
 def shorten_path(path: str) -> str:
@@ -119,11 +125,17 @@ def from_http_exception(request: Request, exc: HTTPException) -> AtollError:
 
 
 def _allowed(request: Request, told: str) -> list[str]:
-    """The methods of all routes of this path; the framework tells those of the first."""
-    allowed = {method.strip() for method in told.split(",") if method.strip()}
-    for route in iter_route_contexts(request.app.router.routes):
-        if route.path_regex is not None and route.path_regex.match(request.url.path):
-            allowed |= set(route.methods or ())
+    """The methods of all routes of this path; the framework tells those of the first.
+
+    Where a route has the very path, those that would take it for a parameter (`/keys/self` for `/keys/{key_id}`) do not
+    count.
+    """
+    path = request.url.path
+    routes = list(iter_route_contexts(request.app.router.routes))
+    own = [route for route in routes if route.path == path]
+    matching = own or [route for route in routes if route.path_regex is not None and route.path_regex.match(path)]
+    allowed = {method for route in matching for method in route.methods or ()}
+    allowed = allowed or {method.strip() for method in told.split(",") if method.strip()}
     # The boundary answers HEAD wherever a route answers GET.
     return sorted(allowed | ({"HEAD"} if "GET" in allowed else set()))
 

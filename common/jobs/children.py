@@ -7,13 +7,15 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from common.jobs.child import WORKERS_SIGNALS, Began, Build, Cancel, Ended, Handle, Leave, Ready, main
 from common.jobs.memory import most_bytes
+from common.orphans import adopt
 from common.settings import Settings
 
 Order = Handle | Cancel | Leave
@@ -79,6 +81,7 @@ class Nursery:
         self._context = _context()
         self._lock = threading.Lock()
         self._is_closed = False
+        self._is_adopted = False
 
     def close(self) -> None:
         """Make no more processes. Waits for one that is being made, which nobody could end otherwise."""
@@ -94,6 +97,7 @@ class Nursery:
         with self._lock:
             if self._is_closed:
                 raise OSError("the worker is ending")
+            self._adopt_folder()
             arguments = (theirs, self._settings, self._build, self._memory_bytes, dict(os.environ))
             # Not a daemon: those may not have processes of their own.
             process = self._context.Process(target=main, args=arguments, name="job", daemon=False)
@@ -101,6 +105,12 @@ class Nursery:
                 process.start()
         theirs.close()
         return Child(process, ours)
+
+    def _adopt_folder(self) -> None:
+        """Put a name to where the socket lies by which processes are made: if this one is killed, it stays behind."""
+        if sys.platform != "win32" and not self._is_adopted:
+            adopt(Path(util.get_temp_dir()))
+            self._is_adopted = True
 
 
 @contextlib.contextmanager

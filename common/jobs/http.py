@@ -11,10 +11,17 @@ from common.http.timeouts import timeout_s
 from common.jobs.accepted import JobAccepted
 from common.jobs.records import Job
 from common.jobs.states import Kind
+from common.security.audit import audit
 from common.security.authenticate import principal_of
+from common.security.limits import jobs_per_owner
 from common.security.ownership import MARK_PREFIX, marks
+from common.security.scopes import Scope
+from common.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from common.jobs.rows import Also
     from common.jobs.system import JobSystem
 
 # Asking again sooner than this tells nobody anything new.
@@ -44,6 +51,8 @@ async def accept(
     ------
     Invalid
         A header cannot be used, or the key was used for another request.
+    TooManyRequests
+        As many jobs of the caller wait or run as may.
     """
     principal = principal_of(request)
     headers = {name: value for name, value in request.headers.items() if not name.startswith(MARK_PREFIX)}
@@ -64,6 +73,9 @@ async def accept(
             callback_url=headers.get("x-callback-url"),
             deadline=deadline,
             traceparent=headers.get("traceparent"),
+            max_open=max_open(request),
+            # Of predictions the access log tells enough.
+            also=None if kind is Kind.PREDICTION else recorded(request, f"{kind}.submitted"),
             **more,
         )
         return accepted.job
@@ -73,6 +85,25 @@ async def accept(
     if prefers_async(request.headers.getlist("prefer")):
         answer["Preference-Applied"] = "respond-async"
     return Response(JobAccepted.of(job).model_dump_json(), 202, answer, media_type="application/json")
+
+
+def recorded(request: Request, action: str) -> "Also":
+    """What puts a change of a job into the audit log, in the transaction that makes it."""
+    by = principal_of(request)
+
+    def record(connection: "Connection", job: Job) -> None:
+        owner = {} if job.owner == by.id else {"owner": job.owner}
+        audit(action, by=by, target=job.id, connection=connection, model=job.model, kind=job.kind.value, **owner)
+
+    return record
+
+
+def max_open(request: Request) -> int:
+    """How many jobs the caller may have open; 0 for any, as `admin` may."""
+    if principal_of(request).may(Scope.ADMIN):
+        return 0
+    settings: Settings = request.app.state.runtime.settings
+    return jobs_per_owner(settings)
 
 
 def prefers_async(given: list[str]) -> bool:

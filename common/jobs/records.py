@@ -26,6 +26,7 @@ class Draft:
     callback_url : where the caller wants to be told of the end.
     deadline : when it is of no use any more.
     traceparent : W3C trace context of the request.
+    max_open : how many jobs of the owner may wait or run, this one among them; 0 for any.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Draft:
     deadline: datetime | None = None
     traceparent: str | None = None
     max_attempts: int = 3
+    max_open: int = 0
 
 
 @dataclass(frozen=True)

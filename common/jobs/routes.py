@@ -14,7 +14,7 @@ from common.http.openapi import problem_answer
 from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
 from common.jobs.errors import no_job
-from common.jobs.http import jobs_of
+from common.jobs.http import jobs_of, max_open, recorded
 from common.jobs.records import Job, JobFilter
 from common.jobs.states import Kind, State
 from common.security import ownership
@@ -163,7 +163,7 @@ async def cancel_job(request: Request, job_id: str) -> JobSummary:
 
     def cancel() -> Job:
         _to_change(request, job_id)
-        return jobs_of(request).service.cancel(job_id)
+        return jobs_of(request).service.cancel(job_id, recorded(request, "job.cancelled"))
 
     return JobSummary.of(await run_in_threadpool(cancel))
 
@@ -174,7 +174,7 @@ async def retry_job(request: Request, job_id: str) -> JobSummary:
 
     def retry() -> Job:
         _to_change(request, job_id)
-        return jobs_of(request).service.retry(job_id)
+        return jobs_of(request).service.retry(job_id, max_open=max_open(request), also=recorded(request, "job.retried"))
 
     return JobSummary.of(await run_in_threadpool(retry))
 

@@ -44,6 +44,10 @@ def _write_part(insert: Callable[..., Any]) -> Any:
 _WRITE_PART = {"sqlite": _write_part(sqlite.insert), "postgresql": _write_part(postgresql.insert)}
 
 
+# Done to a job within the transaction that changes it.
+Also = Callable[[sa.Connection, Job], None]
+
+
 def job_of(row: sa.Row[Any]) -> Job:
     values = dict(row._mapping)
     return Job(**values | {"kind": Kind(values["kind"]), "state": State(values["state"])})

@@ -22,6 +22,7 @@ from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.jobs.watch import Watch
 from common.settings import JobSettings, Schedule
+from common.storage.leftovers import Leftovers
 from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
@@ -38,10 +39,17 @@ OVERTAKEN_S = 60.0
 OVERLOOKED_IN_FULL_QUEUE_S = 3600.0
 # What is removed is gone: only by a clock that has been watched for a while.
 _SURE_S = 120.0
+CHORE_S = 3600.0
 
 
 class Scheduler:
-    """One a process. `tick` is called by a timer function, or by `run` on a thread."""
+    """One a process. `tick` is called by a timer function, or by `run` on a thread.
+
+    Attributes
+    ----------
+    chores : by name of at most 64 characters, what to call every hour, by one process for all; each removes something,
+        and tells how many.
+    """
 
     def __init__(
         self,
@@ -52,6 +60,8 @@ class Scheduler:
         settings: JobSettings,
         clock: Clock,
         callbacks: Callbacks | None = None,
+        leftovers: Leftovers | None = None,
+        prune_audit: Callable[[datetime], int] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -60,7 +70,10 @@ class Scheduler:
         self._settings = settings
         self._clock = clock
         self._callbacks = callbacks
+        self._leftovers = leftovers
+        self._prune_old_audit = prune_audit
         self._watch = Watch(settings.stall_s)
+        self.chores: dict[str, Callable[[], int]] = {}
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
 
@@ -94,6 +107,9 @@ class Scheduler:
             self._end_late,
             self._submit_scheduled,
             self._remove_old,
+            self._sweep_share,
+            self._prune_audit,
+            self._do_chores,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -147,10 +163,38 @@ class Scheduler:
                 metrics.JOBS_REPAIRED.labels("late").inc()
 
     def _remove_old(self) -> None:
-        if self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True):
+        if self._is_sure():
             expired, pruned = self._store.expire_results(), self._store.prune()
             if expired or pruned:
                 log.info("removed", results=expired, jobs=pruned)
+
+    def _is_sure(self) -> bool:
+        """Whether the clock has been watched for long enough to remove anything by it."""
+        return self._watch.is_steady(self._clock.monotonic_s(), _SURE_S, since_start=True)
+
+    def _sweep_share(self) -> None:
+        if self._leftovers is not None and self._is_sure():
+            self._leftovers.sweep_if_due()
+
+    def _prune_audit(self) -> None:
+        if self._prune_old_audit is not None and self._is_sure():
+            removed = self._prune_old_audit(self._clock.now())
+            if removed:
+                log.info("removed", audit_records=removed)
+
+    def _do_chores(self) -> None:
+        if not self._is_sure():
+            return
+        now = self._clock.now()
+        coming = now + timedelta(seconds=CHORE_S)
+        for name, remove in self.chores.items():
+            due = self._store.schedule_next(name)
+            # One that is impossibly late was set by a clock that was ahead.
+            if due is not None and now < due <= coming:
+                continue
+            self._store.set_schedule(name, coming)
+            if removed := remove():
+                log.info("removed", chore=name, files=removed)
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

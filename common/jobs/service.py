@@ -1,16 +1,18 @@
 """What routes do with jobs: submit, cancel, retry. Record first, enqueue second; the scheduler repairs the gap."""
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from common.clock import Clock, new_id
-from common.errors import Invalid
+from common.errors import Invalid, TooManyRequests
 from common.http.addresses import Allowance, Refused
 from common.jobs.callbacks.event import masked
 from common.jobs.handling import Handler
 from common.jobs.queues.base import queue_name
 from common.jobs.records import Accepted, Draft, Job
+from common.jobs.rows import Also
 from common.jobs.runner import Runner
 from common.jobs.states import Kind
 from common.jobs.store import JobStore
@@ -72,6 +74,8 @@ class JobService:
         deadline: datetime | None = None,
         traceparent: str | None = None,
         max_attempts: int | None = None,
+        max_open: int = 0,
+        also: Also | None = None,
     ) -> Accepted:
         """Accept a job; once this returns it will not be lost.
 
@@ -85,11 +89,15 @@ class JobService:
         idempotency_key : the same key and the same request within 24 hours are the same job.
         callback_url : where an event is posted when the job has ended.
         deadline : when it is of no use any more.
+        max_open : how many jobs of the owner may wait or run, this one among them; 0 for any.
+        also : done to a new job in the transaction that records it.
 
         Raises
         ------
         Invalid
             A value cannot be used, or the key was used for another request.
+        TooManyRequests
+            As many jobs of the owner are open as may be.
         """
         kept = _kept(headers or {})
         draft = Draft(
@@ -109,28 +117,37 @@ class JobService:
             deadline=deadline,
             traceparent=traceparent[:64] if traceparent else None,
             max_attempts=max_attempts or self._settings.max_attempts,
+            max_open=max_open,
         )
         if deadline is not None and deadline <= self._clock.now():
             raise Invalid.field(
                 "deadline", "has passed; send a time in the future", deadline.isoformat(), where="header"
             )
-        accepted = self.store.accept(draft)
+        with _counting_refusals():
+            accepted = self.store.accept(draft, also)
         if accepted.is_new:
             metrics.JOBS_ACCEPTED.labels(kind.value).inc()
             self._runner.enqueue(accepted.job)
         return accepted
 
-    def cancel(self, job_id: str) -> Job:
-        """Cancel a job that waits or runs. Raises `NotFound`, or `Conflict` if it has finished."""
-        job = self.store.request_cancel(job_id)
+    def cancel(self, job_id: str, also: Also | None = None) -> Job:
+        """Cancel a job that waits or runs, and do `also` in the same transaction.
+
+        Raises `NotFound`, or `Conflict` if it has finished.
+        """
+        job = self.store.request_cancel(job_id, also)
         self.handler.cancel_here(job_id)
         if job.state.is_finished:
             self._runner.call_back(job)
         return job
 
-    def retry(self, job_id: str) -> Job:
-        """Run a failed or dead job again. Raises `NotFound`, or `Conflict` in any other state."""
-        job = self.store.retry_by_person(job_id)
+    def retry(self, job_id: str, *, max_open: int = 0, also: Also | None = None) -> Job:
+        """Run a failed or dead job again, and do `also` in the same transaction.
+
+        Raises `NotFound`, `Conflict` in any other state, or `TooManyRequests`.
+        """
+        with _counting_refusals():
+            job = self.store.retry_by_person(job_id, max_open=max_open, also=also)
         self._runner.enqueue(job)
         return job
 
@@ -143,6 +160,15 @@ class JobService:
         except Refused as exc:
             raise Invalid.field("X-Callback-Url", str(exc), masked(url), where="header") from None
         return url
+
+
+@contextlib.contextmanager
+def _counting_refusals() -> Iterator[None]:
+    try:
+        yield
+    except TooManyRequests:
+        metrics.LIMITED.labels("jobs").inc()
+        raise
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:

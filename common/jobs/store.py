@@ -13,9 +13,10 @@ from common.database import Database
 from common.errors import Conflict, Invalid
 from common.jobs.attempts import AttemptStore
 from common.jobs.blobs import Blobs
+from common.jobs.quota import check_open
 from common.jobs.records import Accepted, Attempt, Draft, Job, JobFilter, LogLine, Page, Result
 from common.jobs.retry import Failure, RetryPolicy, plan_retry
-from common.jobs.rows import Payloads, change, find, job_of, need
+from common.jobs.rows import Also, Payloads, change, find, job_of, need
 from common.jobs.states import WAITING, Event, Refusal, State, transition
 from common.jobs.sweeps import KEY_S, SweepStore
 from common.jobs.tables import attempts, jobs, keys, logs
@@ -52,13 +53,19 @@ class JobStore(AttemptStore, SweepStore):
             rng,
         )
 
-    def accept(self, draft: Draft) -> Accepted:
+    def accept(self, draft: Draft, also: Also | None = None) -> Accepted:
         """Write the record of a new job, or find the one that the idempotency key names.
+
+        Parameters
+        ----------
+        also : done to a new job in the same transaction.
 
         Raises
         ------
         Invalid
             The key was used for another request in the last 24 hours.
+        TooManyRequests
+            As many jobs of the owner are open as may be.
         """
         body = self._payloads.prepare(draft.id, draft.body)
 
@@ -70,9 +77,12 @@ class JobStore(AttemptStore, SweepStore):
                 earlier = self._claim_key(connection, draft, draft.idempotency_key)
                 if earlier is not None:
                     return Accepted(earlier, is_new=False)
+            check_open(connection, draft.owner, draft.max_open)
             job = self._first(draft)
             connection.execute(_ADD, vars(job))
             self._payloads.add(connection, draft.id, "request", body)
+            if also is not None:
+                also(connection, job)
             return Accepted(job, is_new=True)
 
         return self._database.write(work, repeatable=True)
@@ -82,8 +92,12 @@ class JobStore(AttemptStore, SweepStore):
         values = {"of_job": job_id, "of_epoch": epoch, "enqueued_at": self._clock.now()}
         self._database.write(lambda c: c.execute(_MARK, values).rowcount, single=True, repeatable=True)
 
-    def request_cancel(self, job_id: str) -> Job:
+    def request_cancel(self, job_id: str, also: Also | None = None) -> Job:
         """Cancel a waiting job, or ask a running one to stop.
+
+        Parameters
+        ----------
+        also : done to it in the same transaction.
 
         Raises
         ------
@@ -93,6 +107,8 @@ class JobStore(AttemptStore, SweepStore):
 
         def work(connection: sa.Connection) -> Job:
             job, after = self._after(connection, job_id, Event.CANCEL)
+            if also is not None:
+                also(connection, job)
             now = self._clock.now()
             if after is State.CANCELLED:
                 expires_at = now + timedelta(seconds=self._result_s)
@@ -101,19 +117,29 @@ class JobStore(AttemptStore, SweepStore):
 
         return self._database.write(work, repeatable=True)
 
-    def retry_by_person(self, job_id: str) -> Job:
+    def retry_by_person(self, job_id: str, *, max_open: int = 0, also: Also | None = None) -> Job:
         """Put a failed or dead job back into its queue, with all its attempts before it.
+
+        Parameters
+        ----------
+        max_open : as `Draft.max_open`.
+        also : done to it in the same transaction.
 
         Raises
         ------
         NotFound, Conflict
             There is no such job; it is not failed or dead, or its request is kept no longer.
+        TooManyRequests
+            As many jobs of its owner are open as may be.
         """
 
         def work(connection: sa.Connection) -> Job:
             job, after = self._after(connection, job_id, Event.REVIVE)
+            check_open(connection, job.owner, max_open)
             if self._payloads.select(connection, job_id, "request") is None:
                 raise Conflict("the job's request is kept no longer; send it again as a new job")
+            if also is not None:
+                also(connection, job)
             now = self._clock.now()
             begun_anew: dict[str, Any] = dict.fromkeys(
                 ("error", "finished_at", "expires_at", "enqueued_at", "result_status", "result_type", "deadline")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -26,8 +27,10 @@ from common.jobs.service import JobService
 from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.jobs.worker import Worker
+from common.security.audit.trail import Trail, prune_older
 from common.settings import Settings
 from common.storage import open_share
+from common.storage.leftovers import Leftovers
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -87,7 +90,9 @@ class JobSystem:
         runner = Runner(store, queue, executors, settings.jobs, clock, callbacks=callbacks, refuses=refuses)
         allow = settings.callbacks.allowance
         service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model, allow)
-        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks)
+        leftovers = Leftovers(partial(open_share, settings.storage), store, clock)
+        prune = partial(prune_older, Trail(database), settings.security.audit_days)
+        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks, leftovers, prune)
         return cls(settings, clock, database, store, queue, executors, runner, service, scheduler, callbacks)
 
     def migrate(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # First path segments of Atoll's own routes; no plugin may bear one of these names.
 RESERVED_NAMES = frozenset(
     {
+        "audit",
         "clusters",
         "console",
         "datasets",
@@ -98,6 +99,7 @@ class Plugin:
         and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
     max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
         answered 413 before it is read.
+    leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
 
     Raises
     ------
@@ -122,6 +124,7 @@ class Plugin:
     pulls: Mapping[str, Puller] = field(default_factory=dict)
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
+    leaves: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
@@ -156,6 +159,9 @@ class Plugin:
         parse_scopes(self.scopes.values())
         if self.max_body_bytes is not None and not (isinstance(self.max_body_bytes, int) and self.max_body_bytes > 0):
             raise ValueError(f"Plugin(max_body_bytes={self.max_body_bytes!r}): not a number of bytes")
+        # A text is a sequence too, and the share itself must not be emptied.
+        if isinstance(self.leaves, str) or not all(isinstance(folder, str) and folder for folder in self.leaves):
+            raise TypeError(f"Plugin(leaves={self.leaves!r}): not a list of folders on the share")
 
 
 def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:

@@ -33,6 +33,7 @@ PROBLEMS: dict[int | str, dict[str, object]] = {
         413: "The body is too large.",
         415: "The body is not JSON.",
         422: "A field is wrong; `errors` names each, and what is accepted.",
+        429: "Too many requests, or too many jobs wait; `Retry-After` tells when.",
         503: "Not now; `Retry-After` tells when.",
     }.items()
 }

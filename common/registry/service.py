@@ -1,7 +1,7 @@
 """What a process holds of the registry: publish outside a job, move aliases, and find the version that serves."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,8 @@ from common.storage.blobs import Blobs
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.registry")
+
+Also = Callable[[sa.Connection, AliasChange], None]
 
 # Half of the second within which every process has to know.
 _POLL_S = 0.5
@@ -104,8 +106,12 @@ class Registry:
         log.info("version published", model=model, number=version.number, alias=alias)
         return version
 
-    def set_alias(self, model: str, alias: str, number: int) -> AliasChange:
+    def set_alias(self, model: str, alias: str, number: int, also: Also | None = None) -> AliasChange:
         """Point an alias to a version; the same again changes nothing. Every process serves it within a second.
+
+        Parameters
+        ----------
+        also : called with the change, if it is one, in the same transaction.
 
         Raises
         ------
@@ -114,7 +120,10 @@ class Registry:
         now = self._clock.now()
 
         def work(connection: sa.Connection) -> int | None:
-            return store.set_alias(connection, model, alias, number, changed_at=now)
+            before = store.set_alias(connection, model, alias, number, changed_at=now)
+            if also is not None and before != number:
+                also(connection, AliasChange(model=model, alias=alias, version=number, previous=before))
+            return before
 
         previous = self._database.write(work, repeatable=True)
         self.look_again()

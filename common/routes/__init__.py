@@ -1,15 +1,16 @@
-"""Atoll's own routes, outside any model: index, docs, health, models, data sets, registry, jobs, keys."""
+"""Atoll's own routes, outside any model: from the index to jobs, keys and the audit log."""
 
 from fastapi import FastAPI
 
 from common.jobs import routes as jobs
 from common.jobs.callbacks.definitions import job_ended
-from common.routes import catalogue, datasets, docs, health, registry, root
+from common.routes import catalogue, datasets, docs, health, registry, root, settings
+from common.security.audit import routes as audit
 from common.security.keys import routes as keys
 
 
 def include(app: FastAPI) -> None:
-    for module in (root, docs, health, catalogue, datasets, registry, jobs, keys):
+    for module in (root, docs, health, catalogue, datasets, registry, jobs, keys, settings, audit):
         app.include_router(module.router)
     app.webhooks.add_api_route(
         "job-ended",

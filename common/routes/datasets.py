@@ -16,6 +16,8 @@ from starlette.requests import ClientDisconnect
 from common.errors import BadRequest, NotFound, TooLarge, Unavailable, UnsupportedMediaType
 from common.http.openapi import problem_answer
 from common.runtime import Runtime
+from common.security.audit import audit
+from common.security.authenticate import principal_of
 from common.storage import FileInfo, FileMissing, Share, open_share
 from common.storage.datasets import FOLDER, DatasetFile, describe, folders_on, listed_on
 from common.storage.incoming import Incoming, told_sha256
@@ -106,6 +108,14 @@ async def put_file(
     def write() -> bool:
         replaces = share.stat(path) is not None
         share.write(path, incoming)
+        audit(
+            "dataset.written",
+            by=principal_of(request),
+            target=f"{name}/{file}",
+            replaces=replaces,
+            size_bytes=incoming.size_bytes,
+            sha256=incoming.digest.hexdigest(),
+        )
         return replaces
 
     try:
@@ -154,6 +164,7 @@ async def delete_file(request: Request, name: Name, file: Name) -> None:
     def delete() -> None:
         if not share.delete(f"{FOLDER}/{name}/{file}"):
             raise _missing(share, name, file)
+        audit("dataset.deleted", by=principal_of(request), target=f"{name}/{file}")
 
     await run_in_threadpool(delete)
 

@@ -10,8 +10,12 @@ from common.errors import Unavailable
 from common.http.openapi import problem_answer
 from common.plugins.definition import Whole
 from common.registry.versions import ALIAS_PATTERN, MAX_NUMBER, AliasChange, ModelEntry, Version
+from common.security.audit import audit
+from common.security.authenticate import principal_of
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from common.registry.service import Registry
 
 _INVALID = problem_answer("A number or name cannot be; `errors` says which.")
@@ -92,4 +96,15 @@ async def set_alias(
     target: AliasTarget,
 ) -> AliasChange:
     """Every process serves the version within a second. The same again changes nothing."""
-    return await run_in_threadpool(lambda: registry_of(request).set_alias(model, alias, target.version))
+
+    def recorded(connection: "Connection", change: AliasChange) -> None:
+        audit(
+            "alias.moved",
+            by=principal_of(request),
+            target=f"{change.model}:{change.alias}",
+            connection=connection,
+            version=change.version,
+            previous=change.previous,
+        )
+
+    return await run_in_threadpool(lambda: registry_of(request).set_alias(model, alias, target.version, recorded))

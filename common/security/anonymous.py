@@ -15,7 +15,8 @@ from common.security.principal import ANONYMOUS, Principal
 from common.security.scopes import ALL_SCOPES, Scope
 from common.settings import Settings
 
-ADVICE = "send a key as `Authorization: Bearer <key>`"
+SEND_IT = "send it as `Authorization: Bearer <key>`"
+_ADVICE = SEND_IT.replace("it", "a key", 1)
 # Longer ones are no names; they would fill the memory of what was decided.
 _NAME_CHARS = 300
 _REMEMBERED = 512
@@ -82,14 +83,14 @@ class AnonymousRule:
         if self.only_here:
             stranger = _from_elsewhere(caller)
             if stranger:
-                return Admission(ANONYMOUS, f"{stranger} has to say who is calling: {ADVICE}")
+                return Admission(ANONYMOUS, f"{stranger} has to say who is calling: {_ADVICE}")
         if caller.origin is None or self._is_own(caller):
             return Admission(_anonymous(self.scopes))
         if "*" in self.origins or caller.origin in self.origins:
             # A page that may show forecasts need not be able to delete data with a developer's hands.
             return Admission(_anonymous(self.scopes - {Scope.ADMIN} if self.only_here else self.scopes))
         shown = caller.origin[:80]
-        reason = f"a page of {shown} may not do this without a key; {ADVICE}, or add its origin to CORS_ORIGINS"
+        reason = f"a page of {shown} may not do this without a key; {_ADVICE}, or add its origin to CORS_ORIGINS"
         kept = frozenset() if self.only_here else self.scopes & {Scope.PREDICT}
         return Admission(_anonymous(kept), reason)
 

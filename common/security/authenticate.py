@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 
 from common.errors import AtollError, DependencyFailed, TooManyRequests, Unauthorized
 from common.http.replay import replayed_by
-from common.security.anonymous import ADVICE, Admit, Caller
+from common.security.anonymous import SEND_IT, Admit, Caller
 from common.security.limits.failures import FailedAttempts
 from common.security.principal import ANONYMOUS, Principal
 from common.security.verifier import Verifier
@@ -38,9 +38,9 @@ def principal_of(connection: HTTPConnection | Scope) -> Principal:
 def refusal_of(scope: Scope, needed: str) -> AtollError:
     """What to answer a request whose caller is not known well enough: why not, or `needed`, and what to send."""
     found: AtollError | str = scope.get("state", {}).get(_REFUSAL, "")
-    return (
-        found if isinstance(found, AtollError) else challenged(Unauthorized(found or f"this needs {needed}; {ADVICE}"))
-    )
+    if isinstance(found, AtollError):
+        return found
+    return challenged(Unauthorized(found or f"this needs {needed}; {SEND_IT}"))
 
 
 def challenged(error: AtollError, code: str | None = None) -> AtollError:

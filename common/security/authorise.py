@@ -8,35 +8,40 @@ all here, 401 to others. OPTIONS is told apart from that: what a path takes is n
 """
 
 from starlette._utils import get_route_path  # what the framework matches its routes against
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.errors import AtollError, Forbidden
+from common.errors import AtollError, Forbidden, NotFound
+from common.http.boundary import route_template
 from common.http.problems import from_http_exception, problem_response
+from common.security.audit.refusals import Refusals
 from common.security.authenticate import principal_of, refusal_of
 from common.security.principal import Principal
 from common.security.rules import ANY, PUBLIC, RULES_STATE, Found, Need, Rules
 from common.security.scopes import Scope as Permission
 
+_INSUFFICIENT = 'Bearer realm="atoll", error="insufficient_scope", scope="{}"'
+_ADMIN_ONLY = _INSUFFICIENT.format(Permission.ADMIN)
+
 
 def decide(principal: Principal, need: Need, model: str | None = None) -> Forbidden | None:
     """The error for a caller who may not; None for one who may."""
-    if need.is_public:
-        return None
-    if need.scope is None:
-        return None if principal.scopes else _lacking(Permission.PREDICT, "a scope")
-    if not principal.may(need.scope):
-        return _lacking(need.scope, f"the scope `{need.scope}`")
+    if not need.met_by(principal):
+        return _lacking(need.scope)
     if model is not None and not principal.may_use(model):
         can = ", ".join(sorted(principal.models or ())[:20]) or "none"
         return Forbidden(f"the key is not for the model {model[:80]!r}; its models: {can}")
     return None
 
 
-def _lacking(scope: Permission, needed: str) -> Forbidden:
-    headers = {"WWW-Authenticate": f'Bearer realm="atoll", error="insufficient_scope", scope="{scope}"'}
-    return Forbidden(f"this needs {needed}, which the caller does not have", headers=headers)
+def _lacking(scope: Permission | None) -> Forbidden:
+    # Where any will do, the least of them is named.
+    least = scope or Permission.PREDICT
+    headers = {"WWW-Authenticate": _INSUFFICIENT.format(least)}
+    needed = f"the scope `{scope}`, which the caller does not have" if scope else "a scope, and the caller has none"
+    return Forbidden(f"this needs {needed}", headers=headers)
 
 
 class Authorise:
@@ -44,6 +49,7 @@ class Authorise:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -54,9 +60,20 @@ class Authorise:
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await problem_response(error, scope)(scope, receive, send)
+            # After the answer, which does not wait for it.
+            await self._note(error, scope)
         else:
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": error.title})
+
+    async def _note(self, error: AtollError, scope: Scope) -> None:
+        """Put a refused attempt at what is for `admin` into the audit log."""
+        principal = principal_of(scope)
+        if not isinstance(error, Forbidden) or not principal.id or _ADMIN_ONLY not in error.headers.values():
+            return
+        target = f"{scope['method']} {route_template(scope)}"
+        if self._refusals.is_due(principal, target):
+            await run_in_threadpool(self._refusals.record, principal, target)
 
     def _refusal(self, scope: Scope) -> AtollError | None:
         rules: Rules = getattr(scope["app"].state, RULES_STATE)
@@ -84,6 +101,8 @@ class Authorise:
         error = decide(principal, ANY)
         if error is not None:
             return error if principal.id else refusal_of(scope, ANY.told)
+        if scope["type"] == "websocket":
+            return NotFound()
         return from_http_exception(Request(scope), HTTPException(404))
 
 

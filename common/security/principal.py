@@ -12,8 +12,8 @@ class Principal:
 
     Parameters
     ----------
-    id : stable and unique: `key:<id of the key>`, `oidc:<issuer's subject>`; empty for a caller without a key. Jobs are
-        owned by it.
+    id : stable and unique: `key:<id of the key>`, `oidc:<short form of the issuer>:<its subject>`; empty for a caller
+        without a key. Jobs are owned by it.
     kind : how the caller was identified.
     scopes : what the caller may do; empty for nothing.
     models : names of the models that the caller may use; None for all.

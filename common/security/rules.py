@@ -13,6 +13,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from common.security.principal import Principal
 from common.security.scopes import Scope
 
 
@@ -32,6 +33,12 @@ class Need:
     is_public: bool = False
     model: str | None = None
     model_parameter: str | None = None
+
+    def met_by(self, principal: Principal) -> bool:
+        """Whether the caller has the scope; whether the model is for them is another question."""
+        if self.is_public:
+            return True
+        return bool(principal.scopes) if self.scope is None else principal.may(self.scope)
 
     @property
     def told(self) -> str:
@@ -85,6 +92,7 @@ OWN: Mapping[str, Need] = {
     "GET /keys/{key_id}": ADMIN,
     "DELETE /keys/{key_id}": ADMIN,
     "GET /settings": ADMIN,
+    "GET /audit": ADMIN,
 }
 
 
@@ -159,7 +167,7 @@ class Rules:
         # Routes by the first part of their path, those that begin with a parameter everywhere.
         heads = {_head(rule.path) for rule in self._rules}
         self._by_head = {
-            head: [rule for rule in self._rules if _head(rule.path) in (head, None)] for head in heads if head
+            head: [rule for rule in self._rules if _head(rule.path) in (head, None)] for head in heads if head is not None
         }
         self._anywhere = [rule for rule in self._rules if _head(rule.path) is None]
 

@@ -112,7 +112,10 @@ class JobSettings(Area):
         "killed, or its thread abandoned.",
     )
     result_days: float = Field(
-        7.0, gt=0, validation_alias="JOB_RESULT_DAYS", description="Days that a job's result is kept."
+        7.0,
+        gt=0,
+        validation_alias="JOB_RESULT_DAYS",
+        description="Days that a job's result is kept, and the files that it left on the share.",
     )
     keep_days: float = Field(
         30.0, gt=0, validation_alias="JOB_KEEP_DAYS", description="Days that the record of a finished job is kept."

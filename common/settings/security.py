@@ -32,6 +32,10 @@ class SecuritySettings(Area):
         "says so.",
     )
 
+    audit_days: float = Field(
+        365.0, gt=0, validation_alias="AUDIT_DAYS", description="Days that records of the audit log are kept."
+    )
+
     @field_validator("anonymous_scopes", mode="before")
     @classmethod
     def _read_scopes(cls, value: object) -> object:
@@ -43,6 +47,9 @@ class SecuritySettings(Area):
     @field_validator("admin_key")
     @classmethod
     def _check_length(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 32:
+        text = "" if value is None else value.get_secret_value()
+        if value is not None and len(text) < 32:
             raise ValueError("shorter than 32 characters; `openssl rand -hex 32` makes one")
+        if len(text) > 1024 or not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("cannot stand in a header; `openssl rand -hex 32` makes one that can")
         return value

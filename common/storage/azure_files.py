@@ -143,8 +143,14 @@ class AzureFilesShare(Share):
             self._file(path).rename_file(destination, overwrite=True)
 
     def sweep(self, older_than_s: float) -> int:
+        return self._delete_old(self._walk("", partial=True), older_than_s)
+
+    def expire(self, folder: str, older_than_s: float) -> int:
+        return self._delete_old(self._walk(check_folder(folder)), older_than_s)
+
+    def _delete_old(self, files: Iterable[tuple[str, Any]], older_than_s: float) -> int:
         gone = 0
-        for path, found in self._walk("", partial=True):
+        for path, found in files:
             if found.last_modified.timestamp() < time.time() - older_than_s:
                 with suppress(FileMissing), self._reporting(path):
                     self._client.get_file_client(self._at(path)).delete_file()

@@ -118,7 +118,17 @@ class DirectoryShare(Share):
         with self._reporting(""):
             for file in self.root.rglob(PARTIAL + "*"):
                 with suppress(FileNotFoundError):
-                    if file.stat().st_mtime < time.time() - older_than_s:
+                    if _is_older(file, older_than_s):
+                        file.unlink()
+                        gone += 1
+        return gone
+
+    def expire(self, folder: str, older_than_s: float) -> int:
+        gone = 0
+        with self._reporting(folder):
+            for file in (self.root / check_folder(folder)).rglob("*"):
+                with suppress(FileNotFoundError):
+                    if not is_partial(file.name) and file.is_file() and _is_older(file, older_than_s):
                         file.unlink()
                         gone += 1
         return gone
@@ -147,6 +157,10 @@ class DirectoryShare(Share):
             if exc.errno in _FULL:
                 raise ShareFull from exc
             raise ShareDown(f"the file share failed at {path!r}: {exc.strerror or type(exc).__name__}") from exc
+
+
+def _is_older(file: Path, age_s: float) -> bool:
+    return file.stat().st_mtime < time.time() - age_s
 
 
 def _write_all(file: FileIO, chunk: bytes) -> None:

@@ -142,10 +142,16 @@ class FsspecShare(Share):
             self._move(source, destination)
 
     def sweep(self, older_than_s: float) -> int:
+        return self._delete_old("", older_than_s, partial=True)
+
+    def expire(self, folder: str, older_than_s: float) -> int:
+        return self._delete_old(check_folder(folder), older_than_s, partial=False)
+
+    def _delete_old(self, folder: str, older_than_s: float, *, partial: bool) -> int:
         gone = 0
-        for found in self._find(""):
-            if is_partial(found["name"]):
-                # A protocol that cannot say when (FileNotFoundError: it is gone already) keeps its partial files.
+        for found in self._find(folder):
+            if is_partial(found["name"]) is partial:
+                # A protocol that cannot say when (FileNotFoundError: it is gone already) keeps its files.
                 with suppress(NotImplementedError, FileNotFoundError):
                     if self._fs.modified(found["name"]).timestamp() < time.time() - older_than_s:
                         self._fs.rm_file(found["name"])

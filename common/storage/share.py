@@ -135,6 +135,10 @@ class Share(ABC):
     def sweep(self, older_than_s: float) -> int:
         """Delete partial files that nobody has written to for so long (seconds); their writers died. How many."""
 
+    @abstractmethod
+    def expire(self, folder: str, older_than_s: float) -> int:
+        """Delete the whole files below a folder that were written longer ago (seconds). How many."""
+
     def local_path(self, path: str) -> Path | None:
         """Where this machine's programs can open the path, whether or not it exists; None if the share is remote."""
         check_path(path)

@@ -2,7 +2,8 @@
 
 A database is OSV's export of PyPI (`all.zip`, or a folder into which it was unpacked), or any folder of advisories
 in that format. Matching follows the evaluation algorithm of the OSV schema 1.7 (ossf.github.io/osv-schema): a version
-is affected if it is listed, or lies in a range of type ECOSYSTEM or SEMVER.
+is affected if it is listed, or lies in a range of type ECOSYSTEM or SEMVER. pip-audit asks services only, and
+osv-scanner, which reads such an export, is a program of its own that no Python package brings.
 """
 
 import json

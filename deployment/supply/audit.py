@@ -42,7 +42,7 @@ class Report:
         lines += [f"note: {note}" for note in self.notes]
         lines.append(
             f"{self.packages} pins checked against {self.source}: "
-            f"{len(self.open)} known vulnerabilities, {len(self.ignored)} ignored"
+            f"known vulnerabilities: {len(self.open)}, ignored: {len(self.ignored)}"
         )
         return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.serving.blas import one_blas_thread
 from models._clustering.prototypes import Clusters, fit, refine
 from models._clustering.rows import Floats, Rows
 from models._clustering.silhouette import distances, silhouette
@@ -42,6 +43,7 @@ def choose(rows: Rows, numbers: range, *, seed: int = 0, starts: int = 10) -> Ch
     Args:
         numbers: of clusters to try; one that exceeds the number of distinct rows is passed over, but for the first.
     """
+    one_blas_thread()
     every = np.arange(len(rows))
     sampled = len(rows) > SAMPLE
     places = np.sort(np.random.default_rng(seed).permutation(every)[:SAMPLE]) if sampled else every

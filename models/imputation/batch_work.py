@@ -11,7 +11,7 @@ not whole is as good as none.
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -31,6 +31,8 @@ log = get_logger("atoll.imputation")
 T = TypeVar("T")
 
 FOLDER = "imputation"
+_PARTS, _TABLES = f"{FOLDER}/parts", f"{FOLDER}/batches"
+LEAVES = (_PARTS, _TABLES)
 # Predictions of others come first where the pool is full.
 _BUSY_S = 0.5
 _REASON_CHARS = 300
@@ -53,8 +55,10 @@ async def run(data: IndicatorSet, plan: Plan, share: Share, pool: WorkPool) -> B
     return await _patiently(pool, partial(_finish, plan, parts, share))
 
 
-def read_table(share: Share, digest: str) -> bytes:
-    """A table that a batch has written; `digest` is the SHA-256 (hex) of its bytes.
+def open_table(share: Share, digest: str) -> tuple[int, Iterator[bytes]]:
+    """Size in bytes and content of a table that a batch has written; `digest` is the SHA-256 (hex) of its bytes.
+
+    It is read twice, so that none that is damaged is given out, and none has to fit in memory.
 
     Raises
     ------
@@ -64,12 +68,15 @@ def read_table(share: Share, digest: str) -> bytes:
         It is damaged.
     """
     try:
-        content = b"".join(share.read(_table_path(digest)))
+        size_bytes, found = 0, hashlib.sha256()
+        for chunk in share.read(_table_path(digest)):
+            size_bytes += len(chunk)
+            found.update(chunk)
     except FileMissing:
         raise NotFound(f"there is no table {digest}; POST /imputation/batch makes one") from None
-    if hashlib.sha256(content).hexdigest() != digest:
+    if found.hexdigest() != digest:
         raise DependencyFailed("the table is damaged; POST /imputation/batch writes it again from its parts")
-    return content
+    return size_bytes, share.read(_table_path(digest))
 
 
 def load_part(share: Share, key: str) -> Part | None:
@@ -171,8 +178,8 @@ async def _patiently(pool: WorkPool, work: Callable[[], T]) -> T:
 
 
 def _part_path(key: str) -> str:
-    return f"{FOLDER}/parts/{key[:2]}/{key}.json"
+    return f"{_PARTS}/{key[:2]}/{key}.json"
 
 
 def _table_path(digest: str) -> str:
-    return f"{FOLDER}/batches/{digest}.csv"
+    return f"{_TABLES}/{digest}.csv"

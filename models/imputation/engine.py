@@ -8,6 +8,7 @@ Everything is determined by the data and the question.
 import numpy as np
 
 from common.serving import progress
+from common.serving.blas import one_blas_thread
 from models.imputation import caveats as notes
 from models.imputation.answers import Answer, from_history, from_predictors, widest
 from models.imputation.history import Baseline, baseline
@@ -28,7 +29,6 @@ from models.imputation.spec import (
     Spec,
 )
 from models.imputation.steps import steps
-from models.imputation.threads import one_blas_thread
 
 # With fewer countries no interval made of their errors covers 90%.
 NO_LEVEL = 9
@@ -78,7 +78,7 @@ def impute(data: Indicators, spec: Spec, memory: Level1Memory) -> Imputation:
         level1 = memory.get(data, spec.year, spec.interpolator)
     with progress.part(filled, posed):
         progress.report(0.0, "choosing predictors")
-        problem = pose(data, values, level1, level1.panel, spec)
+        problem = pose(data, values, level1, spec)
     history = baseline(problem.series, problem.years, spec.year, scale=problem.scale) if spec.use_history else None
     known = history.known[problem.rows] if history is not None else np.zeros(len(problem.rows), bool)
     own, few = None, False

@@ -6,7 +6,6 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation import selection
-from models.imputation.clones import SAME, clones_of, correlations
 from models.imputation.level1 import Level1
 from models.imputation.panel import Panel
 from models.imputation.spec import Floats, Floats32, ImputationError, Indicators, Ints, Scheme, Spec
@@ -27,14 +26,17 @@ class Candidates:
     clones: tuple[int, ...]
 
 
-def candidates(data: Indicators, year_values: Floats, level1: Level1, spec: Spec) -> Candidates:
+def candidates(data: Indicators, level1: Level1, clones: Ints, spec: Spec) -> Candidates:
     """Fill what the scheme may choose from, uninfluenced by the target and its clones.
+
+    Args:
+        clones: indicator indices of the latter, see `clones.all_clones`.
 
     Raises:
         ImputationError: for predictors that the year does not allow, or none at all.
     """
     named = np.array(spec.predictors if spec.scheme is Scheme.MANUAL else (), dtype=np.int64)
-    clones = clones_of(data, year_values, spec.target, level1.columns)
+    clones = level1.columns[np.isin(level1.columns, clones)]
     clones = clones[~np.isin(clones, named)]
     if spec.scheme is Scheme.MANUAL:
         _check_named(data, level1, spec, named)
@@ -90,20 +92,18 @@ def chosen_columns(
     return columns, [columns] * n_folds
 
 
-def profiles(data: Indicators, year_values: Floats, panel: Panel, spec: Spec) -> tuple[Floats, Floats]:
+def profiles(panel: Panel, clones: Ints, spec: Spec) -> tuple[Floats, Floats]:
     """All indicators at the year, and how they moved in it, both (n_countries, q).
 
-    Nothing is influenced by the target or by what repeats it, in the year or over the countries' nearest years. Where
-    predictors were given by hand, those alone are returned.
+    Nothing is influenced by the target or by what repeats it, in the year (`clones`) or over the countries' nearest
+    years. Where predictors were given by hand, those alone are returned.
     """
-    target = spec.target
-    left_out = np.isin(panel.columns, np.append(clones_of(data, year_values, target, panel.columns), target))
-    if target in panel.columns:
-        here = panel.at_year[:, np.searchsorted(panel.columns, target)]
-        left_out |= np.abs(correlations(here, panel.at_year)) > SAME
+    left_out = np.isin(panel.columns, np.append(clones, spec.target))
+    if spec.target in panel.columns:
+        left_out |= panel.near.repeating(panel.at_year, int(np.searchsorted(panel.columns, spec.target)))
     kept = np.ones(len(panel.columns), bool)
     if spec.scheme is Scheme.MANUAL:
         kept = np.isin(panel.columns, spec.predictors)
         left_out &= ~kept
-    levels = panel.complete(np.flatnonzero(left_out))
-    return levels[:, kept[~left_out]], panel.moves[:, kept & ~left_out]
+    kept &= ~left_out
+    return panel.complete(np.flatnonzero(left_out), np.flatnonzero(kept)), panel.moves[:, kept]

@@ -6,8 +6,8 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation.boosting import Boosted
-from models.imputation.level2 import Choice, Final, Part, Task
-from models.imputation.spec import Floats, Floats32, Interval, Mask
+from models.imputation.level2 import Choice, Final, Grown, Part, Task
+from models.imputation.spec import Floats, Interval, Ints, Mask
 from models.imputation.trees import Forest, bootstrap_counts, seeded
 from models.imputation.weights import conformal_quantile, row_quantile
 
@@ -75,9 +75,10 @@ def _quantile_regression(task: Task, choice: Choice, final: Final, blend: Blend)
         held = task.fold == fold
         if held.any():
             with progress.share(fold, task.n_folds + 1):
-                below[held], above[held] = _reach(task, choice, Part.of(task, fold), choice.forests.get(fold))
+                grown = choice.forests.get(fold)
+                below[held], above[held] = _reach(task, choice, grown or Part.of(task, fold))
     with progress.share(task.n_folds, task.n_folds + 1):
-        new_below, new_above = _reach(task, choice, final.part, final.forest)
+        new_below, new_above = _reach(task, choice, final.grown or final.part)
     least = LEAST_REACH * float(np.average(below + above, weights=task.w)) / 2
     if least <= 0:
         least = max(float(np.average(np.abs(task.y - blend.honest), weights=task.w)), np.finfo(float).tiny)
@@ -87,39 +88,41 @@ def _quantile_regression(task: Task, choice: Choice, final: Final, blend: Blend)
     return blend.centre - stretch * (new_below + least), blend.centre + stretch * (new_above + least)
 
 
-def _reach(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
-    """How far the raw interval of the trees goes below and above their prediction."""
-    low, high = _raw(task, choice, part, forest)
-    if forest is None:
+def _reach(task: Task, choice: Choice, learner: Grown | Part) -> tuple[Floats, Floats]:
+    """How far the raw interval of the trees goes below and above their prediction; boosting grows from its part."""
+    tail = (1 - LEVEL) / 2
+    if isinstance(learner, Part):
+        low, high = _boosted_ends(task, choice, learner, (tail, 1 - tail))
         return (high - low) / 2, (high - low) / 2
-    middle = forest.value[forest.cut(forest.apply(part.X_new), choice.depth)].mean(axis=0)
+    forest, here = learner.forest, learner.forest.cut(learner.leaves, choice.depth)
+    low, high = forest_quantiles(forest, here, choice.depth, (tail, 1 - tail))
+    middle = forest.value[here].mean(axis=0)
     return np.maximum(middle - low, 0.0), np.maximum(high - middle, 0.0)
 
 
-def _raw(task: Task, choice: Choice, part: Part, forest: Forest | None) -> tuple[Floats, Floats]:
-    tail = (1 - LEVEL) / 2
-    if forest is not None:
-        low, high = forest_quantiles(forest, part.X_new, choice.depth, (tail, 1 - tail))
-        return low, high
+def _boosted_ends(task: Task, choice: Choice, part: Part, levels: tuple[float, float]) -> tuple[Floats, Floats]:
     state = seeded(*task.seed, 77, part.fold + 1)
     depth = choice.depth or 2
     ends = []
-    for number, level in enumerate((tail, 1 - tail)):
+    for number, level in enumerate(levels):
         with progress.share(number, 2):
             model = Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state, level)
             ends.append(model.predict(part.X_new))
     return np.minimum(*ends), np.maximum(*ends)
 
 
-def forest_quantiles(forest: Forest, X: Floats32, depth: int | None, levels: tuple[float, ...]) -> list[Floats]:
-    """Quantiles of the training rows weighted by how often they share a node with each new row, (m,) for each level."""
+def forest_quantiles(forest: Forest, here: Ints, depth: int | None, levels: tuple[float, ...]) -> list[Floats]:
+    """Quantiles of the training rows weighted by how often they share a node with each new row, (m,) for each level.
+
+    Args:
+        here: (n_trees, m) the nodes of the new rows at `depth`.
+    """
     order = np.argsort(forest.y, kind="stable")
     there = forest.cut(forest.leaves, depth)[:, order]
-    here = forest.cut(forest.apply(X), depth)
     mass = (forest.counts * forest.weights)[:, order]
     totals = np.bincount(there.ravel(), weights=mass.ravel(), minlength=len(forest.value))
     share = mass / np.where(totals > 0, totals, 1.0)[there]
-    weights = np.zeros((len(X), len(order)))
+    weights = np.zeros((here.shape[1], len(order)))
     for tree in range(min(len(here), 100)):
         weights += np.where(here[tree][:, None] == there[tree], share[tree], 0.0)
     return [row_quantile(weights, forest.y[order], level) for level in levels]
@@ -144,10 +147,10 @@ def _jackknife_after_bootstrap(task: Task, choice: Choice, final: Final, blend: 
 
 def _bags(task: Task, choice: Choice, final: Final) -> tuple[Floats, Mask]:
     """Predictions of each bag's learner (n_bags, m) and the rows it never drew (n_bags, n)."""
-    part, forest = final.part, final.forest
-    if forest is not None:
-        nodes = forest.cut(forest.apply(part.X_new), choice.depth)
-        return forest.value[nodes], forest.out_of_bag()
+    if final.grown is not None:
+        forest = final.grown.forest
+        return forest.value[forest.cut(final.grown.leaves, choice.depth)], forest.out_of_bag()
+    part = final.part
     state = seeded(*task.seed, 78)
     counts = bootstrap_counts(task.group, BOOSTED_BAGS, state)
     depth = choice.depth or 2

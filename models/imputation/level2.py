@@ -79,6 +79,15 @@ def _pick(X: Floats32, columns: Ints) -> Floats32:
 
 
 @dataclass(frozen=True)
+class Grown:
+    """A forest with the part it grew on; `leaves` (n_trees, n_new) are those of the part's new rows."""
+
+    part: Part
+    forest: Forest
+    leaves: Ints
+
+
+@dataclass(frozen=True)
 class Choice:
     """The kind and depth that answered, and what they said of rows they had not seen.
 
@@ -86,13 +95,14 @@ class Choice:
         honest: (n,) held-out predictions of the training rows. The choice that predicts a fold was made from the errors
             on the other folds, so that choosing does not flatter them.
         shrink: 0..1, how far predictions go from the anchor to the trees.
+        forests: by fold; none of boosting.
     """
 
     kind: Model
     depth: int | None
     honest: Floats
     shrink: float
-    forests: dict[int, Forest]
+    forests: dict[int, Grown]
 
 
 def depths_of(kind: Model) -> tuple[int | None, ...]:
@@ -107,7 +117,7 @@ def choose(task: Task) -> Choice:
     """
     candidates = [(kind, depth) for kind in task.kinds for depth in depths_of(kind)]
     held_out = np.empty((len(candidates), len(task.y)))
-    forests: dict[tuple[Model, int], Forest] = {}
+    forests: dict[tuple[Model, int], Grown] = {}
     for fold in range(task.n_folds):
         part, held = Part.of(task, fold), task.fold == fold
         if not held.any():
@@ -115,11 +125,11 @@ def choose(task: Task) -> Choice:
         row = 0
         for number, kind in enumerate(task.kinds):
             with progress.share(fold * len(task.kinds) + number, task.n_folds * len(task.kinds)):
-                curve, forest = _curve(task, part, kind)
+                curve, grown = _curve(task, part, kind)
             held_out[row : row + len(curve), held] = curve
             row += len(curve)
-            if forest is not None:
-                forests[kind, fold] = forest
+            if grown is not None:
+                forests[kind, fold] = grown
     losses = task.w * (task.y - held_out) ** 2
     by_fold = np.stack([losses[:, task.fold == fold].sum(axis=1) for fold in range(task.n_folds)], axis=1)
     total = by_fold.sum(axis=1)
@@ -133,11 +143,11 @@ def choose(task: Task) -> Choice:
         depth,
         task.anchor + shrink * (honest - task.anchor),
         shrink,
-        {fold: forest for (grown, fold), forest in forests.items() if grown is kind},
+        {fold: grown for (of, fold), grown in forests.items() if of is kind},
     )
 
 
-def _curve(task: Task, part: Part, kind: Model) -> tuple[Floats, Forest | None]:
+def _curve(task: Task, part: Part, kind: Model) -> tuple[Floats, Grown | None]:
     """Predictions of the part's new rows at each depth of the kind, (n_depths, n_new)."""
     state = seeded(*task.seed, KINDS.index(kind), part.fold + 1)
     if kind is Model.gbr:
@@ -149,7 +159,8 @@ def _curve(task: Task, part: Part, kind: Model) -> tuple[Floats, Forest | None]:
         return np.stack(rows), None
     n_trees = min(task.estimators, FOLD_TREES)
     forest = Forest.grow(kind, part.X, part.y, part.w, part.group, n_trees, state)
-    return forest.curve(forest.apply(part.X_new)), forest
+    leaves = forest.apply(part.X_new)
+    return forest.curve(leaves), Grown(part, forest, leaves)
 
 
 def worth(moved: Floats, wanted: Floats, w: Floats, group: Ints) -> float:
@@ -176,15 +187,15 @@ class Final:
 
     centre: Floats
     importances: Floats
-    forest: Forest | None
     part: Part
+    grown: Grown | None
 
 
 def finish(task: Task, choice: Choice, least_trees: int = 0) -> Final:
     """Grow the chosen kind on all rows; a forest gets at least `least_trees` trees, of which the first count."""
     part = Part.of(task, -1)
     state = seeded(*task.seed, KINDS.index(choice.kind), 0)
-    forest = None
+    grown = None
     if choice.kind is Model.gbr:
         depth = choice.depth or BOOSTED_DEPTHS[0]
         model = Boosted.grow(part.X, part.y, part.w, task.estimators, depth, state)
@@ -192,9 +203,10 @@ def finish(task: Task, choice: Choice, least_trees: int = 0) -> Final:
     else:
         n_trees = max(task.estimators, least_trees)
         forest = Forest.grow(choice.kind, part.X, part.y, part.w, part.group, n_trees, state)
-        nodes = forest.cut(forest.apply(part.X_new), choice.depth)
+        grown = Grown(part, forest, forest.apply(part.X_new))
+        nodes = forest.cut(grown.leaves, choice.depth)
         raw, importances = forest.value[nodes][: task.estimators].mean(axis=0), forest.importances
-    return Final(task.anchor + choice.shrink * (raw - task.anchor), importances, forest, part)
+    return Final(task.anchor + choice.shrink * (raw - task.anchor), importances, part, grown)
 
 
 def folds(group: Ints, sids: Mask, n_folds: int, state: np.random.RandomState) -> Ints:

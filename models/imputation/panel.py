@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.imputation.spec import Floats, Indicators, Ints
+from models.imputation.clones import Screen
+from models.imputation.spec import Floats, Indicators, Ints, Mask
 
 FACTORS = 15
 ROUNDS = 10
@@ -31,6 +32,8 @@ class Panel:
         standard: (n_countries, p) on the common scale, 0 where no year has it; seen: (n_countries, p).
         loadings: (p, k) of the factors; noise: (p,) variance that they leave.
         moves: (n_countries, p) how far the year lies off the line between its neighbours, see `moves_of`.
+        told, pulls: what all that is seen of each country says of its factors, see `_told`.
+        here, near: which indicators repeat one another in the year (of all), and over the nearest years (of `columns`).
     """
 
     columns: Ints
@@ -40,48 +43,75 @@ class Panel:
     loadings: Floats
     noise: Floats
     moves: Floats
+    told: Floats
+    pulls: Floats
+    here: Screen
+    near: Screen
 
     @property
     def nbytes(self) -> int:
-        return sum(part.nbytes for part in (self.at_year, self.standard, self.seen, self.loadings, self.moves))
+        parts = (self.at_year, self.standard, self.seen, self.loadings, self.noise, self.moves, self.told, self.pulls)
+        return sum(part.nbytes for part in parts) + self.here.nbytes + self.near.nbytes
 
     @classmethod
     def build(cls, data: Indicators, year: int) -> "Panel":
-        """Tenths of a second for hundreds of indicators; done once for a year."""
-        values, years, at = np.array(data.values), np.array(data.years), list(data.years).index(year)
-        at_year = interpolated(values, at, years)
+        """About a tenth of a second for hundreds of indicators; done once for a year."""
+        values, years, at = np.asarray(data.values), np.array(data.years), list(data.years).index(year)
+        seen_ever = np.isfinite(values)
+        at_year = interpolated(values, at, years, seen_ever)
         columns = np.flatnonzero(np.isfinite(at_year).sum(axis=0) >= LEAST_COUNTRIES)
         at_year = at_year[:, columns]
         standard = standardised(at_year)
         seen = np.isfinite(standard).astype(np.float64)
         standard = np.where(seen > 0, standard, 0.0)
         loadings, noise = _factors(standard, seen)
-        now = values[at][:, columns]
-        values[at] = np.nan
-        moves = moves_of(now, interpolated(values, at, years)[:, columns])
-        return cls(columns, at_year, standard, seen, loadings, noise, moves)
+        now = np.where(seen_ever[at], values[at], np.nan)
+        seen_ever[at] = False
+        moves = moves_of(now[:, columns], interpolated(values, at, years, seen_ever)[:, columns])
+        told, pulls = _told(standard, seen, loadings, noise)
+        return cls(
+            columns,
+            at_year,
+            standard,
+            seen,
+            loadings,
+            noise,
+            moves,
+            told,
+            pulls,
+            Screen.of(now),
+            Screen.of(at_year),
+        )
 
-    def complete(self, without: Ints) -> Floats:
-        """(n_countries, q) on the common scale without gaps, of the columns whose positions are not in `without`.
+    def complete(self, without: Ints, wanted: Ints | None = None) -> Floats:
+        """(n_countries, q) on the common scale without gaps: of the columns at the positions `wanted`, else of all but
+        those in `without`.
 
         The columns left out do not tell of the countries either.
         """
-        kept = np.setdiff1d(np.arange(len(self.columns)), without)
-        standard, seen, loadings = self.standard[:, kept], self.seen[:, kept], self.loadings[kept]
-        if not len(kept):
-            return standard
-        expected, _ = _scores(standard, seen, loadings, self.noise[kept])
-        filled: Floats = np.where(seen > 0, standard, expected @ loadings.T)
+        if wanted is None:
+            wanted = np.setdiff1d(np.arange(len(self.columns)), without)
+        filled: Floats = self.standard[:, wanted]
+        rows, gaps = np.nonzero(self.seen[:, wanted] == 0)
+        if not len(rows):
+            return filled
+        countries, member = np.unique(rows, return_inverse=True)
+        told, pulls = self.told[countries], self.pulls[countries]
+        if len(without):
+            part = np.ix_(countries, without)
+            out = _told(self.standard[part], self.seen[part], self.loadings[without], self.noise[without])
+            told, pulls = told - out[0], pulls - out[1]
+        expected, _ = _scores(told, pulls)
+        filled[rows, gaps] = (expected @ self.loadings[wanted].T)[member, gaps]
         return filled
 
 
-def interpolated(values: Floats, at: int, years: Ints) -> Floats:
+def interpolated(values: Floats, at: int, years: Ints, seen: Mask) -> Floats:
     """The year at position `at` of (n_years, n_countries, p) from the nearest observations on both sides: NaN or value.
 
-    An observation of the year itself stands.
+    An observation of the year itself stands, unless `seen` (as `values`), what to look at, denies it.
     """
     n_years = len(years)
-    seen = np.isfinite(values)
     before, after = seen[at::-1], seen[at:]
     has_l, has_r = before.any(axis=0), after.any(axis=0)
     l_at = np.where(has_l, at - before.argmax(axis=0), 0)
@@ -101,10 +131,12 @@ def standardised(values: Floats) -> Floats:
     seen = np.isfinite(values)
     size = np.abs(np.where(seen, values, 0.0))
     largest = size.max(axis=0, initial=0.0)
-    with np.errstate(all="ignore"):
-        middle = np.nanmedian(np.where(seen, size, np.nan), axis=0)
-    ascending = np.sort(np.where(size > 0, size, np.inf), axis=0)
-    twentieth = ascending[(0.05 * ((size > 0).sum(axis=0) - 1)).clip(0).astype(np.int64), np.arange(values.shape[1])]
+    ascending = np.sort(np.where(seen, size, np.inf), axis=0)
+    column, last = np.arange(values.shape[1]), len(values) - 1
+    n_seen, n_positive = seen.sum(axis=0), (size > 0).sum(axis=0)
+    middle = (ascending[(n_seen - 1).clip(0) // 2, column] + ascending[(n_seen // 2).clip(0, last), column]) / 2
+    place = n_seen - n_positive + (0.05 * (n_positive - 1)).clip(0).astype(np.int64)
+    twentieth = np.where(n_positive > 0, ascending[place.clip(0, last), column], np.inf)
     skewed = (middle * SKEWED < largest) & np.isfinite(twentieth)
     unit = np.where(skewed, np.maximum(twentieth, largest * 1e-12), 1.0)
     unit = np.where(unit > 0, unit, 1.0)
@@ -147,22 +179,42 @@ def _factors(standard: Floats, seen: Floats) -> tuple[Floats, Floats]:
     loadings = (start.T @ vectors[:, ::-1][:, :k]) / np.sqrt(n)
     noise = np.full(p, 0.3)
     count = seen.sum(axis=0)
+    power = (standard * standard).sum(axis=0)
+    upper = np.triu_indices(k)
+    twice = np.where(upper[0] == upper[1], 1.0, 2.0)
     for _ in range(ROUNDS):
-        expected, covariance = _scores(standard, seen, loadings, noise)
-        second = (expected[:, :, None] * expected[:, None, :] + covariance).reshape(n, k * k)
-        gram = (seen.T @ second).reshape(p, k, k) + _PRIOR * np.eye(k)
-        loadings = np.linalg.solve(gram, (standard.T @ expected)[:, :, None])[:, :, 0]
-        off = (seen * (standard - expected @ loadings.T) ** 2).sum(axis=0)
-        unsure = (seen.T @ covariance.reshape(n, k * k)).reshape(p, k, k)
-        off += np.einsum("jk,jkl,jl->j", loadings, unsure, loadings)
+        expected, covariance = _scores(*_told(standard, seen, loadings, noise))
+        second = seen.T @ (expected[:, upper[0]] * expected[:, upper[1]] + covariance[:, *upper])
+        common = standard.T @ expected
+        loadings = np.linalg.solve(_symmetric(second, k) + _PRIOR * np.eye(k), common[:, :, None])[:, :, 0]
+        off = power - 2.0 * (common * loadings).sum(axis=1)
+        off += (loadings[:, upper[0]] * loadings[:, upper[1]] * second) @ twice
         noise = np.clip((off + 1.0) / (count + 3.0), 0.02, 1.5)
     return loadings, noise
 
 
-def _scores(standard: Floats, seen: Floats, loadings: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """The factors' posterior means (n, k) and covariances (n, k, k) from what is seen of each country."""
-    p, k = loadings.shape
-    products = (loadings[:, :, None] * loadings[:, None, :] / noise[:, None, None]).reshape(p, k * k)
-    covariance = np.linalg.inv((seen @ products).reshape(len(seen), k, k) + np.eye(k))
-    expected: Floats = np.einsum("nij,nj->ni", covariance, (standard / noise) @ loadings)
-    return expected, np.asarray(covariance, dtype=np.float64)
+def _told(standard: Floats, seen: Floats, loadings: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """What the columns seen say of each country's factors; sums over the columns, so that some can be taken off again.
+
+    Returns:
+        The precision they give (n, k (k + 1) / 2), upper triangle by rows, and where they pull to, weighted (n, k).
+    """
+    upper = np.triu_indices(loadings.shape[1])
+    products = loadings[:, upper[0]] * loadings[:, upper[1]] / noise[:, None]
+    return seen @ products, (standard / noise) @ loadings
+
+
+def _scores(told: Floats, pulls: Floats) -> tuple[Floats, Floats]:
+    """The factors' posterior means (n, k) and covariances (n, k, k) from `_told`."""
+    k = pulls.shape[1]
+    covariance = np.asarray(np.linalg.inv(_symmetric(told, k) + np.eye(k)), dtype=np.float64)
+    expected: Floats = (covariance @ pulls[:, :, None])[:, :, 0]
+    return expected, covariance
+
+
+def _symmetric(packed: Floats, k: int) -> Floats:
+    """(n, k (k + 1) / 2) upper triangles by rows to (n, k, k)."""
+    place = np.empty((k, k), np.int64)
+    upper = np.triu_indices(k)
+    place[upper] = place.T[upper] = np.arange(len(upper[0]))
+    return packed[:, place]

@@ -6,10 +6,10 @@ import numpy as np
 
 from common.serving import progress
 from models.imputation.bounds import Bounds, Scale, bounds_of, scale_of
+from models.imputation.clones import all_clones
 from models.imputation.features import Candidates, candidates, chosen_columns, profiles
 from models.imputation.level1 import Level1
 from models.imputation.level2 import folds
-from models.imputation.panel import Panel
 from models.imputation.spec import Floats, ImputationError, Indicators, Ints, Mask, Scheme, Spec
 from models.imputation.trees import seeded
 from models.imputation.weights import balanced
@@ -59,7 +59,7 @@ class Problem:
         return self.bounds.clip(self.scale.inverse(np.clip(modelled, ends[0], ends[1])))
 
 
-def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: Spec) -> Problem:
+def pose(data: Indicators, values: Floats, level1: Level1, spec: Spec) -> Problem:
     sids = np.asarray(data.sids, dtype=bool)
     observed = values[:, spec.target]
     train = np.flatnonzero(np.isfinite(observed))
@@ -72,9 +72,10 @@ def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: S
     raw = np.where(np.isfinite(raw), raw, np.nan)
     unit = data.units[spec.target]
     scale = scale_of(observed[train], unit)
+    clones = all_clones(data, values, level1.panel.here, spec.target)
     # Few predictors have to be filled anew, as a rule.
     with progress.part(0.0, 0.2):
-        filled = candidates(data, values, level1, spec)
+        filled = candidates(data, level1, clones, spec)
     y = scale.forward(observed[train])
     w = balanced(sids[train])
     n_folds = min(len(train), FOLDS if len(train) >= 60 or spec.scheme is Scheme.AFS else 2 * FOLDS)
@@ -96,7 +97,7 @@ def pose(data: Indicators, values: Floats, level1: Level1, panel: Panel, spec: S
         filled,
         columns,
         fold_columns,
-        *profiles(data, values, panel, spec),
+        *profiles(level1.panel, clones, spec),
         bounds_of(raw, sids, unit),
         scale,
     )

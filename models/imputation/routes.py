@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from common.http.openapi import problem_answer
@@ -147,12 +147,13 @@ async def batch_table(
     digest: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the table, in hex.")],
 ) -> Response:
     """A line a value: country, indicator, year, value, lower, upper, caveats (codes, joined by `;`)."""
-    content = await run_in_threadpool(batch_work.read_table, _share(request), digest)
+    size_bytes, chunks = await run_in_threadpool(batch_work.open_table, _share(request), digest)
     headers = {
         "ETag": f'"{digest}"',
+        "Content-Length": str(size_bytes),
         "Content-Disposition": f'attachment; filename="imputation-{digest[:12]}.csv"',
     }
-    return Response(content, media_type="text/csv", headers=headers)
+    return StreamingResponse(chunks, media_type="text/csv", headers=headers)
 
 
 def _share(request: Request) -> Share:

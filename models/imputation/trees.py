@@ -6,9 +6,11 @@ the ancestors of each leaf are all that is needed.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from common.serving import progress
 from models.imputation.growing import Grower
@@ -18,9 +20,24 @@ DEPTHS = (2, 3, 5, 8, 12, None)
 MIN_LEAF = 2
 
 
+class _Blank(np.random.bit_generator.ISeedSequence):
+    """Fills a new generator with nothing: it is seeded next, and to fill it well takes longer than all else.
+
+    NumPy reads the words one at a time, which is quicker from a list.
+    """
+
+    def generate_state(self, n_words: int, dtype: npt.DTypeLike = np.uint32) -> Any:
+        return [0] * n_words
+
+
+_BLANK: Any = _Blank()
+
+
 def seeded(*words: int) -> np.random.RandomState:
     """A generator of sklearn's kind, determined by the words."""
-    return np.random.RandomState(np.random.SeedSequence(words).generate_state(4))
+    state = np.random.RandomState(np.random.MT19937(_BLANK))
+    state.seed(np.random.SeedSequence(words).generate_state(4))
+    return state
 
 
 def tried_features(n_features: int) -> int:
@@ -60,7 +77,6 @@ class Forest:
     weights: Floats
     y: Floats
     leaves: Ints
-    importances: Floats
 
     @classmethod
     def grow(
@@ -68,35 +84,35 @@ class Forest:
     ) -> "Forest":
         """Grow `n_trees` of `kind` rfr or etr on (n, p) C-contiguous float32; both on bootstrap samples of groups."""
         counts = bootstrap_counts(groups, n_trees, state)
-        trees, parents, values, leaves, offsets = [], [], [], [], []
-        importances = np.zeros(X.shape[1])
-        start = 0
-        for tree in _grown(kind, X, y, w * counts, state):
-            n_nodes = tree.node_count
-            parent = np.arange(n_nodes)
-            inner = np.flatnonzero(tree.children_left >= 0)
-            parent[tree.children_left[inner]] = inner
-            parent[tree.children_right[inner]] = inner
-            trees.append(tree)
-            offsets.append(start)
-            parents.append(parent + start)
-            values.append(tree.value[:, 0, 0])
-            leaves.append(tree.apply(X) + start)
-            importances += tree.compute_feature_importances()
-            start += n_nodes
-        parent = np.concatenate(parents)
+        trees = _grown(kind, X, y, w * counts, state)
+        sizes = np.array([tree.node_count for tree in trees])
+        offsets = np.cumsum(sizes) - sizes
+        start = np.repeat(offsets, sizes)
+        left = np.concatenate([tree.children_left for tree in trees])
+        right = np.concatenate([tree.children_right for tree in trees])
+        inner = np.flatnonzero(left >= 0)
+        parent = np.arange(len(left))
+        parent[left[inner] + start[inner]] = inner
+        parent[right[inner] + start[inner]] = inner
         return cls(
             tuple(trees),
-            np.array(offsets),
+            offsets,
             parent,
             _depths(parent),
-            np.concatenate(values),
+            np.concatenate([tree.value for tree in trees])[:, 0, 0],
             counts,
             w,
             y,
-            np.stack(leaves),
-            normalised(importances),
+            np.stack([tree.apply(X) for tree in trees]) + offsets[:, None],
         )
+
+    @cached_property
+    def importances(self) -> Floats:
+        """(n_features,) sum to 1."""
+        total = np.zeros(self.trees[0].n_features)
+        for tree in self.trees:
+            total += tree.compute_feature_importances()
+        return normalised(total)
 
     def apply(self, X: Floats32) -> Ints:
         """The leaf of each row in each tree: (n_trees, n_rows)."""
@@ -105,24 +121,30 @@ class Forest:
         return np.stack([tree.apply(X) for tree in self.trees]) + self.offsets[:, None]
 
     def cut(self, leaves: Ints, depth: int | None) -> Ints:
-        """Leaves replaced by their ancestors at `depth`."""
-        picked: Ints = self._raised(np.arange(len(self.parent)), depth)[leaves]
+        """Leaves replaced by their ancestors at `depth`, one of `DEPTHS`."""
+        picked: Ints = self._ancestors(depth)[leaves]
         return picked
 
-    def _raised(self, ancestor: Ints, depth: int | None) -> Ints:
-        """`ancestor` (n_nodes,) moved up in place until none is deeper than `depth`."""
-        if depth is not None:
-            deep = np.flatnonzero(self.depth[ancestor] > depth)
-            while len(deep):
-                ancestor[deep] = self.parent[ancestor[deep]]
-                deep = deep[self.depth[ancestor[deep]] > depth]
-        return ancestor
+    def _ancestors(self, depth: int | None) -> Ints:
+        """(n_nodes,) the ancestor at `depth` of each node, itself where it lies no deeper; each depth is made once."""
+        if depth not in self._kept:
+            found = np.arange(len(self.parent))
+            if depth is not None:
+                found = self._ancestors(DEPTHS[DEPTHS.index(depth) + 1]).copy()
+                deep = np.flatnonzero(self.depth[found] > depth)
+                while len(deep):
+                    found[deep] = self.parent[found[deep]]
+                    deep = deep[self.depth[found[deep]] > depth]
+            self._kept[depth] = found
+        return self._kept[depth]
+
+    @cached_property
+    def _kept(self) -> dict[int | None, Ints]:
+        return {}
 
     def curve(self, leaves: Ints) -> Floats:
         """Predictions at each of `DEPTHS`: (n_depths, n_rows)."""
-        ancestor = np.arange(len(self.parent))
-        falling = [self.value[self._raised(ancestor, depth)][leaves].mean(axis=0) for depth in reversed(DEPTHS)]
-        return np.stack(falling[::-1])
+        return np.stack([self.value[self.cut(leaves, depth)].mean(axis=0) for depth in DEPTHS])
 
     def out_of_bag(self) -> Mask:
         """(n_trees, n_rows) whether the tree never saw the row."""
@@ -137,15 +159,15 @@ def normalised(importances: Floats) -> Floats:
 
 
 def _depths(parent: Ints) -> Ints:
-    """Depth of each node: all walk to the root together, as many steps as the tree is deep."""
-    depth = np.zeros(len(parent), np.int64)
-    walking = np.flatnonzero(parent != np.arange(len(parent)))
-    at = parent[walking]
-    while len(walking):
-        depth[walking] += 1
-        on = parent[at] != at
-        walking, at = walking[on], parent[at[on]]
-    return depth
+    """Depth of each node: steps to an ancestor that is twice as far each time, until all are at the root."""
+    at = parent
+    depth: Ints = (parent != np.arange(len(parent))).astype(np.int64)
+    while True:
+        further = depth[at]
+        if not further.any():
+            return depth
+        depth += further
+        at = at[at]
 
 
 def _grown(kind: Model, X: Floats32, y: Floats, weights: Floats, state: np.random.RandomState) -> list[Any]:

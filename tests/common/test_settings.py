@@ -75,6 +75,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("LOG_FORMAT", "console", "telemetry.log_format", "console"),
     ("ANONYMOUS_SCOPES", "predict, train", "security.anonymous_scopes", frozenset({"predict", "train"})),
     ("FUNCTIONS_WORKER_RUNTIME", "python", "security.functions_runtime", "python"),
+    ("AUDIT_DAYS", "30", "security.audit_days", 30.0),
     ("ATOLL_ADMIN_KEY", "k" * 32, "security.admin_key", SecretStr("k" * 32)),
     ("OIDC_ISSUER", "https://issuer.example", "oidc.issuer", "https://issuer.example"),
     ("OIDC_AUDIENCE", "api://atoll, 11-22", "oidc.audience", ("api://atoll", "11-22")),
@@ -225,3 +226,11 @@ def test_a_plugin_path_without_commas_is_one_folder() -> None:
 
 def test_a_cache_of_nothing_is_possible() -> None:
     assert ServingSettings(result_cache_bytes=0).result_cache_bytes == 0
+
+
+@pytest.mark.parametrize("value", ["too short", "two words of more than 32 characters", "ключ" * 10, "k" * 1025])
+def test_an_admin_key_that_cannot_be_used_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("ATOLL_ADMIN_KEY", value)
+    with pytest.raises(SettingsError, match="`openssl rand -hex 32` makes one") as caught:
+        Settings()
+    assert value not in caught.value.detail

@@ -26,6 +26,7 @@ from common.jobs.store import JobStore
 from common.jobs.worker import Worker
 from common.settings import JobSettings
 from common.storage.directory import DirectoryShare
+from common.storage.leftovers import Leftovers
 
 QUEUE = "training-cpu"
 # What a waiting test gives a slow machine; none waits for so long.
@@ -69,7 +70,16 @@ class Kernel:
         self.scheduler = self.another_scheduler()
 
     def another_scheduler(self) -> Scheduler:
-        return Scheduler(self.store, self.queue, self.runner, self.service, self.settings, self.clock)
+        self.leftovers = Leftovers(lambda: DirectoryShare(self.share), self.store, self.clock)
+        return Scheduler(
+            self.store,
+            self.queue,
+            self.runner,
+            self.service,
+            self.settings,
+            self.clock,
+            leftovers=self.leftovers,
+        )
 
     def worker(self, concurrency: int = 1) -> Worker:
         return Worker(self.queue, self.runner, [QUEUE], self.settings, self.clock, concurrency)

@@ -6,7 +6,6 @@ that succeeded and for no other.
 
 import random
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from common.jobs.handling import Disposition
 from common.jobs.queues.base import Depth, Message
 from common.jobs.records import Job, Outcome, Result
 from common.jobs.states import FINISHED, Event, State
+from common.orphans import make_folder
 from tests.faults import Faulty, InjectedTimeout
 from tests.jobs.kernel import Kernel
 
@@ -52,16 +52,19 @@ class ChaosQueue:
         return queues
 
 
-def migrated(folder: Path) -> Database:
-    """A new database; migrated once for all examples."""
+def make_template() -> None:
+    """A migrated database, to be copied for each example."""
     global _template
-    if _template is None:
-        _template = Path(tempfile.mkdtemp(prefix="atoll-machine-")) / "atoll.db"
-        database = Database(f"sqlite:///{_template}")
-        database.migrate()
-        with database.transaction() as connection:
-            connection.execute(sa.text("CREATE TABLE effects (job_id TEXT, epoch INTEGER)"))
-        database.close()
+    _template = make_folder("atoll-machine-") / "atoll.db"
+    database = Database(f"sqlite:///{_template}")
+    database.migrate()
+    with database.transaction() as connection:
+        connection.execute(sa.text("CREATE TABLE effects (job_id TEXT, epoch INTEGER)"))
+    database.close()
+
+
+def migrated(folder: Path) -> Database:
+    assert _template is not None
     shutil.copy(_template, folder / "atoll.db")
     return Database(f"sqlite:///{folder / 'atoll.db'}")
 
@@ -72,7 +75,7 @@ class KernelMachine(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**32), rate=st.sampled_from([0.0, 0.1, 0.3]))
     def start(self, seed: int, rate: float) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="atoll-machine-"))
+        self.folder = make_folder("atoll-machine-")
         self.database = migrated(self.folder)
         self.clock = FakeClock()
         self.chaos = ChaosQueue()
@@ -278,6 +281,9 @@ class TestKernelUnderFaults(KernelMachine.TestCase):  # type: ignore[misc, valid
 
     def setUp(self) -> None:  # unittest's name
         attempt._FIRST_PAUSE_S = 0.0
+        make_template()
 
     def tearDown(self) -> None:
         attempt._FIRST_PAUSE_S = attempt_pause
+        assert _template is not None
+        shutil.rmtree(_template.parent)

@@ -1,8 +1,11 @@
 """The rounds that repair: nothing is lost, nothing is done twice, whatever the clock does."""
 
 import json
+import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from common.errors import SettingsError
 from common.jobs.records import Accepted, JobFilter
 from common.jobs.states import Event, Kind, State
 from common.settings import Settings
+from common.storage.leftovers import OLD_S
+from common.storage.share import PARTIAL
 from tests.faults import InjectedTimeout
 from tests.jobs.kernel import QUEUE, Kernel
 
@@ -200,6 +205,20 @@ def test_a_clock_that_jumps_ahead_for_a_moment_removes_nothing(kernel: Kernel, c
     assert kernel.state(late) is State.QUEUED
 
 
+def test_what_killed_writers_left_on_the_share_is_removed(kernel: Kernel, clock: FakeClock) -> None:
+    kernel.share.mkdir(exist_ok=True)
+    old, young = kernel.share / f"{PARTIAL}old", kernel.share / f"{PARTIAL}young"
+    for file, age_s in ((old, 2 * OLD_S), (young, 0.5 * OLD_S)):
+        file.write_bytes(b"x")
+        os.utime(file, (time.time() - age_s,) * 2)
+    kernel.scheduler.tick()
+    kernel.leftovers.join()
+    assert old.exists(), "a clock that was just read may be wrong"
+    ticks(kernel, clock, 300)
+    kernel.leftovers.join()
+    assert [old.exists(), young.exists()] == [False, True]
+
+
 def test_of_many_schedulers_one_acts(kernel: Kernel, clock: FakeClock) -> None:
     others = [kernel.another_scheduler() for _ in range(4)]
     assert [one.tick() for one in others] == [True, False, False, False]
@@ -306,3 +325,47 @@ def test_schedules_are_in_utc(make_kernel: Callable[..., Kernel], clock: FakeClo
     kernel.scheduler.tick()
     name = kernel.execute("SELECT name FROM schedules")[0][0]
     assert kernel.store.schedule_next(name) == datetime(2024, 1, 1, 3, 15, tzinfo=UTC)
+
+
+def test_a_chore_is_done_every_hour_by_one_process_for_all(kernel: Kernel, clock: FakeClock) -> None:
+    done: list[float] = []
+    other = kernel.another_scheduler()
+
+    def remove() -> int:
+        done.append(clock.monotonic_s())
+        return 1
+
+    kernel.scheduler.chores["files"] = other.chores["files"] = remove
+    for _ in range(3 * 3600 // 60):
+        clock.advance(60)
+        kernel.scheduler.tick()
+        other.tick()
+    assert len(done) == 3
+    assert all(3600 <= after - before < 3600 + 2 * 60 for before, after in pairwise(done))
+
+
+def test_a_chore_that_fails_is_done_again_an_hour_later(kernel: Kernel, clock: FakeClock) -> None:
+    done: list[int] = []
+
+    def fail_once() -> int:
+        done.append(1)
+        if len(done) == 1:
+            raise OSError("the share is away")
+        return 0
+
+    kernel.scheduler.chores["files"] = fail_once
+    ticks(kernel, clock, 2 * 3600)
+    assert len(done) == 2
+
+
+def test_a_chore_is_not_put_off_by_a_clock_that_was_ahead(kernel: Kernel, clock: FakeClock) -> None:
+    done: list[int] = []
+    kernel.store.set_schedule("files", clock.now() + timedelta(days=30))
+
+    def remove() -> int:
+        done.append(1)
+        return 0
+
+    kernel.scheduler.chores["files"] = remove
+    ticks(kernel, clock, 300)
+    assert done == [1]

@@ -22,6 +22,7 @@ from typing import NoReturn
 import psycopg
 import pytest
 
+from common.orphans import make_folder
 from tests.support.servers import free_port
 
 AZURITE = "azurite@3.35.0"
@@ -114,7 +115,7 @@ class AzuriteServer:
 
     def __init__(self) -> None:
         command = _azurite_command()
-        self.folder = Path(tempfile.mkdtemp(prefix="atoll-azurite-"))
+        self.folder = make_folder("atoll-azurite-")
         self.port = free_port()
         options = ["--queueHost", "127.0.0.1", "--queuePort", str(self.port), "--location", str(self.folder)]
         self._command = [*command, *options, "--skipApiVersionCheck", "--disableTelemetry", "--silent"]

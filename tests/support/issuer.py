@@ -1,6 +1,7 @@
 """A real issuer of tokens on loopback: RSA and EC keys, discovery, key set; with rotation, outage and delay."""
 
 import json
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt import PyJWS
@@ -80,6 +82,7 @@ class Issuer:
     body : in the place of the key set.
     described : members of the discovery document that are other than they should be.
     fetches : paths that were asked for.
+    authority : signs the certificate of `localhost`; without one it is plain http.
     """
 
     keys: list[dict[str, Any]] = field(default_factory=lambda: [jwk(rsa_key(), kid="first", alg="RS256")])
@@ -89,6 +92,7 @@ class Issuer:
     described: dict[str, Any] = field(default_factory=dict)
     fetches: list[str] = field(default_factory=list)
     port: int = 0
+    authority: trustme.CA | None = None
 
     def __post_init__(self) -> None:
         issuer = self
@@ -103,11 +107,15 @@ class Issuer:
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_address[1]
+        if self.authority is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.authority.issue_cert("localhost").configure_cert(context)
+            self._server.socket = context.wrap_socket(self._server.socket, True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}" if self.authority is None else f"https://localhost:{self.port}"
 
     @property
     def jwks_url(self) -> str:

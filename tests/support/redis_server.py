@@ -5,11 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from common.orphans import make_folder
 from tests.support.backends import Missing, missing
 from tests.support.servers import free_port
 
@@ -30,7 +29,7 @@ class RedisServer:
             raise Missing("Redis is not installed: no redis-server on PATH; `apt install redis-server` brings it")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = Path(tempfile.mkdtemp(prefix="atoll-redis-"))
+        self._folder = make_folder("atoll-redis-")
         where = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         self._command = [binary, *where, "--save", "", "--appendonly", "no"]
         self._process: subprocess.Popen[bytes] | None = None

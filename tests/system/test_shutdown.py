@@ -72,6 +72,30 @@ def test_no_new_connection_is_taken_while_draining(start_server: Callable[..., S
         asked.result(30)
 
 
+def test_a_server_that_was_killed_leaves_no_temporary_folders_after_the_next_start(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    env = {"SERVICE_MODEL": "sample", "TMPDIR": str(temporary)}
+
+    def folders() -> set[Path]:
+        """Those of metrics, and of the socket by which job processes are made, as soon as both are there."""
+        found = set(temporary.iterdir())
+        is_whole = {path.name.split("-")[0] for path in found} == {"atoll", "pymp"}
+        return found if is_whole and any(temporary.glob("pymp-*/atoll-owner-*")) else set()
+
+    first = start_server(env=env)
+    left = wait_for(folders, "the folders of the first server")
+    first.kill()
+    assert set(temporary.iterdir()) == left
+
+    second = start_server(env=env)
+    wait_for(lambda: len(folders() - left) == 2 and not left & set(temporary.iterdir()), "the old folders to go")
+    second.stop()
+    assert list(temporary.iterdir()) == []
+
+
 def test_the_folder_of_shared_metrics_is_removed(start_server: Callable[..., Server], slow: Path) -> None:
     temporary = slow.parents[1] / "temporary"
     temporary.mkdir()

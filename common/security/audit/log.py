@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from common.clock import SystemClock, new_id
+from common.clock import id_time, new_id
 from common.http.current import CURRENT_SCOPE
 from common.security.audit.record import DONE, Record, make_record
 from common.security.principal import Principal
@@ -58,11 +58,12 @@ def audit(
         is committed; an exception of the database is the caller's, as for any other statement.
     details : more that a person will want to know; short values, no secrets.
     """
-    clock = SystemClock()
     scope = CURRENT_SCOPE.get()
+    id_ = new_id()
     record = make_record(
-        new_id(clock),
-        clock.now(),
+        id_,
+        # The same moment, so that a time splits the records as it splits their ids.
+        id_time(id_),
         by,
         action,
         target,
@@ -108,14 +109,14 @@ def _write_line(record: Record) -> None:
 
 
 def _address(scope: Any) -> str:
-    """Of the caller, behind trusted proxies where the limits have found it out."""
-    if scope is None:
+    """Of the caller; behind trusted proxies the one that they tell."""
+    if scope is None or "app" not in scope:
         return ""
-    found = scope.get("state", {}).get("client_address")
-    if found:
-        return str(found)
-    client = scope.get("client")
-    return str(client[0]) if client else ""
+    from common.security.limits.build import address_of
+    from common.security.limits.client import UNKNOWN
+
+    found = address_of(scope["app"].state.runtime.settings)(scope)
+    return "" if found == UNKNOWN else found
 
 
 def _database(scope: Any) -> "Database | None":

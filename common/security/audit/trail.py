@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -68,15 +68,18 @@ class Trail:
         return self._database.write(work)
 
 
+def prune_older(trail: Trail, days: float, now: datetime) -> int:
+    """Remove records that were kept for `days`. Returns how many."""
+    return trail.prune(now - timedelta(days=days))
+
+
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = []
     if wanted.who is not None:
         found.append((records.c.actor_id == wanted.who) | (records.c.actor_name == wanted.who))
     if wanted.action is not None:
         action = records.c.action
-        # A range rather than LIKE: an index answers it, and `_` and `%` mean nothing in it.
-        begins = (action >= wanted.action + ".") & (action < wanted.action + "/")
-        found.append((action == wanted.action) | begins)
+        found.append((action == wanted.action) | action.startswith(f"{wanted.action}.", autoescape=True))
     if wanted.outcome is not None:
         found.append(records.c.outcome == wanted.outcome)
     if wanted.after is not None:

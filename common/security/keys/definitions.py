@@ -41,7 +41,7 @@ class KeyDraft(BaseModel):
         "`expires_in_days`: never.",
     )
     expires_in_days: float | None = Field(
-        None, gt=0, le=MOST_DAYS, allow_inf_nan=False, description="The same as days from now."
+        None, ge=0.001, le=MOST_DAYS, allow_inf_nan=False, description="The same as days from now."
     )
 
     @field_validator("name")

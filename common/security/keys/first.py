@@ -5,6 +5,7 @@ first makes it, prints it, and leaves a mark in the database by which the others
 """
 
 import textwrap
+from enum import Enum
 from typing import TextIO
 
 from sqlalchemy import Connection
@@ -14,7 +15,6 @@ from common.clock import Clock, SystemClock
 from common.database import Database
 from common.security.audit import audit
 from common.security.keys import store
-from common.security.keys.held import has_other_way_in
 from common.security.keys.record import KeyRecord
 from common.security.keys.secret import NewKey, new_key, shown
 from common.security.keys.store import KeyStore
@@ -22,17 +22,28 @@ from common.security.principal import Principal
 from common.security.scopes import Scope
 from common.settings import Settings
 
+_LOST = (
+    "  admin key there is none that can be used any more; make one on this machine:\n"
+    "            atoll keys create NAME --scope admin --local\n"
+)
 _BY = Principal("first start", "system", frozenset({Scope.ADMIN}), name="first start")
 _WIDTH = 78
 
 
-def is_wanted(settings: Settings) -> bool:
-    """Whether nobody could call this server without a key of the database."""
-    return not has_other_way_in(settings) and settings.security.functions_runtime is None
+class Outcome(Enum):
+    """What became of the wish for a first key."""
+
+    MADE = "made"
+    THERE_IS_ONE = "there is one"
+    LOST = "lost"
 
 
-def make_first(database: Database, clock: Clock) -> NewKey | None:
-    """Make the first key; None where one was made before, or there is a key with the scope `admin`."""
+def make_first(database: Database, clock: Clock) -> tuple[Outcome, NewKey]:
+    """Make the first key, unless there is a key with the scope `admin`.
+
+    One that was made once is not made again, even if it was revoked since: whoever starts a server need not be who may
+    do everything. The key is of use only if it was made.
+    """
     now = clock.now()
     made = new_key()
     record = KeyRecord(
@@ -45,39 +56,37 @@ def make_first(database: Database, clock: Clock) -> NewKey | None:
         created_by=_BY.id,
     )
 
-    def work(connection: Connection) -> bool:
+    def work(connection: Connection) -> Outcome:
         if any(Scope.ADMIN in key.scopes for key in store.active(connection, now)):
-            return False
+            return Outcome.THERE_IS_ONE
         if not store.set_first(connection, made.id, now):
-            return False
+            return Outcome.LOST
         store.insert(connection, record)
         audit("key.created", by=_BY, target=shown(made.id), connection=connection, name=record.name, scopes="admin")
-        return True
+        return Outcome.MADE
 
-    return made if KeyStore(database).change(work, now) else None
+    return KeyStore(database).change(work, now), made
 
 
 def ensure_first(settings: Settings, out: TextIO) -> None:
-    """Make the first key if it is wanted, and print it. Never keeps the server from starting.
+    """Make the first key if it is needed, and print it. Never keeps the server from starting.
 
     Parameters
     ----------
     out : the terminal of whoever starts the server; no log.
     """
-    if not is_wanted(settings):
-        return
     database = Database.build(settings)
     try:
         database.migrate()
-        made = make_first(database, SystemClock())
+        outcome, made = make_first(database, SystemClock())
     except (SQLAlchemyError, OSError) as exc:
         out.write(
             f"  admin key the database cannot be used ({type(exc).__name__}), so none was made. When it can, run\n"
             "            `atoll keys create NAME --scope admin --local` here, or set ATOLL_ADMIN_KEY\n"
         )
     else:
-        if made is not None:
-            out.write(_framed(made))
+        if outcome is not Outcome.THERE_IS_ONE:
+            out.write(_framed(made) if outcome is Outcome.MADE else _LOST)
     finally:
         database.close()
     out.flush()

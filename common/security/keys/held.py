@@ -68,3 +68,18 @@ def has_other_way_in(settings: Settings) -> bool:
     if settings.security.admin_key is not None or settings.oidc.issuer is not None:
         return True
     return Scope.ADMIN in AnonymousRule.of(settings).scopes
+
+
+def needs_first(settings: Settings) -> bool:
+    """Whether nobody could call without a key of the database, and there is a terminal to print one to."""
+    return not has_other_way_in(settings) and settings.security.functions_runtime is None
+
+
+def told_under_functions(settings: Settings) -> str | None:
+    """What to log where the Functions host runs: its output is stored, so no key is printed to it. None elsewhere."""
+    if has_other_way_in(settings) or settings.security.functions_runtime is None:
+        return None
+    return (
+        "callers need a key: set ATOLL_ADMIN_KEY in the app's settings, or run `atoll keys create NAME --scope admin "
+        "--local` with its DATABASE_URL"
+    )

@@ -40,7 +40,7 @@ class LocalKeys:
         )
         self._by = Principal(f"shell:{_user()}", "system", ALL_SCOPES)
 
-    def keys(self, *, with_revoked: bool = False) -> Iterator[dict[str, Any]]:
+    def list_keys(self, *, with_revoked: bool = False) -> Iterator[dict[str, Any]]:
         before = None
         while True:
             page = self._service.list(with_revoked=with_revoked, before=before, limit=_PAGE)

@@ -1,6 +1,6 @@
 """Failed authentications: how often one address may try credentials that are not good."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 
 from starlette.types import Scope
@@ -22,7 +22,8 @@ class FailedAttempts:
     Counted in this process alone: keys and tokens cannot be guessed; what is bounded is the work of refusing them.
 
     A credential that was good the last time is not counted, so that one wrong key behind an institution's address does
-    not lock out the right ones.
+    not lock out the right ones. One that is being looked at is counted once: a page that asks for many things at once
+    right after a start, while the keys are still read, shows the same one with each.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class FailedAttempts:
         self._buckets = MemoryBuckets(Rate(per_min / 60, per_min), clock) if per_min else None
         # By hashes, which say nothing outside this process; the least recently used first.
         self._good: OrderedDict[int, None] = OrderedDict()
+        self._looked_at: Counter[int] = Counter()
 
     async def verified(self, scope: Scope, credential: str, verify: Callable[[str], Awaitable[Principal]]) -> Principal:
         """`await verify(credential)`, unless too many from the same address were no good.
@@ -48,10 +50,11 @@ class FailedAttempts:
         if self._buckets is None:
             return await verify(credential)
         client, key = self._client(scope), hash(credential)
-        is_counted = key not in self._good
+        is_counted = key not in self._good and key not in self._looked_at
         if is_counted:
             # Taken before it is known to be a failure, or many tries at the same time would all pass.
             self._take(self._buckets, client)
+        self._looked_at[key] += 1
         try:
             principal = await verify(credential)
         except Unauthorized:
@@ -62,6 +65,10 @@ class FailedAttempts:
             if is_counted:
                 self._buckets.give_back(client)
             raise
+        finally:
+            self._looked_at[key] -= 1
+            if not self._looked_at[key]:
+                del self._looked_at[key]
         if is_counted:
             self._buckets.give_back(client)
         self._remember(key)

@@ -46,7 +46,7 @@ class Limits:
         self._client = client
         rate = buckets.rate
         self._limit = (b"ratelimit-limit", str(rate.burst).encode())
-        self._told = f"more than {rate.per_s:g} requests a second, {rate.burst} at once, from this"
+        self._allowed = f"{rate.per_s:g} a second are allowed, {rate.burst} at once"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_free(scope["path"]) or is_replay(scope):
@@ -69,8 +69,9 @@ class Limits:
             await self.app(scope, receive, send_counted)
             return
         metrics.LIMITED.labels("rate").inc()
+        caller = "key" if principal.id else "address"
         error = TooManyRequests(
-            f"{self._told} {'key' if principal.id else 'address'}; wait as long as Retry-After says, and send fewer",
+            f"too many requests from this {caller}: {self._allowed}; wait as long as Retry-After says, and send fewer",
             retry_after_s=verdict.retry_after_s,
         )
         await problem_response(error, scope)(scope, receive, send_counted)

@@ -5,6 +5,7 @@ memory answers. So Redis costs a request a few milliseconds at worst, and never 
 """
 
 import asyncio
+import contextvars
 import hashlib
 import random
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ _CONNECTIONS = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 # A few slow answers are a hiccup, of this process too.
 _SLOW_IN_A_ROW = 3
+_REFUSED = 10_000
 
 
 class RedisBuckets:
@@ -74,6 +76,9 @@ class RedisBuckets:
         self._first_pause_s = self._pause_s = pause_s
         self._try_at_s = self._monotonic_s()
         self._slow = 0
+        # Caller -> when there is a token, and when the bucket is full. Until then nothing can change in Redis, so that
+        # a flood costs it nothing.
+        self._refused: dict[str, tuple[float, float]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Redis | None = None
         self._sha = hashlib.sha1(_TAKE.encode(), usedforsecurity=False).hexdigest()
@@ -93,6 +98,9 @@ class RedisBuckets:
         if client is None:
             self._connect_soon(loop)
             return self.memory.take_now(caller)
+        held = self._held(caller)
+        if held is not None:
+            return held
         try:
             async with asyncio.timeout(self._patience_s):
                 answer = await self._ask(client, caller)
@@ -105,7 +113,7 @@ class RedisBuckets:
             self._leave(client, type(exc).__name__)
         else:
             self._slow = 0
-            return self._verdict(answer)
+            return self._verdict(caller, answer)
         return self.memory.take_now(caller)
 
     async def close(self) -> None:
@@ -121,15 +129,31 @@ class RedisBuckets:
         key = f"atoll:{self._name}:{hashlib.blake2b(caller.encode(), digest_size=12).hexdigest()}"
         return await client.evalsha(self._sha, 1, key, *self._arguments)
 
-    def _verdict(self, answer: Any) -> Verdict:
+    def _held(self, caller: str) -> Verdict | None:
+        """The refusal of a caller who was refused and has not waited as long as told."""
+        if caller not in self._refused:
+            return None
+        until_s, full_s = self._refused[caller]
+        now_s = self._monotonic_s()
+        if now_s < until_s:
+            return Verdict(False, 0, until_s - now_s, full_s - now_s)
+        del self._refused[caller]
+        return None
+
+    def _verdict(self, caller: str, answer: Any) -> Verdict:
         allowed, left_us, reset_us = (int(number) for number in answer)
         if not allowed:
+            if len(self._refused) >= _REFUSED:
+                self._refused.clear()
+            now_s = self._monotonic_s()
+            self._refused[caller] = now_s + left_us / 1e6, now_s + reset_us / 1e6
             return Verdict(False, 0, left_us / 1e6, reset_us / 1e6)
         return Verdict(True, int((left_us + 1) * self.rate.per_s / 1e6), 0.0, reset_us / 1e6)
 
     def _connect_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._connecting is None and self._monotonic_s() >= self._try_at_s:
-            self._connecting = loop.create_task(self._connect())
+            # Not as a part of the request that happens to be there, whose id would stand in the log.
+            self._connecting = loop.create_task(self._connect(), context=contextvars.Context())
 
     async def _connect(self) -> None:
         client = None

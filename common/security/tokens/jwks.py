@@ -31,7 +31,7 @@ OLD_S = 600.0
 """Age from which a request waits for the new ones, so that a key that was withdrawn is not used after a quiet night."""
 KEPT_S = 86_400.0
 """Age up to which keys are used while the issuer is away."""
-WAITING = 64
+WAITING = 256
 """Most requests that wait for a fetch; those beyond are told to try again."""
 # Two calls, and the imports before the first one.
 _PATIENCE_S = 2 * TIMEOUT_S + 5

@@ -50,7 +50,8 @@ class Reader:
 
 def ask(limit: BodyLimit, parts: Sequence[Message | None], **scope: Any) -> int | None:
     """The status of the answer to a body in `parts`, None being one that never comes; None where the app read it."""
-    asked: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": [], **scope}
+    headers = [(b"transfer-encoding", b"chunked")]
+    asked: Scope = {"type": "http", "method": "POST", "path": "/x", "headers": headers, **scope}
     coming = iter(parts)
     statuses = []
 
@@ -168,7 +169,7 @@ def test_waiting_for_the_caller_to_go_away_has_no_end() -> None:
                 await asyncio.sleep(0.1)
             return message
 
-        scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+        scope = {"type": "http", "method": "POST", "path": "/x", "headers": [(b"content-length", b"1")]}
         await BodyLimit(app, 10, timeout_s=0.01)(scope, receive, _unsent)
 
     asyncio.run(run())

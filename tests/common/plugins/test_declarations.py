@@ -76,6 +76,8 @@ class _Loader:
         ({"examples": {"bad": {"x": {1, 2}}}}, "'bad' is not JSON"),
         ({"examples": {"bad": {"x": float("nan")}}}, "'bad' is not JSON"),
         ({"pulls": {"somewhere": "an address"}}, "Plugin(pulls=…)"),
+        ({"leaves": "folder"}, "Plugin(leaves='folder')"),
+        ({"leaves": [""]}, "Plugin(leaves=[''])"),
     ],
 )
 def test_a_wrong_declaration_is_refused_where_it_is_made(declared: dict[str, Any], told: str) -> None:

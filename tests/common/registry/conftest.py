@@ -13,6 +13,7 @@ from common.clock import FakeClock
 from common.database import Database
 from common.registry.service import Registry
 from common.registry.tables import metadata
+from common.security.audit.tables import metadata as audit
 from common.storage import Blobs
 from common.storage.directory import DirectoryShare
 
@@ -75,6 +76,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         made = Database(url.replace("/postgres?", f"/{name}?"))
     with made.transaction() as connection:
         metadata.create_all(connection)
+        audit.create_all(connection)
     yield made
     made.close()
 

@@ -128,6 +128,24 @@ def test_a_moved_file_replaces_what_is_there(share: Share) -> None:
     assert share.stat("from/file[1]") is None
 
 
+def test_files_of_a_folder_expire_by_their_age_and_others_stay(share: Share) -> None:
+    for path in ("parts/ab/one", "parts/two", "partsother", "other/three"):
+        share.write(path, [b"x"])
+    assert share.expire("parts", older_than_s=3600) == 0
+    assert share.expire("parts", older_than_s=-60) == 2
+    assert [info.path for info in share.find()] == ["other/three", "partsother"]
+    assert share.expire("nowhere", older_than_s=-60) == 0
+
+
+def test_a_file_that_is_being_written_does_not_expire(share: Share) -> None:
+    def look() -> Iterator[bytes]:
+        yield b"x" * (5 << 20)
+        assert share.expire("folder", older_than_s=-60) == 0
+        yield b"y"
+
+    assert share.write("folder/file", look()) == (5 << 20) + 1
+
+
 def test_what_a_dead_writer_left_is_swept_when_it_is_old(share: Share) -> None:
     def die() -> Iterator[bytes]:
         yield b"x"

@@ -37,7 +37,7 @@ def test_a_known_vulnerability_fails_the_audit_and_says_what_to_take(
     assert main(arguments) == 1
     said = capsys.readouterr().out
     assert "some-package 2.0.0: PYSEC-2026-7 (CVE-2026-1234, GHSA-aaaa-bbbb-cccc), fixed in 2.0.1: Reads files" in said
-    assert "1 pins checked" in said
+    assert "known vulnerabilities: 1, ignored: 0" in said
 
 
 def test_a_lock_without_known_vulnerabilities_passes(
@@ -45,7 +45,7 @@ def test_a_lock_without_known_vulnerabilities_passes(
 ) -> None:
     (tmp_path / "lock.txt").write_text(LOCK.replace("2.0.0", "2.0.1"))
     assert main(arguments) == 0
-    assert "0 known vulnerabilities" in capsys.readouterr().out
+    assert "known vulnerabilities: 0, ignored: 0" in capsys.readouterr().out
 
 
 def test_programs_get_json(arguments: list[str], tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import io
+import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -292,6 +294,24 @@ def test_a_table_that_is_not_there_is_not_found(client: TrainingClient) -> None:
     answer = client.get(f"/imputation/batch/{'0' * 64}")
     assert answer.status_code == 404
     assert "POST /imputation/batch" in answer.json()["detail"]
+
+
+def test_parts_and_tables_are_removed_when_results_expire(client: TrainingClient, share: Share, few: list[str]) -> None:
+    expire = client.jobs.scheduler.chores["files of imputation"]
+    told = result(client, targets=few[:1], estimators=8)
+    expire()
+    assert client.get(told["file"]).status_code == 200
+    days = client.runtime.settings.jobs.result_days
+    for info in share.find("imputation"):
+        path = share.local_path(info.path)
+        assert path is not None
+        os.utime(path, (time.time() - (days + 1) * 86400,) * 2)
+    share.write("imputation/other", [b"x"])
+    assert expire() >= 2
+    assert [info.path for info in share.find("imputation")] == ["imputation/other"]
+    assert client.get(told["file"]).status_code == 404
+    # And made again when it is asked for.
+    assert result(client, targets=few[:1], estimators=8) == told
 
 
 def test_a_name_that_is_no_digest_is_refused(client: TrainingClient) -> None:

@@ -1,4 +1,4 @@
-"""A batch whose whole service is killed, twice, goes on where it was and writes the same file."""
+"""A batch whose whole service is killed goes on where it was and writes the same file."""
 
 from pathlib import Path
 from typing import Any
@@ -52,33 +52,76 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     return uninterrupted(tmp_path_factory.mktemp("uninterrupted"))
 
 
+class Killed:
+    """A service with one batch, killed again and again; `kept`: the parts that were there after each kill."""
+
+    def __init__(self, state: Path, body: dict[str, Any]) -> None:
+        self._state = state
+        self.share = open_share(StorageSettings(state_dir=state))
+        self.kept: list[dict[str, str]] = []
+        self.server = Server(state, env=ENV)
+        accepted = self.server.post("/imputation/batch", json=body)
+        assert accepted.status_code == 202, accepted.text
+        self.place = accepted.headers["location"]
+
+    def kill(self) -> None:
+        """Kill it when it has written two more parts, and start it anew."""
+        enough = 2 + (len(self.kept[-1]) if self.kept else 0)
+        wait_for(lambda: len(parts(self.share)) >= enough, "parts")
+        self.close()
+        self.kept.append(parts(self.share))
+        self.server = Server(self._state, env=ENV)
+
+    def ended(self) -> dict[str, Any]:
+        """The job when it has come to an end."""
+        going = ("queued", "running", "retrying")
+        wait_for(lambda: self.server.get(self.place).json()["state"] not in going, "the job's end")
+        job: dict[str, Any] = self.server.get(self.place).json()
+        return job
+
+    def close(self) -> None:
+        self.server.kill()
+        self.server.client.close()
+
+
 def test_killed_twice_it_resumes_to_the_same_file_and_computes_no_part_again(
     expected: tuple[dict[str, Any], dict[str, Any], bytes], tmp_path: Path
 ) -> None:
     body, told, content = expected
-    state = tmp_path / "server"
-    share = open_share(StorageSettings(state_dir=state))
-    kept: list[dict[str, str]] = []
-    server = Server(state, env=ENV)
+    killed = Killed(tmp_path / "server", body)
     try:
-        accepted = server.post("/imputation/batch", json=body)
-        assert accepted.status_code == 202, accepted.text
-        place = accepted.headers["location"]
-        for _ in range(2):
-            enough = 2 + (len(kept[-1]) if kept else 0)
-            wait_for(lambda least=enough: len(parts(share)) >= least, "parts")  # type: ignore[misc]
-            server.kill()
-            server.client.close()
-            kept.append(parts(share))
-            server = Server(state, env=ENV)
-        wait_for(lambda: server.get(place).json()["state"] not in ("queued", "running", "retrying"), "the job's end")
-        job = server.get(place).json()
+        killed.kill()
+        killed.kill()
+        job = killed.ended()
         assert job["state"] == "succeeded", job
         assert [attempt["outcome"] for attempt in job["attempts"]] == ["lost", "lost", "succeed"]
-        assert len(kept[0]) < len(kept[1]) < COUNT == len(parts(share))
-        assert kept[0].items() <= kept[1].items() <= parts(share).items()
-        assert server.get(f"{place}/result").json() == told
-        assert server.get(told["file"]).content == content
+        assert len(killed.kept[0]) < len(killed.kept[1]) < COUNT == len(parts(killed.share))
+        assert killed.kept[0].items() <= killed.kept[1].items() <= parts(killed.share).items()
+        assert killed.server.get(f"{killed.place}/result").json() == told
+        assert killed.server.get(told["file"]).content == content
     finally:
-        server.kill()
-        server.client.close()
+        killed.close()
+
+
+def test_killed_a_third_time_it_is_dead_and_a_retry_by_hand_computes_only_what_is_left(
+    expected: tuple[dict[str, Any], dict[str, Any], bytes], tmp_path: Path
+) -> None:
+    body, told, content = expected
+    killed = Killed(tmp_path / "server", body)
+    try:
+        for _ in range(3):
+            killed.kill()
+        dead = killed.ended()
+        assert dead["state"] == "dead", dead
+        assert dead["error"] == "the worker vanished during attempt 3 of 3"
+        assert parts(killed.share) == killed.kept[2]
+        assert len(killed.kept[2]) < COUNT
+        assert killed.server.post(f"{killed.place}/retry").status_code == 200
+        job = killed.ended()
+        assert job["state"] == "succeeded", job
+        assert killed.kept[2].items() <= parts(killed.share).items()
+        assert len(parts(killed.share)) == COUNT
+        assert killed.server.get(f"{killed.place}/result").json() == told
+        assert killed.server.get(told["file"]).content == content
+    finally:
+        killed.close()

@@ -91,6 +91,16 @@ def test_many_tries_at_the_same_time_are_no_way_around() -> None:
     assert sorted(asyncio.run(at_once())) == [401] * 3 + [429] * 97
 
 
+def test_a_page_may_ask_for_many_things_at_once_before_its_key_is_known() -> None:
+    tries = Tries()
+
+    async def at_once() -> list[int]:
+        return await asyncio.gather(*(tries.begin("good") for _ in range(50)))
+
+    assert asyncio.run(at_once()) == [200] * 50
+    assert tries("a", "b", "c", "d") == [401, 401, 401, 429]
+
+
 def test_whoever_waits_as_long_as_told_may_try_again() -> None:
     tries = Tries()
     tries(*"abc")

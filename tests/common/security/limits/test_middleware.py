@@ -74,7 +74,7 @@ def test_whoever_asks_too_much_is_answered_429_and_told_when_to_come_back(limite
     assert statuses(limited, 3) == [200] * 3
     response = limited.get("/models")
     assert_problem(
-        response, 429, told="0.001 requests a second, 3 at once, from this address", kind="too-many-requests"
+        response, 429, told="from this address: 0.001 a second are allowed, 3 at once", kind="too-many-requests"
     )
     assert 990 <= int(response.headers["retry-after"]) <= 1000
     assert limit_headers(response)["ratelimit-remaining"] == "0"
@@ -171,3 +171,15 @@ def test_a_health_check_with_a_key_that_is_no_good_is_answered(tmp_path: Path) -
     client = Client(app(tmp_path, failures_per_min=1))
     key = {"X-API-Key": f"atl_{'a' * 12}_{'b' * 43}"}
     assert statuses(client, 5, "/health/live", headers=key) == [200] * 5
+
+
+def test_a_caller_may_have_so_many_jobs_open_and_admin_any_number(tmp_path: Path) -> None:
+    client = Client(app(tmp_path, jobs_per_owner=2))
+
+    def queue(**headers: str) -> httpx.Response:
+        asked = {"Prefer": "respond-async"} | headers
+        return client.post("/sample_model/predict", json={"requiredField": "x"}, headers=asked)
+
+    assert [queue().status_code for _ in range(3)] == [202, 202, 429]
+    assert_problem(queue(), 429, told="at most 2 jobs of yours may wait or run", kind="too-many-requests")
+    assert [queue(**{"X-API-Key": KEY}).status_code for _ in range(3)] == [202] * 3

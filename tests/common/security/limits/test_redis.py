@@ -90,6 +90,20 @@ def test_a_redis_that_does_not_answer_is_left_after_a_few_requests(own_redis: Re
     own_redis.thaw()
 
 
+def test_a_caller_who_is_refused_costs_redis_nothing_until_there_is_a_token(own_redis: RedisServer) -> None:
+    async def scenario() -> None:
+        kept = buckets(own_redis)
+        await connected(kept)
+        assert not (await times(kept, 6))[-1].allowed
+        own_redis.freeze()
+        assert not any(verdict.allowed for verdict in await times(kept, 10))
+        assert kept.is_connected
+        own_redis.thaw()
+        await kept.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_server_that_takes_connections_and_says_nothing_keeps_nobody_waiting() -> None:
     async def scenario() -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -1,9 +1,12 @@
 """Asking a real issuer on loopback for its keys."""
 
 import json
+from pathlib import Path
 
 import pytest
+import trustme
 
+from common.http import outbound
 from common.security.tokens.fetch import FetchError, fetch_keys
 from common.security.tokens.issuers import Issuer as Named
 from tests.support.issuer import Issuer
@@ -66,6 +69,24 @@ def test_any_other_status_is_refused(issuer: Issuer, status: int) -> None:
     issuer.status = status
     with pytest.raises(FetchError, match=f"answers {status}"):
         fetch_keys(Named.parse(issuer.url), None)
+
+
+def test_the_certificate_of_an_issuer_is_checked_by_whom_the_machine_trusts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    issuer = Issuer(authority=authority)
+    outbound._trusted.cache_clear()
+    try:
+        with pytest.raises(FetchError, match=r"cannot connect.*CERTIFICATE_VERIFY_FAILED"):
+            fetch_keys(Named.parse(issuer.url), None)
+        authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        outbound._trusted.cache_clear()
+        assert [key.kid for key in fetch_keys(Named.parse(issuer.url), None).usable] == ["first"]
+    finally:
+        outbound._trusted.cache_clear()
+        issuer.close()
 
 
 def test_an_issuer_that_does_not_listen_is_away() -> None:

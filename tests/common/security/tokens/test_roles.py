@@ -60,7 +60,11 @@ def test_a_setting_takes_the_place_of_the_default_roles() -> None:
 def test_roles_are_read_from_the_claim_that_holds_them(name: str, claims: dict[str, Any]) -> None:
     assert found({"sub": "a", **claims}, names=(name,)).scopes == {Scope.PREDICT}
     assert found({"sub": "a", "roles": ["admin"]}, names=(name,)).scopes == frozenset()
-    assert found({"sub": "a", name.partition(".")[0]: "predict" if "." not in name else 7}, names=(name,)) is not None
+
+
+@pytest.mark.parametrize("value", [7, None, "predict", ["predict"], {}, {"roles": {"predict": 1}}])
+def test_a_claim_of_another_shape_holds_no_roles(value: object) -> None:
+    assert found({"sub": "a", "realm_access": value}, names=("realm_access.roles",)).scopes == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Synthetic tables of countries for the engine's tests."""
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,6 +83,7 @@ def real(name: str) -> Indicators:
         pytest.skip(f"the real data set {name} is not at ../shared/data")
     from models._indicators import load
 
-    cache = Path(pytest.importorskip("tempfile").mkdtemp())
-    data: Indicators = load(REAL / name, cache)
+    # What is mapped into memory stays when its file is gone.
+    with tempfile.TemporaryDirectory() as cache:
+        data: Indicators = load(REAL / name, Path(cache))
     return data

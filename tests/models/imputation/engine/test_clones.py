@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from models.imputation.clones import correlations
+from models.imputation.clones import SAME, Screen, correlations
 from models.imputation.engine import Scheme
 from tests.models.imputation.engine.tables import Table, ask, make
 
@@ -48,3 +49,19 @@ def test_correlations_equal_numpy_where_both_are_observed() -> None:
 def test_few_common_countries_prove_nothing() -> None:
     target = np.where(np.arange(30) < 9, np.arange(30.0), np.nan)
     assert correlations(target, target[:, None])[0] == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_quick_look_finds_what_the_correlations_say(seed: int) -> None:
+    """Also among columns of any size and tail, that hardly vary, are constant, empty, or shared by few countries."""
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(12, 200)), 40
+    base = rng.normal(size=(n, 4)) * np.exp(rng.normal(size=(n, 4)) * rng.choice([0.1, 1.0, 4.0]))
+    table = base[:, rng.integers(4, size=p)] + rng.choice([0, 0.01, 0.09, 0.1, 1.0], size=p) * rng.normal(size=(n, p))
+    table = (table + rng.choice([0.0, 1e4], size=p)) * 10.0 ** rng.integers(-150, 150, size=p)
+    table[rng.random((n, p)) < rng.choice([0.0, 0.2, 0.9], size=p)] = np.nan
+    table[:, 5], table[:, 6], table[0, 7] = 3.0, np.nan, 1e200
+    screen = Screen.of(table)
+    for column in range(p):
+        expected = np.abs(correlations(table[:, column], table)) > SAME
+        np.testing.assert_array_equal(screen.repeating(table, column), expected)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.imputation.kernel import LEAST, Member, ridge, stacked
+from models.imputation.kernel import DRAWN_TO, LEAST, PRIOR, Member, ridge, stacked, stacking_weights
 
 
 def _table(n: int = 60, p: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -52,3 +52,29 @@ def test_the_better_member_weighs_more_and_the_kernel_never_nothing() -> None:
     assert share > 0.9
     assert np.mean((both.honest - y) ** 2) < 0.05
     assert stacked(y, w, fold, good, Member(-y, np.full(1, 100.0)))[0].new[0] > LEAST * 50
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_stacking_weights_equal_those_of_non_negative_least_squares(seed: int) -> None:
+    """Members that follow the target, follow nothing, oppose it, repeat each other, or say nothing at all."""
+    from scipy.optimize import nnls
+
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(3, 60))
+    target, w = rng.normal(size=n) * 10.0 ** rng.integers(-6, 7), rng.random(n)
+    signal, noise = rng.choice([-1.0, -0.2, 0.0, 0.2, 1.0], size=2), rng.choice([0.0, 0.1, 1.0, 3.0], size=2)
+    told = target[:, None] * signal + target.std() * noise * rng.normal(size=(n, 2))
+    if seed % 5 == 0:
+        told[:, 1] = told[:, 0]
+    size = np.sqrt(w @ target**2)
+    drawn = np.sqrt(PRIOR / n) * np.eye(2)
+    left = np.vstack([np.sqrt(w)[:, None] / size * told, drawn])
+    right = np.concatenate([np.sqrt(w) / size * target, drawn.sum(axis=1) * DRAWN_TO / 2])
+    expected = np.maximum(nnls(left, right)[0], [0.0, LEAST])
+    np.testing.assert_allclose(stacking_weights(told, target, w), expected, atol=1e-9)
+
+
+def test_stacking_weights_without_a_target_to_follow_are_the_ones_drawn_to() -> None:
+    for n in (0, 4):
+        weights = stacking_weights(np.ones((n, 2)), np.zeros(n), np.ones(n))
+        np.testing.assert_array_equal(weights, [DRAWN_TO / 2, DRAWN_TO / 2])

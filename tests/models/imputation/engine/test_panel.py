@@ -12,7 +12,7 @@ def test_a_year_is_interpolated_held_at_the_ends_and_its_own_where_it_is_observe
     values[[1, 5], 0, 0] = 10, 30
     values[1, 1, 0] = 10
     values[[1, 3, 5], 2, 0] = 10, 99, 30
-    np.testing.assert_allclose(interpolated(values, 3, YEARS)[:, 0], [20, 10, 99, np.nan])
+    np.testing.assert_allclose(interpolated(values, 3, YEARS, np.isfinite(values))[:, 0], [20, 10, 99, np.nan])
 
 
 def test_columns_of_any_size_come_to_one_scale() -> None:
@@ -54,3 +54,12 @@ def test_countries_of_which_the_year_says_nothing_differ_by_what_other_years_say
     answer = ask(table)
     assert {(row, "no_predictors_observed") for row in range(3)} <= {(c.row, c.code) for c in answer.caveats}
     assert len(np.unique(np.round(answer.prediction, 9))) == len(answer.rows)
+
+
+def test_columns_asked_for_alone_are_filled_as_among_all() -> None:
+    panel = Panel.build(make(0, missing=0.4), YEAR)
+    without, wanted = np.array([1, 4]), np.array([0, 3])
+    among_all = panel.complete(without)
+    kept = np.setdiff1d(np.arange(len(panel.columns)), without)
+    np.testing.assert_allclose(panel.complete(without, wanted), among_all[:, np.isin(kept, wanted)], atol=1e-12)
+    assert panel.complete(without, wanted[:0]).shape == (len(among_all), 0)

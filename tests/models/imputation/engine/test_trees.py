@@ -49,7 +49,8 @@ def test_importances_find_the_column_that_matters(kind: Model) -> None:
 def test_forest_quantiles_are_ordered_and_stay_among_the_training_values() -> None:
     X, y, w = _problem()
     forest = Forest.grow(Model.rfr, X, y, w, np.arange(len(y)), 30, seeded(3))
-    low, middle, high = forest_quantiles(forest, _problem(1)[0], 3, (0.05, 0.5, 0.95))
+    here = forest.cut(forest.apply(_problem(1)[0]), 3)
+    low, middle, high = forest_quantiles(forest, here, 3, (0.05, 0.5, 0.95))
     assert np.all((low <= middle) & (middle <= high))
     assert np.isin(np.concatenate([low, high]), y).all()
 
@@ -67,3 +68,11 @@ def test_boosted_quantiles_leave_their_share_below(level: float) -> None:
     y = np.random.default_rng(5).normal(size=400) * (1 + (X[:, 0] > 0))
     predicted = Boosted.grow(X, y, w, 60, 2, seeded(2), level).predict(X)
     assert np.average(y <= predicted, weights=w) == pytest.approx(level, abs=0.06)
+
+
+@pytest.mark.parametrize("words", [(7,), (7, 1, 3)])
+def test_a_seeded_generator_is_the_one_that_numpy_makes_of_the_same_words(words: tuple[int, ...]) -> None:
+    expected = np.random.RandomState(np.random.SeedSequence(words).generate_state(4))
+    found = seeded(*words)
+    assert np.array_equal(found.randint(1000, size=2000), expected.randint(1000, size=2000))
+    assert np.array_equal(found.normal(size=3), expected.normal(size=3))
