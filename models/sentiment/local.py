@@ -1,4 +1,4 @@
-"""`python -m models.sentiment.train`: a training without the job kernel, from folders into a folder."""
+"""`python -m models.sentiment`: a training without the job kernel, from folders into a folder."""
 
 import argparse
 import sys
@@ -97,7 +97,7 @@ class LocalContext:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.sentiment.train", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m models.sentiment", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.tsv.gz, dev.tsv.gz, test.tsv.gz")
     parser.add_argument("--base", type=Path, help="folder with model.safetensors and vocab.txt; else the package")
     parser.add_argument("--scratch", action="store_true", help="begin with random weights")

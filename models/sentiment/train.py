@@ -1,6 +1,6 @@
 """Training: searches how to fit the model in the box, calibrates and quantises the best fit, and publishes it.
 
-`python -m models.sentiment.train --help` does the same outside of the job kernel, into a folder.
+`python -m models.sentiment --help` does the same outside of the job kernel, into a folder.
 """
 
 import enum
@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from common.jobs.errors import JobRefused
 from common.plugins import BaseDefinition, Whole, param
@@ -224,7 +226,9 @@ class _Trials:
         torch.manual_seed(self._request.seed)
         encoder = Encoder(self._sizes, values["dropout"])
         if self._base:
-            weights = self._base.weights(self.tokenizer.pieces, self._sizes, space.LAYERS[values["layers"]])
+            counts = np.bincount(np.concatenate(self._numbers), minlength=self._sizes.pieces)
+            layers = space.LAYERS[values["layers"]]
+            weights = self._base.weights(self.tokenizer.pieces, self._sizes, layers, counts)
             encoder.load_state_dict(weights, strict=False)
         return encoder
 
@@ -255,9 +259,3 @@ class _Trials:
 
         best = vars(self._best) if self._best else None
         self._context.checkpoint.save(pack({"under_way": dict(self._under_way), "best": best}))
-
-
-if __name__ == "__main__":
-    from models.sentiment.local import main
-
-    main()

@@ -237,7 +237,7 @@ def test_an_encoder_of_the_bases_own_sizes_begins_as_the_base(tmp_path: Path) ->
     original = transformers.BertModel(config, add_pooling_layer=False).eval()
     original.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=False)
     encoder = Encoder(sizes)
-    missing = encoder.load_state_dict(base.weights(pieces, sizes, (0, 1)), strict=False)
+    missing = encoder.load_state_dict(base.weights(pieces, sizes, (0, 1), np.ones(len(pieces), np.int64)), strict=False)
     assert [name for name in missing.missing_keys if not name.startswith("head.")] == []
     ids, mask = torch.tensor([[2, 5, 9, 3, 0], [2, 30, 31, 32, 3]]), torch.tensor([[1, 1, 1, 1, 0], [1] * 5])
     with torch.inference_mode():
@@ -251,7 +251,7 @@ def test_fewer_layers_and_numbers_than_the_base_has_can_be_taken(tmp_path: Path)
     pieces = [*SPECIAL, *"abcdefgh"]
     sizes = Sizes(6, 4, 32, 20, 1, 4, 16)
     encoder = Encoder(sizes)
-    encoder.load_state_dict(bert(tmp_path, pieces).weights(pieces[:6], sizes, (1,)), strict=False)
+    encoder.load_state_dict(bert(tmp_path, pieces).weights(pieces[:6], sizes, (1,), np.ones(6, np.int64)), strict=False)
     assert predict(encoder, [[2, 4, 5, 3]]).shape == (1, 2)
 
 
