@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +26,7 @@ from common.http.problems import (
     answer_validation_error,
 )
 from common.http.roles import NoHttp
+from common.jobs.parameters import tell_headers
 from common.plugins.mount import body_limits, mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
@@ -118,5 +120,10 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         for record in runtime.records
         if record.plugin.examples and (found := predict_route(record.router))
     }
-    openapi.complete(app, examples, lambda document: tell_scopes(document, rules, anonymous.scopes))
+
+    def add(document: dict[str, Any]) -> None:
+        tell_headers(document)
+        tell_scopes(document, rules, anonymous.scopes)
+
+    openapi.complete(app, examples, add)
     return app

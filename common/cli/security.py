@@ -31,19 +31,8 @@ def audit(
     if prints_json(context, as_json):
         print_json(found)
         return
-    rows: list[list[object]] = [
-        [
-            item["at"][:19].replace("T", " "),
-            item["by"]["name"] or item["by"]["id"] or item["by"]["kind"],
-            item["address"],
-            item["action"],
-            item["target"],
-            item["outcome"],
-            " ".join(f"{name}={value}" for name, value in item["details"].items()),
-        ]
-        for item in found
-    ]
-    print_table(["TIME (UTC)", "WHO", "FROM", "ACTION", "TARGET", "OUTCOME", "DETAILS"], rows)
+    for item in found:
+        typer.echo(_line(item))
 
 
 def settings(
@@ -62,6 +51,22 @@ def settings(
         print_json(told.model_dump())
         return
     _print_settings(told, only_set=only_set)
+
+
+def _line(item: dict[str, Any]) -> str:
+    """A record on a line of its own, which no terminal squeezes; nothing in it steers one."""
+    from common.client.progress import plain
+
+    by = item["by"]
+    who = by["name"] or by["id"] or by["kind"]
+    parts = [
+        item["at"][:19].replace("T", " "),
+        f"{item['action']:<18} {item['target']}",
+        f"by {who}" + (f" from {item['address']}" if item["address"] else ""),
+        "" if item["outcome"] == "done" else item["outcome"],
+        " ".join(f"{name}={value}" for name, value in item["details"].items()),
+    ]
+    return plain("  ".join(part for part in parts if part))
 
 
 def _print_settings(told: "SettingsInfo", *, only_set: bool) -> None:

@@ -28,7 +28,7 @@ class Caller:
 
     Parameters
     ----------
-    server : the address that was called, as the socket has it; None where nobody tells.
+    server : the address that was called, as the socket has it; None where nobody tells, which opens nothing.
     host : the `Host` header; None without one, which no browser leaves out.
     origin : the `Origin` header, which a browser sends for its pages.
     is_forwarded : whether a proxy says that it passes on somebody else's request.
@@ -129,7 +129,7 @@ def _from_elsewhere(caller: Caller) -> str:
     """What shows that a caller may not be on this machine; empty if nothing does."""
     if caller.is_forwarded:
         return "a request that came through a proxy"
-    if caller.server is not None and not is_loopback(caller.server):
+    if caller.server is None or not is_loopback(caller.server):
         return "a request from another machine"
     if caller.host is not None and not is_loopback(_name(caller.host)):
         return f"a request for {caller.host[:80]!r}, which is no name of this machine alone,"

@@ -15,6 +15,8 @@ from common.telemetry.masking import HIDDEN, mask
 Source = Literal["default", "environment", "file", "program"]
 
 _LIKE = 0.86
+# OpenSSL's own: whom to trust.
+_OTHERS = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR"})
 
 
 class SettingInfo(BaseModel):
@@ -142,7 +144,7 @@ def _misspelled(areas: Iterable[tuple[str, Area]], environment: Mapping[str, str
     known = {name for _, area in areas for name in _names(type(area))}
     lower = {name.lower() for name in known} | {f"{name}{FILE_SUFFIX}".lower() for name in known}
     for name in sorted(environment):
-        if name.lower() not in lower and len(name) > 5:
+        if name.lower() not in lower and name not in _OTHERS and len(name) > 5:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_LIKE)
             if near:
                 yield name, near[0]

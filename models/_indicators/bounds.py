@@ -16,12 +16,26 @@ def is_percentage(unit: str) -> bool:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Closed range in the indicator's units."""
+    """Closed range in the indicator's units.
+
+    Parameters
+    ----------
+    cap : the largest believable size. It is approached and not cut at, so that countries whose estimates lie beyond it
+        keep their order and do not share one value.
+    """
 
     low: float
     high: float
+    cap: float = np.inf
 
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`values` within the range; those of less than half the cap are left as they are."""
+        if np.isfinite(self.cap) and self.cap > 0:
+            half = self.cap / 2
+            beyond = np.maximum(np.abs(values) / half - 1, 0.0)
+            # Of slope 1 where it begins, and never quite at the cap.
+            near = np.copysign(self.cap - half / (1 + beyond), values)
+            values = np.where(beyond > 0, near, values)
         return np.clip(values, self.low, self.high)
 
 
@@ -44,4 +58,4 @@ def bounds_of(series: NDArray[np.float64], group: NDArray[np.bool_], unit: str) 
     high = cap if seen.max() > 0 else 0.0
     if is_percentage(unit) and seen.min() >= 0 and seen.max() <= 100:
         high = min(high, 100.0)
-    return Bounds(low, high)
+    return Bounds(low, high, cap)

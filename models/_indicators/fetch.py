@@ -45,7 +45,7 @@ def _build(pull: Pull, address: str, ask: "Callable[[Fetcher, str, Pull], Table]
 
     if not pull.replace:
         refuse_to_replace(pull.into)
-    with Fetcher(pull.cache, fresh=pull.fresh) as fetcher:
+    with Fetcher(pull.cache, fresh=pull.fresh, mirror=pull.address) as fetcher:
         table = ask(fetcher, (pull.address or address).rstrip("/"), pull)
     write(pull.into, table)
     return {

@@ -78,3 +78,17 @@ def test_links_within_the_docs_lead_somewhere(path: Path) -> None:
     targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
     local = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
     assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+def test_each_test_that_the_threat_table_names_exists() -> None:
+    table = page("security.md").partition("## Threats")[2].partition("\n## ")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and not line.startswith("| threat ")]
+    named = {row: set(re.findall(r"`(test_\w+)`", row)) for row in rows}
+    there = {
+        name
+        for path in (DOCS.parent / "tests").rglob("test_*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(rows) > 20
+    assert [row for row, names in named.items() if not names] == []
+    assert sorted(name for names in named.values() for name in names - there) == []

@@ -39,6 +39,9 @@ def worker_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "HOME": str(state),
         "ATOLL_STATE": str(state),
         "ATOLL_PLUGIN_PATH": str(PLUGINS),
+        # As the host sets it, and as `local.settings.example.json` opens the app for a developer.
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "ANONYMOUS_SCOPES": "predict,train,submit,admin",
     }
 
 

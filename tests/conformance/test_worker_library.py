@@ -124,3 +124,22 @@ def test_a_placeholder_that_becomes_the_app_serves_it(
     worker = start_worker()
     worker.specialise(tmp_path, package, worker_env)
     assert worker.call("GET", "/").status == 200
+
+
+def test_without_a_key_nothing_is_open_but_the_docs_and_health(
+    start_worker: Callable[..., Worker], package: Path
+) -> None:
+    key = "k" * 40
+    worker = start_worker(ANONYMOUS_SCOPES="", ATOLL_ADMIN_KEY=key)
+    worker.index(package)
+    for path in ("/", "/docs", "/openapi.json", "/health/live"):
+        assert worker.call("GET", path).status == 200
+    for host in ("localhost:7071", "127.0.0.1"):
+        # The host listens on all addresses: a name that the caller sends proves nothing.
+        assert_problem(worker.call("GET", "/models", host=host), 401)
+    refused = worker.call("GET", "/models")
+    assert_problem(refused, 401)
+    assert refused.headers["www-authenticate"] == 'Bearer realm="atoll"'
+    assert worker.call("GET", "/models", authorization=f"Bearer {key}").status == 200
+    assert worker.call("GET", "/models", x_api_key=key).status == 200
+    assert_problem(worker.call("GET", "/models", x_api_key=key + "x"), 401)

@@ -236,7 +236,8 @@ def test_an_error_after_the_response_has_started_does_not_leave_the_app(tmp_path
         "method": "GET",
         "path": "/broken/late",
         "query_string": b"",
-        "headers": [],
+        "headers": [(b"host", b"localhost")],
+        "server": ("127.0.0.1", 7071),
     }
     app = broken(tmp_path).app
 

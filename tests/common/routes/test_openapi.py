@@ -102,3 +102,15 @@ def test_the_document_is_the_same_every_time(app: FastAPI) -> None:
 def test_the_examples_of_a_plugin_are_offered(document: dict[str, Any]) -> None:
     body = document["paths"]["/sample_model/predict"]["post"]["requestBody"]["content"]["application/json"]
     assert body["examples"] == {"hello": {"value": {"requiredField": "required 123"}}}
+
+
+def test_headers_of_jobs_are_named_where_a_request_makes_one(document: dict[str, Any]) -> None:
+    named = {
+        name: [item["name"] for item in operation.get("parameters", ()) if item["in"] == "header"]
+        for name, operation in operations(document).items()
+    }
+    of_jobs = ["Idempotency-Key", "X-Callback-Url", "X-Timeout-Ms"]
+    assert named["POST /sample_model/train"] == of_jobs
+    assert named["POST /imputation/train"] == of_jobs
+    assert named["POST /sample_model/predict"] == named["POST /imputation/predict"] == ["Prefer", *of_jobs]
+    assert named["POST /sample_model/test_endpoint1"] == []

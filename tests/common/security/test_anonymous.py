@@ -78,8 +78,9 @@ def test_a_name_that_was_made_to_lead_here_opens_nothing(host: str) -> None:
     assert len(admission.reason) < 300
 
 
-def test_a_request_from_another_machine_is_a_strangers() -> None:
-    assert scopes(rule(), replace(HERE, server="192.168.0.7")) == frozenset()
+@pytest.mark.parametrize("server", ["192.168.0.7", "/run/atoll.sock", None])
+def test_a_request_that_came_to_another_address_is_a_strangers(server: str | None) -> None:
+    assert scopes(rule(), replace(HERE, server=server)) == frozenset()
 
 
 def test_a_request_that_a_proxy_passes_on_is_a_strangers() -> None:

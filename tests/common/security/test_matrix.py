@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
+from common.security.rules import OWN as DECLARATIONS
 from common.security.rules import RULES_STATE, Rules
 from common.security.scopes import Scope
 from tests.support.clients import connected
@@ -211,9 +213,36 @@ def test_a_job_of_another_owner_is_answered_as_if_there_were_none(site: Site) ->
     assert len(of_jobs) == 6
 
 
-def test_no_route_is_without_a_scope(site: Site) -> None:
+def test_no_route_is_without_a_scope_and_no_scope_without_a_route(site: Site) -> None:
     rules: Rules = getattr(site.app.state, RULES_STATE)
     assert rules.undeclared == []
+    assert set(DECLARATIONS) == set(OWN) <= set(routes(site.app))
+
+
+def test_the_document_names_the_scope_of_each_operation(site: Site) -> None:
+    document = site.app.openapi()
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "key"}
+    told = {
+        f"{method.upper()} {path}": operation["security"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    scopes = {route: [] if needed(route) == HOLDER else [needed(route)] for route in told}
+    assert told == {
+        route: [] if needed(route) == ANYBODY else [{"bearer": scopes[route]}, {"key": scopes[route]}] for route in told
+    }
+    refusals = {
+        route: {"401", "403"} & document["paths"][route.split(" ")[1]][route.split(" ")[0].lower()]["responses"].keys()
+        for route in told
+    }
+    assert refusals == {route: set() if needed(route) == ANYBODY else {"401", "403"} for route in told}
+
+
+def test_where_no_key_is_needed_the_document_says_so(tmp_path: Path) -> None:
+    paths = closed_app(tmp_path, anonymous=frozenset({Scope.PREDICT})).openapi()["paths"]
+    assert {} in paths["/sample_model/predict"]["post"]["security"]
+    assert {} in paths["/models"]["get"]["security"]
+    assert {} not in paths["/sample_model/train"]["post"]["security"]
 
 
 def test_on_an_open_loopback_every_route_lets_everybody_in(site: Site) -> None:

@@ -41,6 +41,17 @@ def test_nothing_goes_beyond_ten_times_the_largest_small_island() -> None:
     assert bounds_of(series, SIDS, "people").high == 40
 
 
+def test_the_largest_size_is_approached_in_order_and_small_values_stay() -> None:
+    bounds = bounds_of(np.linspace(-3, 4, 16).reshape(2, 8), SIDS, "index")
+    sizes = np.array([0.0, 1.0, bounds.cap / 2, bounds.cap, 2 * bounds.cap, 1e6, 2e6])
+    for sign in (1, -1):
+        found = np.abs(bounds.clip(sign * sizes))
+        assert found[:3].tolist() == sizes[:3].tolist()
+        assert (np.diff(found) > 0).all()
+        assert found.max() <= bounds.cap
+    assert np.abs(bounds.clip(np.array([np.inf, -np.inf]))).tolist() == [bounds.cap, bounds.cap]
+
+
 def test_populations_are_modelled_as_logarithms_and_percentages_as_they_are() -> None:
     sizes = np.geomspace(1e4, 1e9, 30)
     assert scale_of(sizes, "people").unit is not None
