@@ -6,7 +6,7 @@ A plugin's module needs `Plugin`, `BaseDefinition` and `param` from here and not
 from common.plugins.contract import Dataset, OldPrefix, Plugin, is_served
 from common.plugins.definition import BaseDefinition, Whole, param
 from common.plugins.fingerprint import code_version
-from common.plugins.pull import Pull
+from common.plugins.pull import ModelPull, Pull, PulledModel
 from common.serving.batcher import Batching
 from common.serving.items import Kept
 
@@ -15,9 +15,11 @@ __all__ = [
     "Batching",
     "Dataset",
     "Kept",
+    "ModelPull",
     "OldPrefix",
     "Plugin",
     "Pull",
+    "PulledModel",
     "Whole",
     "code_version",
     "is_served",

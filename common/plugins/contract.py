@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
-from common.plugins.pull import Puller
+from common.plugins.pull import ModelPuller, Puller
 from common.security.scopes import parse_scopes
 from common.serving.batcher import Batching
 from common.serving.items import Kept
@@ -95,6 +95,7 @@ class Plugin:
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
     pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
+    pull_model : makes a version of the model from weights that others have trained, for `atoll models pull NAME`.
     scopes : what a route asks of its caller where that is more than `predict` (`train` for `POST …/train`), by method
         and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
     max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
@@ -122,6 +123,7 @@ class Plugin:
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
     pulls: Mapping[str, Puller] = field(default_factory=dict)
+    pull_model: ModelPuller | None = None
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
     leaves: Sequence[str] = ()
@@ -136,7 +138,12 @@ class Plugin:
             raise ValueError("`space` is a module with a function `suggest(trial)`")
         if not isinstance(self.title, str | None):
             raise TypeError(f"Plugin(title={self.title!r}): not a text")
-        for name, function in (("load", self.load), ("datasets", self.datasets), ("check_train", self.check_train)):
+        for name, function in (
+            ("load", self.load),
+            ("datasets", self.datasets),
+            ("check_train", self.check_train),
+            ("pull_model", self.pull_model),
+        ):
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")
             # Of a class with `async def __call__` it is the method that tells.

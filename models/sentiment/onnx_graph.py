@@ -42,13 +42,14 @@ def quantise(weights: NDArray[np.float32], levels: int, axis: int) -> tuple[NDAr
 
 
 @dataclass
-class _Graph:
+class Graph:
     """Nodes and constants under construction; each method adds some and returns the name of the result."""
 
     weights: Weights
     ranges: Ranges
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    levels: int = WEIGHT_LEVELS
 
     def add(self, kind: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: Any) -> Any:
         names = [f"{kind}_{len(self.nodes)}_{number}" for number in range(outputs)]
@@ -77,7 +78,7 @@ class _Graph:
         step = max(high - low, 1e-6) / 255
         scale = self.constant(f"{name}.step", step)
         zero = self.constant(f"{name}.zero", round(-low / step), np.uint8)
-        numbers, by_column = quantise(self.weights[f"{name}.weight"].T, WEIGHT_LEVELS, axis=0)
+        numbers, by_column = quantise(self.weights[f"{name}.weight"].T, self.levels, axis=0)
         inputs = [
             self.add("QuantizeLinear", x, scale, zero),
             self.constant(f"{name}.weight", numbers, np.int8),
@@ -106,7 +107,7 @@ def build(sizes: Sizes, weights: Weights, ranges: Ranges, epsilon: float) -> onn
     weights : those of `architecture.Encoder`, by their names there.
     epsilon : of the normalisations.
     """
-    graph = _Graph(weights, ranges)
+    graph = Graph(weights, ranges)
     mask = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
     # Added to the scores of the attention: 0 for a token, far below for padding. (n, 1, 1, length) for all heads.
     away = graph.add("Mul", graph.add("Sub", mask, graph.constant("one", 1)), graph.constant("far", 1e4))

@@ -43,14 +43,23 @@ class Tokenizer:
         The vocabulary does not begin with `SPECIAL`, or names a piece twice.
     """
 
+    max_word_chars = MAX_WORD_CHARS
+
     def __init__(self, pieces: Sequence[str], max_length: int = 512) -> None:
         if tuple(pieces[: len(SPECIAL)]) != SPECIAL:
             raise ValueError(f"the vocabulary begins with {list(pieces[:4])}, not with {list(SPECIAL)}")
+        self._learn_pieces(pieces, max_length)
+
+    def _learn_pieces(self, pieces: Sequence[str], max_length: int) -> None:
         self.pieces = tuple(pieces)
         self.max_length = max_length
         self._numbers = {piece: number for number, piece in enumerate(pieces)}
         if len(self._numbers) != len(pieces):
             raise ValueError("the vocabulary names a piece twice")
+        missing = [piece for piece in SPECIAL if piece not in self._numbers]
+        if missing:
+            raise ValueError(f"the vocabulary lacks {', '.join(missing)}")
+        self.start, self.end, self._unknown = (self._numbers[piece] for piece in (START, END, UNKNOWN))
         self._longest = max(map(len, pieces))
         self._known: dict[str, tuple[int, ...]] = {}
 
@@ -67,11 +76,15 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Numbers of a text's pieces between start and end: 2 to `max_length` of them; a longer text is cut."""
-        return [2, *self._numbers_of(words(text), self.max_length - 2), 3]
+        return [self.start, *self._numbers_of(self.words(text), self.max_length - 2), self.end]
 
     def numbers(self, text: str) -> list[int]:
         """Numbers of all pieces of a text, without start and end, however many they are."""
-        return self._numbers_of(words(text), sys.maxsize)
+        return self._numbers_of(self.words(text), sys.maxsize)
+
+    def words(self, text: str) -> list[str]:
+        """The words and signs that a text is cut into before each is cut into pieces."""
+        return words(text)
 
     def _numbers_of(self, said: Iterable[str], most: int) -> list[int]:
         known = self._known
@@ -95,8 +108,8 @@ class Tokenizer:
 
     def _cut(self, word: str) -> tuple[int, ...]:
         """The longest pieces of a word, from the left; the unknown piece where there are none for all of it."""
-        if len(word) > MAX_WORD_CHARS:
-            return (1,)
+        if len(word) > self.max_word_chars:
+            return (self._unknown,)
         found: list[int] = []
         start = 0
         while start < len(word):
@@ -108,7 +121,7 @@ class Tokenizer:
                     start = end
                     break
             else:
-                return (1,)
+                return (self._unknown,)
         return tuple(found)
 
 
