@@ -6,6 +6,7 @@ an error.
 """
 
 import asyncio
+import contextvars
 import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -21,10 +22,10 @@ T = TypeVar("T")
 log = get_logger("atoll.redis")
 
 # Redis answers in less than one millisecond from the next machine; a request does not wait much longer.
-_PATIENCE_S = 0.02
+PATIENCE_S = 0.02
 _CONNECT_S = 2.0
 _CONNECTIONS = 8
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 # A few slow answers are a hiccup, of this process too.
 _SLOW_IN_A_ROW = 3
 
@@ -40,6 +41,8 @@ class RedisLink:
     ----------
     url : as redis-py takes it; with the password, so not for logs.
     purpose : for the log.
+    patience_s : how long an answer is waited for.
+    pause_s : until it is tried again after something went wrong; doubles each time.
     greet : done with each new client before it is used, e.g. to load scripts: a Redis that was restarted has lost them.
     """
 
@@ -50,8 +53,8 @@ class RedisLink:
         greet: "Callable[[Redis], Awaitable[object]] | None" = None,
         clock: Clock | None = None,
         *,
-        patience_s: float = _PATIENCE_S,
-        pause_s: float = _FIRST_PAUSE_S,
+        patience_s: float = PATIENCE_S,
+        pause_s: float = PAUSE_S,
     ) -> None:
         self._url = url
         self._purpose = purpose
@@ -69,6 +72,21 @@ class RedisLink:
     def is_connected(self) -> bool:
         """Whether Redis is asked at the moment."""
         return self._client is not None
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether a connection is being made, or one that failed is being closed."""
+        return self._connecting is not None
+
+    @property
+    def pause_s(self) -> float:
+        """How long the next pause will be."""
+        return self._pause_s
+
+    @property
+    def client(self) -> "Redis | None":
+        """What is used at the moment."""
+        return self._client
 
     async def ask(self, work: "Callable[[Redis], Awaitable[T]]") -> T:
         """`await work(client)`.
@@ -111,7 +129,8 @@ class RedisLink:
 
     def _connect_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._connecting is None and self._monotonic_s() >= self._try_at_s:
-            self._connecting = loop.create_task(self._connect())
+            # Not as a part of the request that happens to be there, whose id would stand in the log.
+            self._connecting = loop.create_task(self._connect(), context=contextvars.Context())
 
     async def _connect(self) -> None:
         client = None
