@@ -12,6 +12,7 @@ from common.errors import Unauthorized
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.redis import RedisLink
+from common.registry.follower import Follower, Following, OwnRegistry
 from common.security.keys import Keys
 from common.security.keys.held import told_under_functions
 from common.security.keys.verifier import ADMIN_ID
@@ -57,8 +58,10 @@ class Runtime:
     _app: ASGIApp | None = None
     keys: Keys = field(init=False)
     _verifiers: "tuple[Verifier, ...] | None" = None
+    _following: Following = field(init=False)
 
     def __post_init__(self) -> None:
+        self._following = self._follow()
         # In the job system's database, which is not opened before a key is shown.
         self.keys = Keys(self.settings, lambda: self.jobs.database)
 
@@ -160,8 +163,21 @@ class Runtime:
                 log.info(told)
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
+            self._following.start()
             if background and self.settings.roles & {"queues", "timers"}:
                 threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True).start()
+
+    def _follow(self) -> Following:
+        """Who serves versions of the registry is given the first one before it loads."""
+        registry = OwnRegistry(self.settings, lambda: self._registry)
+        followers = []
+        for record in self.records:
+            if record.plugin.serve_version is not None:
+                cache = self.settings.storage.cache_dir / "models" / record.name
+                follower = Follower(record.name, record.plugin.serve_version, registry, cache)
+                record.before_load = follower.begin
+                followers.append(follower)
+        return Following(followers)
 
     def stop(self) -> None:
         """Let running jobs end for a while, and put the rest back. Nothing depends on it being called."""

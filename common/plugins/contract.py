@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
 from common.plugins.pull import ModelPuller, Puller
+from common.registry.held import Held
 from common.security.scopes import parse_scopes
 from common.serving.batcher import Batching
 from common.serving.items import Kept
@@ -96,6 +97,9 @@ class Plugin:
     worker : class of workers that can run its jobs: `train` ones have torch.
     pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
     pull_model : makes a version of the model from weights that others have trained, for `atoll models pull NAME`.
+    serve_version : takes the version of the registry that serves from now on, at load, and whenever `default` moves;
+        one of number None where none was published. What it raises makes the model unavailable at load; later the
+        version that serves goes on. Belongs to `load`.
     scopes : what a route asks of its caller where that is more than `predict` (`train` for `POST …/train`), by method
         and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
     max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
@@ -124,6 +128,7 @@ class Plugin:
     worker: Literal["cpu", "train"] = "cpu"
     pulls: Mapping[str, Puller] = field(default_factory=dict)
     pull_model: ModelPuller | None = None
+    serve_version: Callable[[Held], None] | None = None
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
     leaves: Sequence[str] = ()
@@ -143,6 +148,7 @@ class Plugin:
             ("datasets", self.datasets),
             ("check_train", self.check_train),
             ("pull_model", self.pull_model),
+            ("serve_version", self.serve_version),
         ):
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")
@@ -151,6 +157,8 @@ class Plugin:
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
         if self.predict_batch is None and (self.cache is not None or self.version is not None):
             raise ValueError("`cache` and `version` belong to `predict_batch`; declare it too")
+        if self.serve_version is not None and self.load is None:
+            raise ValueError("`serve_version` belongs to `load`; declare it too")
         run = self.predict_batch.run if isinstance(self.predict_batch, Batching) else self.predict_batch
         if run is not None and (not callable(run) or inspect.iscoroutinefunction(run)):
             raise TypeError("Plugin(predict_batch=…): not a plain function from items to results, nor Batching(run)")

@@ -1,6 +1,7 @@
 """Whether an English text is positive or negative.
 
-`POST /sentiment/predict` answers from the model in the box; `/project` is the old prefix.
+`POST /sentiment/predict` answers from the version that the registry calls `default`, else from the model that is baked
+into the image, else from the one in the box; `X-Model-Version` says which. `/project` is the old prefix.
 """
 
 from typing import Annotated
@@ -14,8 +15,10 @@ from common.plugins import Batching, Kept, OldPrefix, Plugin
 from common.serving import answer_items
 from models.sentiment import space
 from models.sentiment import train as training
+from models.sentiment.chosen import serve_version, served_now
 from models.sentiment.definitions import Answer, Health, Texts, check_sizes
-from models.sentiment.predictor import BUDGET, Asked, classifier, cost, predict_batch, version
+from models.sentiment.predictor import BUDGET, Asked, cost, predict_batch, version
+from models.sentiment.pull import pull
 
 # JSON is taken whatever the Content-Type says: the old load script sends none.
 router = APIRouter(prefix="/sentiment", tags=["Sentiment"], strict_content_type=False)
@@ -28,9 +31,13 @@ Explain = Annotated[bool, Query(description="Also by how much each word moves it
 async def predict(body: Texts, request: Request, explain: Explain = False) -> Response:
     """Both classes of each text, the likelier first; their scores add up to 1."""
     check_sizes(body.text, request.app.state.runtime.settings.serving)
-    items = [Asked(text, body.truncated, explain) for text in body.text]
+    served = served_now()
+    items = [Asked(text, body.truncated, explain, served) for text in body.text]
     response = await answer_items(request, "sentiment", items, around=(b'{"predictions":[', b"]}"))
-    return _apart(response) if explain else response
+    if explain:
+        response = _apart(response)
+    response.headers["X-Model-Version"] = served.name
+    return response
 
 
 @router.get("/health", summary="It answers")
@@ -54,7 +61,7 @@ def _apart(response: Response) -> Response:
 
 
 def _load() -> None:
-    classifier().classify(["ready"])
+    served_now().classifier.classify(["ready"])
 
 
 plugin = Plugin(
@@ -69,5 +76,7 @@ plugin = Plugin(
     train_request=training.SentimentTraining,
     check_train=training.check_train,
     space=space,
+    pull_model=pull,
+    serve_version=serve_version,
     worker="train",
 )

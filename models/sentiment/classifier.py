@@ -1,6 +1,6 @@
 """Answers from a folder with `model.onnx`, `vocabulary.txt` and `model.json`, by ONNX Runtime and NumPy alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,7 +10,9 @@ import orjson
 from numpy.typing import NDArray
 
 from models.sentiment.calibration import softmax
+from models.sentiment.mapped import Cpu, mapped
 from models.sentiment.tokenizer import Tokenizer
+from models.sentiment.wordpiece import BertTokenizer, Normalisation
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 MODEL, VOCABULARY, CARD = FILES = ("model.onnx", "vocabulary.txt", "model.json")
 # The one in the repository.
 BOX = Path(__file__).parent / "box"
+# Numbers between the linear maps of a layer that a run may hold at once; 10 MB.
+_RUN_NUMBERS = 2_621_440
 # Columns of what `run` gives.
 LABELS = ("NEGATIVE", "POSITIVE")
 
@@ -59,16 +63,25 @@ class Classifier:
 
     @classmethod
     def open(cls, folder: Path = BOX, threads: int = 1) -> Self:
-        """Read a folder; about 50 ms.
+        """Read a folder; about 50 ms. Parameters and errors are those of `of_files`."""
+        return cls.of_files({name: folder / name for name in FILES}, threads, where=folder.name)
+
+    @classmethod
+    def of_files(
+        cls, files: Mapping[str, Path], threads: int = 1, *, cache: Path | None = None, where: str = "the version"
+    ) -> Self:
+        """Read the files of a model, by their names in `FILES`.
 
         Parameters
         ----------
         threads : cores that one `run` uses.
+        cache : folder of this machine for a copy of a large model that processes share (see `mapped`).
+        where : the files are from, for errors.
 
         Raises
         ------
         BrokenModel
-            A file is missing, cannot be read, or does not fit the others.
+            A file is missing, cannot be read, does not fit the others, or is not for this processor.
         """
         import onnxruntime
 
@@ -77,20 +90,32 @@ class Classifier:
         options.inter_op_num_threads = 1
         # Warnings of the runtime are about its own choices.
         options.log_severity_level = 3
-        file = folder / CARD
+        at = CARD
         try:
-            card = orjson.loads(file.read_bytes())
-            longest = int(card["sizes"]["positions"])
-            file = folder / VOCABULARY
-            tokenizer = Tokenizer.open(file, longest)
-            if len(tokenizer.pieces) != card["sizes"]["pieces"]:
-                raise ValueError(f"has {len(tokenizer.pieces)} pieces; {CARD} says {card['sizes']['pieces']}")
-            file = folder / MODEL
-            session = onnxruntime.InferenceSession(file.read_bytes(), options, providers=["CPUExecutionProvider"])
+            card = orjson.loads(files[CARD].read_bytes())
+            sizes = card["sizes"]
+            if card.get("weight_bits") == 8 and not Cpu.here().has_vnni:
+                raise ValueError("weights of eight bits overflow on this processor; pull the model with --bits 7")
+            at = VOCABULARY
+            tokenizer = _tokenizer(files[VOCABULARY], card, int(sizes["positions"]))
+            if len(tokenizer.pieces) != sizes["pieces"]:
+                raise ValueError(f"has {len(tokenizer.pieces)} pieces; {CARD} says {sizes['pieces']}")
+            at = MODEL
+            copy = None if cache is None else mapped(files[MODEL], cache)
+            if copy is not None:
+                # It is what the runtime made of the model: nothing is left to be done.
+                options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            content = str(copy) if copy else files[MODEL].read_bytes()
+            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         # The runtime's own errors have no other class in common.
         except Exception as exc:
-            raise BrokenModel(f"{file.name} in {folder.name}: {type(exc).__name__}: {exc}"[:500]) from exc
+            raise BrokenModel(f"{at} in {where}: {type(exc).__name__}: {exc}"[:500]) from exc
         return cls(session, tokenizer, card)
+
+    @property
+    def run_tokens(self) -> int:
+        """Tokens of a run, padding included, beyond which it needs more memory and is no faster."""
+        return max(self.tokenizer.max_length, _RUN_NUMBERS // int(self.card["sizes"].get("inner", 1)))
 
     def encode(self, texts: Sequence[str]) -> Tokens:
         """Texts as one batch, padded to the longest; a text beyond the model's length is cut."""
@@ -120,6 +145,15 @@ class Classifier:
         for places in by_length([len(one) for one in numbers], most_tokens):
             answers[places] = self.run(Tokens.pad([numbers[place] for place in places]))
         return answers
+
+
+def _tokenizer(file: Path, card: Mapping[str, Any], longest: int) -> Tokenizer:
+    given = card.get("tokenizer")
+    if not isinstance(given, dict) or given.get("kind") != "bert":
+        return Tokenizer.open(file, longest)
+    # Some pieces are signs that `splitlines` takes for ends of lines.
+    pieces = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    return BertTokenizer(pieces, longest, Normalisation.from_json(given))
 
 
 def by_length(lengths: Sequence[int], most_tokens: int, most_texts: int = 256) -> list[list[int]]:

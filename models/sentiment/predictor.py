@@ -1,17 +1,15 @@
 """Classifies many texts at once; long ones in windows."""
 
 from collections.abc import Sequence
-from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import Invalid, ModelUnavailable, TooLarge
-from models.sentiment.classifier import BOX, FILES, LABELS, BrokenModel, Classifier, Tokens, by_length
+from common.errors import Invalid, TooLarge
+from models.sentiment.chosen import Served, served_now
+from models.sentiment.classifier import LABELS, Classifier, Tokens, by_length
 from models.sentiment.definitions import Truncated
-from models.sentiment.tokenizer import words
 
 Floats = NDArray[np.float64]
 
@@ -23,11 +21,23 @@ MOST_EXPLAINED = 200
 
 class Asked:
     """One text, and what is to be told of it. Its tokens are counted when they are first needed: a text that is known
-    is answered without them."""
+    is answered without them.
 
-    __slots__ = ("_numbers", "explain", "text", "truncated")
+    Parameters
+    ----------
+    served : what answers it, whatever is chosen meanwhile; by default what is chosen now.
+    """
 
-    def __init__(self, text: str, truncated: Truncated = Truncated.window, explain: bool = False) -> None:
+    __slots__ = ("_numbers", "explain", "served", "text", "truncated")
+
+    def __init__(
+        self,
+        text: str,
+        truncated: Truncated = Truncated.window,
+        explain: bool = False,
+        served: Served | None = None,
+    ) -> None:
+        self.served = served or served_now()
         self.text = text
         self.truncated = truncated
         self.explain = explain
@@ -35,57 +45,75 @@ class Asked:
 
     def key(self) -> bytes:
         """Equal for equal questions."""
-        return f"{self.truncated.name}{'+' if self.explain else '-'}{self.text}".encode("utf-8", "surrogatepass")
+        how = f"{self.served.digest}{self.truncated.name}{'+' if self.explain else '-'}"
+        return f"{how}{self.text}".encode("utf-8", "surrogatepass")
 
     @property
     def numbers(self) -> list[int]:
         """All token numbers, without those of start and end."""
         if self._numbers is None:
-            self._numbers = classifier().tokenizer.numbers(self.text)
+            self._numbers = self.served.classifier.tokenizer.numbers(self.text)
         return self._numbers
 
-
-@lru_cache(maxsize=1)
-def classifier() -> Classifier:
-    """The model in the box. Raises ModelUnavailable where its files are missing or broken."""
-    try:
-        return Classifier.open()
-    except BrokenModel as exc:
-        raise ModelUnavailable(str(exc)) from exc
+    @property
+    def words(self) -> list[str]:
+        """What is explained."""
+        return self.served.classifier.tokenizer.words(self.text)
 
 
-@lru_cache(maxsize=1)
 def version() -> str:
-    """Digest of the files that answer."""
-    return sha256(b"".join(sha256((BOX / name).read_bytes()).digest() for name in FILES)).hexdigest()[:16]
+    """Digest of the files that answer now."""
+    return served_now().digest
 
 
 def cost(item: Asked) -> int:
     """Tokens that are run for an item."""
     own = len(item.numbers) + 2
-    return own * max(1, len(words(item.text))) if item.explain else own
+    return own * max(1, len(item.words)) if item.explain else own
 
 
-def windows(numbers: Sequence[int], longest: int) -> list[list[int]]:
-    """Token numbers in parts of at most `longest` with their start and end, each sharing half with the one before."""
+def windows(numbers: Sequence[int], longest: int, start: int = 2, end: int = 3) -> list[list[int]]:
+    """Token numbers in parts of at most `longest`, each sharing half with the one before.
+
+    Parameters
+    ----------
+    start, end : numbers that each part begins and ends with, counted in `longest`.
+    """
     room = longest - 2
     if len(numbers) <= room:
-        return [[2, *numbers, 3]]
+        return [[start, *numbers, end]]
     step = room // 2
-    starts = [*range(0, len(numbers) - room, step), len(numbers) - room]
-    return [[2, *numbers[start : start + room], 3] for start in starts]
+    places = [*range(0, len(numbers) - room, step), len(numbers) - room]
+    return [[start, *numbers[place : place + room], end] for place in places]
 
 
 def predict_batch(items: Sequence[Asked]) -> list[Any]:
     """What is answered for each text; an exception for one that is refused."""
-    found = classifier()
-    longest = found.tokenizer.max_length
+    first = items[0].served if items else None
+    if all(item.served is first for item in items):
+        return _predict(items)
+    # While another version is taken, texts of both may wait: each is answered by its own, in a run of its own.
+    answers: list[Any] = [None] * len(items)
+    for served in {id(item.served): item.served for item in items}.values():
+        places = [place for place, item in enumerate(items) if item.served is served]
+        for place, answer in zip(places, _predict([items[place] for place in places]), strict=True):
+            answers[place] = answer
+    return answers
+
+
+def _predict(items: Sequence[Asked]) -> list[Any]:
+    """Of items that one version answers."""
+    if not items:
+        return []
+    found = items[0].served.classifier
+    tokenizer = found.tokenizer
+    longest = tokenizer.max_length
     parts: list[list[list[int]]] = []
     for item in items:
         if item.truncated is Truncated.window:
-            parts.append(windows(item.numbers, longest))
+            parts.append(windows(item.numbers, longest, tokenizer.start, tokenizer.end))
         else:
-            parts.append([[2, *item.numbers[: longest - 2], 3]])
+            parts.append([[tokenizer.start, *item.numbers[: longest - 2], tokenizer.end]])
     positive = _positive(found, [part for some in parts for part in some])
     answers: list[Any] = []
     place = 0
@@ -101,8 +129,8 @@ def _refusal(item: Asked, longest: int) -> Exception | None:
     if item.truncated is Truncated.error and len(item.numbers) + 2 > longest:
         told = f"a text has {len(item.numbers) + 2} tokens, the model reads {longest}; shorten it, or send `window`"
         return Invalid.field("text", told, item.text)
-    if item.explain and len(words(item.text)) > MOST_EXPLAINED:
-        return TooLarge(f"a text has {len(words(item.text))} words; at most {MOST_EXPLAINED} are explained")
+    if item.explain and len(item.words) > MOST_EXPLAINED:
+        return TooLarge(f"a text has {len(item.words)} words; at most {MOST_EXPLAINED} are explained")
     return None
 
 
@@ -117,16 +145,16 @@ def _told(found: Classifier, item: Asked, positive: float) -> Any:
 def _explained(found: Classifier, item: Asked, positive: float) -> list[dict[str, Any]]:
     """Each word left out once: what the text is without it (occlusion; Zeiler and Fergus 2014, for texts Li et al.
     2016)."""
-    said = words(item.text)
+    said = item.words
     if not said:
         return []
     encoded = [found.tokenizer.numbers(word) for word in said]
-    without = [
-        windows([number for other, some in enumerate(encoded) if other != place for number in some], 1 << 20)[0][
-            : found.tokenizer.max_length
-        ]
-        for place in range(len(said))
-    ]
+    tokenizer = found.tokenizer
+    room = tokenizer.max_length - 2
+    without = []
+    for place in range(len(said)):
+        left = [number for other, some in enumerate(encoded) if other != place for number in some]
+        without.append([tokenizer.start, *left[:room], tokenizer.end])
     moved = _log_odds(np.array([positive]))[0] - _log_odds(_positive(found, without))
     return [{"token": word, "weight": float(weight)} for word, weight in zip(said, moved, strict=True)]
 
@@ -139,6 +167,6 @@ def _log_odds(positive: Floats) -> Floats:
 def _positive(found: Classifier, numbers: Sequence[Sequence[int]]) -> Floats:
     """(n,) probability of POSITIVE of each list of token numbers."""
     answers = np.zeros(len(numbers))
-    for places in by_length([len(one) for one in numbers], BUDGET):
+    for places in by_length([len(one) for one in numbers], min(BUDGET, found.run_tokens)):
         answers[places] = found.run(Tokens.pad([numbers[place] for place in places]))[:, 1]
     return answers

@@ -163,8 +163,7 @@ def _weights(folder: Path, layout: Layout) -> dict[str, NDArray[np.float32]]:
             }
     except Invalid:
         raise
-    # The library's errors have no class in common with NumPy's.
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - the library's errors have no class in common with NumPy's
         raise refused(WEIGHTS, f"cannot be read ({type(exc).__name__}: {str(exc)[:150]}); fetch it again") from None
 
 

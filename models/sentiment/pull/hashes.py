@@ -64,7 +64,7 @@ def check_hashes(folder: Path, expected: Mapping[str, str], where: str) -> list[
         found = sha256(folder / name)
         if found != digest.lower():
             raise Invalid(
-                f"{name}: its SHA-256 is {found[:16]}…, {where} says {digest[:16].lower()}…; it was damaged or replaced, "
-                "fetch it again"
+                f"{name}: its SHA-256 is {found[:16]}…, {where} says {digest[:16].lower()}…; it was damaged or "
+                "replaced, fetch it again"
             )
     return sorted(expected)

@@ -5,7 +5,6 @@ asks for the list alone.
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -155,10 +154,10 @@ class Hub:
                     self._report(listed.name, done + size >> 20, max(1, total >> 20))
             if not listed.fits(scratch):
                 raise DependencyFailed(
-                    f"{listed.name}: {self._host} sent other bytes ({size} of {listed.size_bytes}) than it lists; the same "
-                    "command tries again"
+                    f"{listed.name}: {self._host} sent other bytes ({size} of {listed.size_bytes}) than it lists; "
+                    "the same command tries again"
                 )
-            os.replace(scratch, folder / listed.name)
+            scratch.replace(folder / listed.name)
         finally:
             scratch.unlink(missing_ok=True)
 
@@ -200,8 +199,8 @@ class Hub:
         except httpx.HTTPError as exc:
             said = str(exc).partition("\n")[0][:150] or type(exc).__name__
             raise DependencyFailed(
-                f"no answer from {self._host}: {said}. This machine may have no way to the hub: copy the model's folder "
-                "here and give it with --from, or give a mirror with --base-url"
+                f"no answer from {self._host}: {said}. This machine may have no way to the hub: copy the model's "
+                "folder here and give it with --from, or give a mirror with --base-url"
             ) from None
         finally:
             client.close()

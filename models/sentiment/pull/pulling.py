@@ -45,6 +45,7 @@ def pull(asked: ModelPull) -> PulledModel:
     files = {name: sha256(folder / name) for name in WANTED if (folder / name).is_file()}
     content, how, distance = _quantised(asked, checkpoint, sample)
     layout = checkpoint.layout
+    all_checked = sorted({*checked, *source.pop("checked", ())})
     card = {
         "title": f"{source['id']}, {asked.weight_bits}-bit weights",
         "architecture": layout.architecture,
@@ -54,7 +55,7 @@ def pull(asked: ModelPull) -> PulledModel:
         "tokenizer": {"kind": "bert", **checkpoint.vocabulary.normalisation.as_json()},
         "weight_bits": asked.weight_bits,
         "inputs_by": how,
-        "source": {**source, "files": files, "checked": sorted({*checked, *source.get("checked", ())})},
+        "source": {**source, "files": files, "checked": all_checked},
         "compared": {"sample": asked.sample.name if asked.sample else "shipped", **distance.as_json()},
         "atoll": VERSION,
     }
@@ -68,7 +69,7 @@ def pull(asked: ModelPull) -> PulledModel:
         "from": source["id"],
         **({"commit": source["commit"]} if "commit" in source else {}),
         "architecture": layout.architecture,
-        "hashes checked": card["source"]["checked"] or "none given",
+        "hashes checked": all_checked or "none given",
         "tokenizer": _normalisation(checkpoint),
         "quantised": f"{asked.weight_bits}-bit weights by column, inputs by {how}",
         "texts compared": distance.texts,
@@ -131,8 +132,8 @@ def _quantised(asked: ModelPull, checkpoint: Checkpoint, sample: Sample) -> tupl
         )
     raise Invalid(
         f"{WEIGHTS}: in eight bits it is too far from the original ({'; '.join(tried)}). Allowed are "
-        f"{asked.most_apart:g} at most and {asked.most_apart_mean:g} on average; --max-difference and --mean-difference "
-        "change that, and --bits 8 is nearer, for processors with VNNI"
+        f"{asked.most_apart:g} at most and {asked.most_apart_mean:g} on average; --max-difference and "
+        "--mean-difference change that, and --bits 8 is nearer, for processors with VNNI"
     )
 
 

@@ -90,7 +90,7 @@ def served_graph(layout: Layout, weights: Weights, ranges: Ranges | None, bits: 
     ----------
     ranges : of the inputs; None scales each token's by itself, which is nearer to the original and slower.
     """
-    return graph.build(layout, weights, ranges, LEVELS[bits]).SerializeToString(deterministic=True)
+    return bytes(graph.build(layout, weights, ranges, LEVELS[bits]).SerializeToString(deterministic=True))
 
 
 def served_logits(content: bytes, numbers: Sequence[Sequence[int]], step: Step) -> Floats:
