@@ -167,7 +167,9 @@ class Rules:
         # Routes by the first part of their path, those that begin with a parameter everywhere.
         heads = {_head(rule.path) for rule in self._rules}
         self._by_head = {
-            head: [rule for rule in self._rules if _head(rule.path) in (head, None)] for head in heads if head is not None
+            head: [rule for rule in self._rules if _head(rule.path) in (head, None)]
+            for head in heads
+            if head is not None
         }
         self._anywhere = [rule for rule in self._rules if _head(rule.path) is None]
 
