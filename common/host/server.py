@@ -15,6 +15,7 @@ import uvicorn
 from common.errors import SettingsError
 from common.host.protocol import BoundedProtocol
 from common.host.tls import make_context, serves_https, uvicorn_context, warning_about
+from common.security.anonymous import AnonymousRule
 from common.security.keys.held import needs_first
 from common.settings import CHECKOUT, Settings
 from common.storage import open_share
@@ -90,6 +91,7 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
     lines = {
         "address": f"{url}   (docs {url}/docs, models {url}/models)",
         "processes": str(settings.http.workers),
+        "access": AnonymousRule.of(settings).told,
         "state": f"{storage.state_dir}   (share {open_share(storage).label})",
     }
     if tls and settings.tls.certfile is not None and (told := warning_about(settings.tls.certfile)):

@@ -26,7 +26,7 @@ def serves_https(tls: TlsSettings) -> bool:
         Only a part of what https needs was.
     """
     if (tls.keyfile is None) != (tls.certfile is None):
-        raise SettingsError("TLS needs both --ssl-keyfile (SSL_KEYFILE) and --ssl-certfile (SSL_CERTFILE)")
+        raise SettingsError("TLS needs both --ssl-keyfile and --ssl-certfile (SSL_KEYFILE, SSL_CERTFILE)")
     if tls.certfile is None and tls.client_ca is not None:
         raise SettingsError("SSL_CLIENT_CA asks clients for certificates, which needs SSL_KEYFILE and SSL_CERTFILE")
     return tls.certfile is not None

@@ -61,7 +61,6 @@ class Scheduler:
         clock: Clock,
         callbacks: Callbacks | None = None,
         leftovers: Leftovers | None = None,
-        prune_audit: Callable[[datetime], int] | None = None,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -71,7 +70,6 @@ class Scheduler:
         self._clock = clock
         self._callbacks = callbacks
         self._leftovers = leftovers
-        self._prune_old_audit = prune_audit
         self._watch = Watch(settings.stall_s)
         self.chores: dict[str, Callable[[], int]] = {}
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
@@ -108,7 +106,6 @@ class Scheduler:
             self._submit_scheduled,
             self._remove_old,
             self._sweep_share,
-            self._prune_audit,
             self._do_chores,
             # Last: it waits for receivers.
             self._call_back,
@@ -176,12 +173,6 @@ class Scheduler:
         if self._leftovers is not None and self._is_sure():
             self._leftovers.sweep_if_due()
 
-    def _prune_audit(self) -> None:
-        if self._prune_old_audit is not None and self._is_sure():
-            removed = self._prune_old_audit(self._clock.now())
-            if removed:
-                log.info("removed", audit_records=removed)
-
     def _do_chores(self) -> None:
         if not self._is_sure():
             return
@@ -194,7 +185,7 @@ class Scheduler:
                 continue
             self._store.set_schedule(name, coming)
             if removed := remove():
-                log.info("removed", chore=name, files=removed)
+                log.info("removed", chore=name, count=removed)
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

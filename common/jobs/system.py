@@ -91,8 +91,9 @@ class JobSystem:
         allow = settings.callbacks.allowance
         service = JobService(store, runner, settings.jobs, clock, settings.plugins.service_model, allow)
         leftovers = Leftovers(partial(open_share, settings.storage), store, clock)
-        prune = partial(prune_older, Trail(database), settings.security.audit_days)
-        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks, leftovers, prune)
+        scheduler = Scheduler(store, queue, runner, service, settings.jobs, clock, callbacks, leftovers)
+        trail, days = Trail(database), settings.security.audit_days
+        scheduler.chores["audit log"] = lambda: prune_older(trail, days, clock.now())
         return cls(settings, clock, database, store, queue, executors, runner, service, scheduler, callbacks)
 
     def migrate(self) -> None:

@@ -76,6 +76,15 @@ class AnonymousRule:
         only_here = is_loopback(settings.http.host) and settings.security.functions_runtime is None
         return cls(ALL_SCOPES if only_here else frozenset(), only_here, origins)
 
+    @property
+    def told(self) -> str:
+        """For people, at the start."""
+        if not self.scopes:
+            return "with a key"
+        if self.only_here:
+            return "from this machine without a key"
+        return f"without a key for {', '.join(sorted(self.scopes))}, else with one"
+
     def admit(self, caller: Caller) -> Admission:
         """Decide about one caller."""
         if not self.scopes:

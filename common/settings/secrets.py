@@ -133,10 +133,12 @@ def _parts(value: str, *, is_place: bool = False) -> Iterator[str]:
     if not is_place and len(value) >= _SECRET_CHARS:
         yield value
     for piece in re.split(r"[;\s,]+", value):
-        name, equals, secret = piece.partition("=")
-        if equals and _SECRET_PART.search(name) and len(secret) >= _PART_CHARS:
+        name, _, secret = piece.partition("=")
+        # Those at the end are base64's.
+        is_pair = "=" in piece.rstrip("=")
+        if is_pair and _SECRET_PART.search(name) and len(secret) >= _PART_CHARS:
             yield secret
-        elif not is_place and len(piece) >= 3 * _SECRET_CHARS and not equals.strip():
+        elif not is_pair and not is_place and len(piece) >= 3 * _SECRET_CHARS:
             yield piece
 
 

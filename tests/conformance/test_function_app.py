@@ -4,6 +4,7 @@ import asyncio
 import json
 import runpy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from common.functions import AsgiApp, Bridge, Message, Receive, Send
 from common.settings import get_settings
 from function_app import METHODS
 from tests.conformance.environment import CHECKOUT
+from tests.support.plugins import make_app
 
 Load = Callable[[str], func.FunctionApp]
 CONTEXT = cast(func.Context, SimpleNamespace(invocation_id="1"))
@@ -170,3 +172,11 @@ def test_the_query_arrives_as_it_was_sent() -> None:
 
     answer = get(Bridge(app_that(show)), "http://host/%20?a=1%2B1&a=%C3%A9&b=")
     assert json.loads(answer.get_body()) == "a=1%2B1&a=%C3%A9&b="
+
+
+def test_answers_have_the_security_headers_and_name_no_software(tmp_path: Path) -> None:
+    headers = get(Bridge(cast("AsgiApp", make_app(tmp_path))), "https://atoll.example/health/live").headers
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["cache-control"] == "no-store"
+    assert not {"server", "x-powered-by"} & {name.lower() for name in dict(headers.items())}

@@ -1,11 +1,17 @@
 """How many jobs one owner may have open, on SQLite and PostgreSQL alike."""
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from common.database import Database
 from common.errors import TooManyRequests
+from common.jobs.quota import check_open
 from common.jobs.states import Event, State
+from common.settings import Settings, StorageSettings
 from common.telemetry import metrics
 from tests.jobs.kernel import Kernel
 
@@ -63,6 +69,24 @@ def test_a_refused_job_does_not_use_up_its_key(kernel: Kernel) -> None:
         kernel.submit(owner="key:a", idempotency_key="k", max_open=1)
     kernel.service.cancel(first.id)
     assert kernel.submit(b"other", owner="key:a", idempotency_key="k", max_open=1).state is State.QUEUED
+
+
+def test_others_open_jobs_and_ended_ones_are_not_read_to_count_an_owners(tmp_path: Path) -> None:
+    database = Database.build(Settings(storage=StorageSettings(state_dir=tmp_path)))
+    database.migrate()
+    plans: list[str] = []
+
+    def explain(connection: sa.Connection) -> None:
+        @sa.event.listens_for(connection, "before_cursor_execute", retval=True)
+        def _asked(_: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> tuple[str, Any]:
+            plans.extend(row[3] for row in cursor.execute("EXPLAIN QUERY PLAN " + statement, parameters).fetchall())
+            return statement, parameters
+
+        check_open(connection, "key:a", 5)
+
+    database.read(explain)
+    searched = [plan for plan in plans if "jobs" in plan]
+    assert searched == ["SEARCH jobs USING COVERING INDEX jobs_by_owner_and_state (owner=? AND state=?)"]
 
 
 def test_many_at_the_same_time_are_no_way_around(kernel: Kernel) -> None:

@@ -20,7 +20,8 @@ def test_the_first_lines_name_version_address_processes_and_state(start_server: 
     assert lines[0] == f"Atoll {VERSION}"
     assert lines[1] == f"  address   {server.url}   (docs {server.url}/docs, models {server.url}/models)"
     assert lines[2].split() == ["processes", "1"]
-    assert lines[3] == f"  state     {state}   (share {state}/share)"
+    assert lines[3] == "  access    from this machine without a key"
+    assert lines[4] == f"  state     {state}   (share {state}/share)"
 
 
 def test_port_0_picks_a_free_port(start_server: Callable[..., Server]) -> None:

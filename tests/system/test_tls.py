@@ -164,7 +164,7 @@ def test_a_start_with_files_that_cannot_be_used_says_why(tmp_path: Path, files: 
         ({"SSL_KEYFILE": str(garbage)}, "garbage.pem holds no private key in PEM"),
         ({"SSL_CERTFILE": str(garbage)}, "garbage.pem holds no certificate in PEM"),
         ({"SSL_CERTFILE": str(missing)}, "none.pem is not a file"),
-        ({"SSL_KEYFILE": ""}, "TLS needs both --ssl-keyfile (SSL_KEYFILE) and --ssl-certfile (SSL_CERTFILE)"),
+        ({"SSL_KEYFILE": ""}, "TLS needs both --ssl-keyfile and --ssl-certfile (SSL_KEYFILE, SSL_CERTFILE)"),
         ({"SSL_CLIENT_CA": str(garbage)}, "garbage.pem holds no certificate in PEM"),
         ({"SSL_CIPHERS": "NOPE"}, "SSL_CIPHERS='NOPE' leaves no cipher"),
         (locked, "has a password; give it as SSL_KEYFILE_PASSWORD"),

@@ -117,6 +117,15 @@ def test_a_rebound_name_does_not_make_a_page_the_servers_own() -> None:
     assert scopes(opened, Caller(host="10.0.0.4:7071", origin="http://10.0.0.4:7071")) == ALL_SCOPES
 
 
+def test_a_person_who_starts_a_server_is_told_who_may_call() -> None:
+    assert rule().told == "from this machine without a key"
+    assert rule(EVERYWHERE).told == "with a key"
+    assert (
+        rule(EVERYWHERE, frozenset({Scope.TRAIN, Scope.PREDICT})).told
+        == "without a key for predict, train, else with one"
+    )
+
+
 def test_what_is_remembered_is_what_would_be_decided() -> None:
     admit = remembering(rule())
     for _ in range(2):

@@ -1,0 +1,10 @@
+"""An index that counts an owner's open jobs."""
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.create_index("jobs_by_owner_and_state", "jobs", ["owner", "state"], unique=False)
