@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from models.sentiment.architecture import EPSILON, Encoder
-from models.sentiment.calibration import calibration_error, interval, log_loss, softmax, temperature
+from models.sentiment.calibration import calibration_error, interval, log_loss, mix, softmax
 from models.sentiment.classifier import CARD, MODEL, VOCABULARY, Classifier, Tokens, by_length
 from models.sentiment.fitting import predict
 from models.sentiment.onnx_graph import Ranges, build
+from models.sentiment.wide import margins
+
+Margins = NDArray[np.float64]
 
 # The file that is served may be wrong where the encoder was right at this share of the texts more, at most.
 MOST_LOST = 0.01
@@ -96,22 +99,32 @@ def _range(values: NDArray[np.float32]) -> tuple[float, float]:
     return float(ordered[count]), float(ordered[-1 - count])
 
 
-def files_of(encoder: Encoder, pieces: Sequence[str], ranges: Ranges, divide_by: float) -> dict[str, bytes]:
-    """The files of a `Classifier`, its card holding the sizes only.
+@dataclass(frozen=True)
+class Parts:
+    """What the logits are made of.
 
     Parameters
     ----------
-    divide_by : temperature of the logits; it goes into the head's weights.
+    table : of `wide.fit_table`.
+    deep, wide : what the margins of the encoder and of the table are multiplied with.
     """
+
+    table: NDArray[np.float32]
+    deep: float = 1.0
+    wide: float = 0.0
+
+
+def files_of(encoder: Encoder, pieces: Sequence[str], ranges: Ranges, parts: Parts) -> dict[str, bytes]:
+    """The files of a `Classifier`, its card holding the sizes and the shares of its parts."""
     weights = {name: value.detach().numpy() for name, value in encoder.state_dict().items()}
     for name in ("head.weight", "head.bias"):
-        weights[name] = weights[name] / np.float32(divide_by)
-    graph = build(encoder.sizes, weights, ranges, EPSILON)
+        weights[name] = weights[name] * np.float32(parts.deep)
+    graph = build(encoder.sizes, weights, ranges, EPSILON, parts.table * np.float32(parts.wide))
     vocabulary = "".join(f"{piece}\n" for piece in pieces)
     return {
         MODEL: graph.SerializeToString(deterministic=True),
         VOCABULARY: vocabulary.encode(),
-        CARD: card({"sizes": encoder.sizes.as_json(), "temperature": divide_by}),
+        CARD: card({"sizes": encoder.sizes.as_json(), "parts": {"deep": parts.deep, "wide": parts.wide}}),
     }
 
 
@@ -134,11 +147,14 @@ class Nearness:
 
     Attributes
     ----------
-    original, served : shares told rightly.
+    deep, wide : shares told rightly by each of the parts alone, before.
+    original, served : shares told rightly by both together, before and after.
     difference : greatest between two scores of a text, 0 to 1.
     agreement : share of the texts that are told the same.
     """
 
+    deep: float
+    wide: float
     original: float
     served: float
     difference: float
@@ -148,42 +164,46 @@ class Nearness:
 def export(
     encoder: Encoder,
     pieces: Sequence[str],
-    numbers: Sequence[Sequence[int]],
+    table: NDArray[np.float32],
+    ranged: Sequence[Sequence[int]],
     texts: Sequence[str],
     labels: NDArray[np.int64],
 ) -> tuple[dict[str, bytes], Nearness]:
-    """The files to serve, calibrated on texts with labels, and compared with the encoder on them.
+    """The files to serve: both parts, mixed and calibrated on texts with labels, and compared with what was trained.
 
     Parameters
     ----------
-    numbers : token numbers of the texts by which the ranges of the quantisation are measured.
+    table : of `wide.fit_table`.
+    ranged : token numbers of the texts by which the ranges of the quantisation are measured.
 
     Raises
     ------
     TooFar
         More than `MOST_LOST` of the texts are lost by it.
     """
-    ranges = measure_ranges(encoder, numbers)
-    plain = opened(files_of(encoder, pieces, ranges, 1.0))
-    found = logits_of(plain, texts)
-    divide_by = temperature(found, labels)
-    original = predict(encoder, [plain.tokenizer.encode(text) for text in texts])
-    nearness = _compare(original, found, labels, divide_by)
+    ranges = measure_ranges(encoder, ranged)
+    plain = opened(files_of(encoder, pieces, ranges, Parts(table)))
+    numbers = [plain.tokenizer.encode(text) for text in texts]
+    quantised = np.diff(logits_of(plain, texts).astype(np.float64))[:, 0]
+    deep = np.diff(predict(encoder, numbers).astype(np.float64))[:, 0]
+    wide = margins(table, numbers, len(pieces))
+    parts = Parts(table, *mix(np.stack([quantised, wide], axis=1), labels).tolist())
+    files = files_of(encoder, pieces, ranges, parts)
+    found = np.diff(logits_of(opened(files), texts).astype(np.float64))[:, 0]
+    nearness = _compare(deep, wide, parts, found, labels)
     if nearness.original - nearness.served > MOST_LOST:
         raise TooFar(
             f"in eight bits {nearness.served:.4f} of the texts are told rightly, before {nearness.original:.4f}"
         )
-    return files_of(encoder, pieces, ranges, divide_by), nearness
+    return files, nearness
 
 
-def _compare(
-    original: NDArray[np.float32], served: NDArray[np.float32], labels: NDArray[np.int64], divide_by: float
-) -> Nearness:
-    difference = np.abs(softmax(original / divide_by) - softmax(served / divide_by)).max()
-    told = original.argmax(axis=1), served.argmax(axis=1)
-    right = [float(np.mean(one == labels)) for one in told]
-    figures = (*right, float(difference), float(np.mean(told[0] == told[1])))
-    return Nearness(*(round(figure, 4) for figure in figures))
+def _compare(deep: Margins, wide: Margins, parts: Parts, served: Margins, labels: NDArray[np.int64]) -> Nearness:
+    original = parts.deep * deep + parts.wide * wide
+    scores = [1 / (1 + np.exp(-margin)) for margin in (original, served)]
+    right = [np.mean((margin > 0) == labels) for margin in (deep, wide, original, served)]
+    figures = (*right, np.abs(scores[0] - scores[1]).max(), np.mean((original > 0) == (served > 0)))
+    return Nearness(*(round(float(figure), 4) for figure in figures))
 
 
 def logits_of(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models.sentiment.sizes import Sizes
+from models.sentiment.wide import BUCKETS, FACTORS
 
 MICROSOFT = "com.microsoft"
 # The newest that ONNX Runtime 1.22 can read.
@@ -98,14 +99,26 @@ class Graph:
         # Two nodes: the runtime's own `SkipLayerNormalization` takes five times as long on a CPU (measured with 1.31).
         return self.norm(name, self.add("Add", x, other), epsilon)
 
+    def ints(self, name: str, *values: int) -> str:
+        return self.constant(name, values, np.int64)
 
-def build(sizes: Sizes, weights: Weights, ranges: Ranges, epsilon: float) -> onnx.ModelProto:
+    def part(self, x: str, skipped: int, left: int) -> str:
+        """x: (n, length) without its first `skipped` columns and its last `left` ones."""
+        end = -left if left else np.iinfo(np.int64).max
+        start, stop = self.ints(f"from.{skipped}", skipped), self.ints(f"to.{left}", end)
+        return str(self.add("Slice", x, start, stop, self.ints("columns", 1)))
+
+
+def build(
+    sizes: Sizes, weights: Weights, ranges: Ranges, epsilon: float, table: NDArray[np.float32] | None = None
+) -> onnx.ModelProto:
     """The graph: `input_ids`, `attention_mask` (n, length) int64 -> `logits` (n, 2) float32.
 
     Parameters
     ----------
     weights : those of `architecture.Encoder`, by their names there.
     epsilon : of the normalisations.
+    table : of `wide.fit_table`; its margin is added.
     """
     graph = Graph(weights, ranges)
     mask = graph.add("Cast", "attention_mask", to=TensorProto.FLOAT)
@@ -138,6 +151,9 @@ def build(sizes: Sizes, weights: Weights, ranges: Ranges, epsilon: float) -> onn
     mean = graph.add("MatMul", graph.add("Unsqueeze", share, graph.constant("axes.row", [1], np.int64)), x)
     text = graph.add("Squeeze", mean, graph.constant("axes.row", [1], np.int64))
     logits = graph.add("Gemm", text, graph.weight("head.weight"), graph.weight("head.bias"), transB=1)
+    if table is not None:
+        half = graph.add("Mul", _margin(graph, table, sizes.pieces, mask), graph.constant("halves", [[-0.5, 0.5]]))
+        logits = graph.add("Add", logits, half)
     graph.nodes.append(helper.make_node("Identity", [logits], ["logits"]))
     shape = ["n", "length"]
     made = helper.make_graph(
@@ -149,3 +165,31 @@ def build(sizes: Sizes, weights: Weights, ranges: Ranges, epsilon: float) -> onn
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
     return helper.make_model(made, opset_imports=opsets, ir_version=_IR, producer_name="atoll")
+
+
+def _margin(graph: Graph, table: NDArray[np.float32], pieces: int, mask: str) -> str:
+    """`wide.margins` of the texts, (n, 1)."""
+    numbers, scale = quantise(table[:, None], EMBEDDING_LEVELS, axis=0)
+    kept = graph.constant("table", numbers[:, 0], np.int8)
+    sums, counts = [], []
+    for length in (1, 2, 3):
+        # Columns of the first, second and third pieces, and whether all of them are there.
+        columns = [graph.part("input_ids", at, length - 1 - at) for at in range(length)]
+        present = graph.part(mask, length - 1, 0)
+        place = columns[0]
+        if length > 1:
+            products = [
+                graph.add("Mul", column, graph.ints(f"factor.{at}", FACTORS[at])) for at, column in enumerate(columns)
+            ]
+            place = products[0]
+            for product in products[1:]:
+                place = graph.add("Add", place, product)
+            place = graph.add("Mod", place, graph.ints("buckets", BUCKETS))
+            place = graph.add("Add", place, graph.ints("pieces", pieces))
+        found = graph.add("Cast", graph.add("Gather", kept, place), to=TensorProto.FLOAT)
+        sums.append(graph.add("ReduceSum", graph.add("Mul", found, present), graph.ints("axes.1", 1)))
+        counts.append(graph.add("ReduceSum", present, graph.ints("axes.1", 1)))
+    total, count = (graph.add("Add", graph.add("Add", *parts[:2]), parts[2]) for parts in (sums, counts))
+    return str(
+        graph.add("Mul", graph.add("Div", total, graph.add("Sqrt", count)), graph.constant("table.scale", scale))
+    )

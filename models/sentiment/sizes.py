@@ -17,10 +17,10 @@ class Sizes:
     positions : most tokens of a text, start and end included.
     """
 
-    pieces: int = 20_000
+    pieces: int = 16_000
     embedding: int = 128
     hidden: int = 384
-    inner: int = 1280
+    inner: int = 1536
     layers: int = 3
     heads: int = 12
     positions: int = 512

@@ -9,7 +9,7 @@ DIRECTION = "maximize"
 # Layers of the base, from below. Only these: a search over all would need more trials than anybody waits for.
 LAYERS = {"low": (0, 1, 2), "spread": (0, 2, 4)}
 # Tried first.
-DEFAULTS = {"learning_rate": 1e-4, "dropout": 0.1, "token_dropout": 0.05, "layers": "low"}
+DEFAULTS = {"learning_rate": 1.5e-4, "dropout": 0.1, "token_dropout": 0.05, "layers": "low"}
 
 
 def suggest(trial: "Trial") -> dict[str, Any]:

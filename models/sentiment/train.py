@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.jobs.errors import JobRefused
 from common.plugins import BaseDefinition, Whole, param
@@ -23,6 +24,7 @@ from models.sentiment.classifier import CARD, MODEL
 from models.sentiment.corpus import Corpus, Part
 from models.sentiment.sizes import Sizes
 from models.sentiment.tokenizer import Tokenizer
+from models.sentiment.wide import fit_table
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -117,7 +119,7 @@ def develop(
     dev, test = corpus.dev, corpus.test
     ranged = trials.spread(_RANGE_TEXTS)
     try:
-        files, nearness = export(encoder, trials.tokenizer.pieces, ranged, dev.texts, dev.labels)
+        files, nearness = export(encoder, trials.tokenizer.pieces, trials.table(), ranged, dev.texts, dev.labels)
     except TooFar as exc:
         raise JobRefused(str(exc)) from None
     classifier = opened(files)
@@ -179,7 +181,10 @@ class _Trials:
 
     def accuracy(self, values: dict[str, Any], trial: "Trial") -> float:
         """Fit with these values; the share of the dev texts that is told rightly."""
-        accuracy, fit = 0.0, self._fit(values)
+        if self._best and self._best.values == values:
+            return self._best.accuracy
+        fit = self._fit(values)
+        accuracy = self._accuracy_of(fit.encoder) if fit.step == fit.steps else 0.0
         while fit.step < fit.steps:
             look = fit.step * _LOOKS * self._request.epochs // fit.steps + 1
             loss = fit.run(-(-look * fit.steps // (_LOOKS * self._request.epochs)))
@@ -209,6 +214,10 @@ class _Trials:
         """Token numbers of so many of the texts, evenly from the shortest to the longest."""
         ordered = sorted(self._numbers, key=len)
         return ordered[:: max(1, len(ordered) // count)]
+
+    def table(self) -> NDArray[np.float32]:
+        """The wide part of the model."""
+        return fit_table(self._numbers, self.part.labels, self._sizes.pieces)
 
     def _encode(self, part: Part) -> list[list[int]]:
         return [self.tokenizer.encode(text) for text in part.texts]

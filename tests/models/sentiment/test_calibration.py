@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from models.sentiment.calibration import calibration_error, interval, log_loss, softmax, temperature
+from models.sentiment.calibration import calibration_error, interval, log_loss, mix, softmax
 
 
 def drawn(sharpness: float, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
@@ -24,21 +24,35 @@ def test_the_log_loss_of_knowing_nothing_is_that_of_a_coin() -> None:
 
 
 @pytest.mark.parametrize("sharpness", [0.3, 1.0, 4.0])
-def test_the_temperature_that_sharpened_logits_is_found(sharpness: float) -> None:
+def test_the_sharpness_of_margins_is_undone(sharpness: float) -> None:
     logits, labels = drawn(sharpness)
-    assert temperature(logits, labels) == pytest.approx(sharpness, rel=0.05)
+    (weight,) = mix(np.diff(logits), labels)
+    assert weight == pytest.approx(1 / sharpness, rel=0.05)
 
 
-def test_the_temperature_makes_scores_calibrated() -> None:
+def test_what_is_mixed_is_calibrated() -> None:
     logits, labels = drawn(5.0)
-    before = calibration_error(softmax(logits), labels)
-    after = calibration_error(softmax(logits / temperature(logits, labels)), labels)
-    assert before > 0.1
-    assert after < 0.01
+    (weight,) = mix(np.diff(logits), labels)
+    assert calibration_error(softmax(logits), labels) > 0.1
+    assert calibration_error(softmax(logits * weight), labels) < 0.01
 
 
-def test_the_temperature_stays_within_bounds_where_all_is_told_rightly() -> None:
-    assert temperature(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([1, 0])) == pytest.approx(0.05, rel=1e-3)
+def test_a_margin_that_tells_nothing_gets_no_weight() -> None:
+    logits, labels = drawn(1.0)
+    noise = np.random.default_rng(1).normal(size=len(labels))
+    assert mix(np.stack([np.diff(logits)[:, 0], noise], axis=1), labels) == pytest.approx([1, 0], abs=0.05)
+
+
+def test_two_halves_of_what_is_known_are_added_up() -> None:
+    logits, labels = drawn(1.0)
+    whole = np.diff(logits)[:, 0]
+    half = np.random.default_rng(1).normal(size=len(labels))
+    assert mix(np.stack([whole - half, half], axis=1), labels) == pytest.approx([1, 1], abs=0.06)
+
+
+def test_the_weights_stay_finite_where_all_is_told_rightly() -> None:
+    (weight,) = mix(np.array([[3.0], [-2.0]]), np.array([1, 0]))
+    assert 1 < weight < 100
 
 
 def test_the_calibration_error_is_the_gap_between_confidence_and_truth() -> None:
