@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 MODEL, VOCABULARY, CARD = FILES = ("model.onnx", "vocabulary.txt", "model.json")
 # The one in the repository.
 BOX = Path(__file__).parent / "box"
-# Numbers between the linear maps of a layer that a run may hold at once; 10 MB.
-_RUN_NUMBERS = 2_621_440
+# Numbers between the linear maps of a layer that a run may hold at once; 3 MB. Larger runs are no faster.
+_RUN_NUMBERS = 786_432
+_LEAST_TOKENS, _CHEAP_TOKENS = 128, 1024
 # Columns of what `run` gives.
 LABELS = ("NEGATIVE", "POSITIVE")
 
@@ -88,6 +89,8 @@ class Classifier:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
+        # Memory laid out for each length that was met would be kept for each of them.
+        options.enable_mem_pattern = False
         # Warnings of the runtime are about its own choices.
         options.log_severity_level = 3
         at = CARD
@@ -114,8 +117,13 @@ class Classifier:
 
     @property
     def run_tokens(self) -> int:
-        """Tokens of a run, padding included, beyond which it needs more memory and is no faster."""
-        return max(self.tokenizer.max_length, _RUN_NUMBERS // int(self.card["sizes"].get("inner", 1)))
+        """Tokens of a run, padding included, beyond which it takes more memory and is no faster."""
+        return max(_LEAST_TOKENS, _RUN_NUMBERS // int(self.card["sizes"].get("inner", 1)))
+
+    @property
+    def token_cost(self) -> int:
+        """What a token costs, in tokens of the model in the box: a batch of a large model holds fewer."""
+        return max(1, _CHEAP_TOKENS // self.run_tokens)
 
     def encode(self, texts: Sequence[str]) -> Tokens:
         """Texts as one batch, padded to the longest; a text beyond the model's length is cut."""

@@ -67,8 +67,8 @@ def version() -> str:
 
 
 def cost(item: Asked) -> int:
-    """Tokens that are run for an item."""
-    own = len(item.numbers) + 2
+    """Tokens that are run for an item; those of a large model count several times."""
+    own = (len(item.numbers) + 2) * item.served.classifier.token_cost
     return own * max(1, len(item.words)) if item.explain else own
 
 

@@ -43,8 +43,9 @@ def read_vocabulary(folder: Path, layout: Layout) -> Vocabulary:
     if len(found) == 2 and found[JSON].pieces != found[TEXT].pieces:
         raise _refused(TEXT, f"names other pieces than {JSON}; remove the one that is not the model's")
     name, vocabulary = next(iter(found.items()))
-    # Fewer are usual where the table of the model was made longer to suit a processor.
-    if not layout.pieces - _SPARE < len(vocabulary.pieces) <= layout.pieces:
+    spare = layout.pieces - len(vocabulary.pieces)
+    # A table may have been made longer to suit a processor.
+    if spare and not (0 < spare < _SPARE and layout.pieces % 8 == 0):
         raise _refused(name, f"has {len(vocabulary.pieces)} pieces; config.json says {layout.pieces}; fetch it again")
     if any(not piece or "\n" in piece for piece in vocabulary.pieces):
         raise _refused(name, "has an empty piece, or one with a line feed")
