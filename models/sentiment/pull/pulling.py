@@ -1,5 +1,6 @@
 """From a folder or the hub to the files that are served: read, check, quantise, compare."""
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -53,6 +54,7 @@ def pull(asked: ModelPull) -> PulledModel:
             name: getattr(layout, name) for name in ("pieces", "hidden", "inner", "heads", "layers", "positions")
         },
         "tokenizer": {"kind": "bert", **checkpoint.vocabulary.normalisation.as_json()},
+        "model_sha256": hashlib.sha256(content).hexdigest(),
         "weight_bits": asked.weight_bits,
         "inputs_by": how,
         "source": {**source, "files": files, "checked": all_checked},
