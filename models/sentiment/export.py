@@ -23,8 +23,9 @@ Margins = NDArray[np.float64]
 
 # The file that is served may be wrong where the encoder was right at this share of the texts more, at most.
 MOST_LOST = 0.01
-# Share of the inputs of a linear map that its range may leave out, in all; a rare outlier must not coarsen the rest.
-_CUT = 1e-5
+# Share of the inputs of a linear map that its range leaves out: rare outliers must not coarsen the rest. Of 0, 1e-5 and
+# 1e-4 the one with which scores on the dev texts of SST-2 stay nearest to the encoder's (0.011 away in the mean).
+_CUT = 1e-4
 
 
 class TooFar(ValueError):

