@@ -13,12 +13,11 @@ from fastapi.responses import RedirectResponse, Response
 from common.http.framework_shape import framework_error
 from common.plugins import Batching, Kept, OldPrefix, Plugin
 from common.serving import answer_items
-from models.sentiment import space
+from models.sentiment import pull, space
 from models.sentiment import train as training
 from models.sentiment.chosen import serve_version, served_now
 from models.sentiment.definitions import Answer, Health, Texts, check_sizes
 from models.sentiment.predictor import BUDGET, Asked, cost, predict_batch, version
-from models.sentiment.pull import pull
 
 # JSON is taken whatever the Content-Type says: the old load script sends none.
 router = APIRouter(prefix="/sentiment", tags=["Sentiment"], strict_content_type=False)
@@ -76,7 +75,7 @@ plugin = Plugin(
     train_request=training.SentimentTraining,
     check_train=training.check_train,
     space=space,
-    pull_model=pull,
+    pull_model=pull.pull,
     serve_version=serve_version,
     worker="train",
 )
