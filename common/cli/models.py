@@ -57,7 +57,7 @@ def pull(
     ] = None,
     max_difference: Annotated[
         float, typer.Option(min=0, max=1, help="Refuse a model of which a score is farther from the original's.")
-    ] = 0.1,
+    ] = 0.2,
     mean_difference: Annotated[
         float, typer.Option(min=0, max=1, help="Refuse one whose scores are, on average, farther.")
     ] = 0.02,

@@ -59,7 +59,7 @@ class ModelPull:
     sha256: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
     sample: Path | None = None
-    most_apart: float = 0.1
+    most_apart: float = 0.2
     most_apart_mean: float = 0.02
     weight_bits: int = 7
     cache: Path = Path()
