@@ -180,6 +180,11 @@ class Rules:
         """What the route with this template asks."""
         return next((rule.need(method) for rule in self._rules if rule.path == path and method in rule.methods), None)
 
+    def is_public(self, path: str, method: str) -> bool:
+        """Whether a request gets to a route that takes everybody."""
+        found = self.find(path, method)
+        return found is not None and not found.is_partial and found.rule.need(method).is_public
+
     def find(self, path: str, method: str, *, is_websocket: bool = False) -> Found | None:
         """The route that answers, as the framework finds it: the first with path and method, else with the path."""
         partial: Found | None = None

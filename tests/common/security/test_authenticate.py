@@ -166,6 +166,18 @@ def test_a_public_route_answers_whatever_is_sent_along(app: FastAPI) -> None:
     assert Client(app).get("/health/live", headers=bearer("nonsense")).status_code == 200
 
 
+def test_a_public_route_waits_for_nothing_that_would_tell_who_sends_a_key_along(app: FastAPI) -> None:
+    keys = Keys({}, {"k-ann": DependencyFailed("the issuer is away")})
+    app.state.runtime._verifiers = (keys,)
+    client = Client(app)
+    for method, path in [("GET", "/health/live"), ("HEAD", "/health/live"), ("GET", "/docs"), ("GET", "/openapi.json")]:
+        assert client.request(method, path, headers=bearer("k-ann")).status_code in (200, 405), path
+    assert keys.verified == []
+    for path in ("/models", "/keys", "/nowhere", "/health/livex", "/sample_model/predict"):
+        assert_problem(client.get(path, headers=bearer("k-ann")), 424)
+    assert keys.verified == ["k-ann"] * 5
+
+
 def test_the_database_is_not_opened_for_whoever_sends_no_key(app: FastAPI) -> None:
     client = Client(app)
     for path in ("/models", "/jobs", "/health/live", "/nowhere"):
