@@ -26,7 +26,9 @@ CREDENTIAL_CHARS = 16_384
 _PRINCIPAL, _REFUSAL = "principal", "refusal"
 _CREDENTIAL_HEADERS = frozenset({b"authorization", b"x-api-key"})
 _PLACE_HEADERS = frozenset({b"host", b"origin"})
-_FORWARDED_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host"})
+_FORWARDED_HEADERS = frozenset(
+    {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
+)
 _READ = _CREDENTIAL_HEADERS | _PLACE_HEADERS | _FORWARDED_HEADERS
 
 

@@ -146,6 +146,15 @@ def test_no_verifier_is_made_for_a_caller_without_a_credential() -> None:
     asyncio.run(layer({"type": "http", "headers": [], "server": None}, None, None))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"]
+)
+def test_what_proxies_add_shows_that_a_request_came_through_one(name: str) -> None:
+    scope = authenticated([("Host", "localhost"), (name, "x")], rule=AnonymousRule(ALL_SCOPES, only_here=True))
+    assert principal_of(scope) is ANONYMOUS
+    assert "proxy" in str(refusal_of(scope, "a key"))
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     app = closed_app(tmp_path)
