@@ -78,7 +78,7 @@ OWN: Mapping[str, Need] = {
     "GET /registry": PREDICT,
     "GET /registry/{model}": _OF_MODEL,
     "GET /registry/{model}/versions/{n}": _OF_MODEL,
-    "PUT /registry/{model}/aliases/{alias}": ADMIN,
+    "PUT /registry/{model}/aliases/{alias}": Need(Scope.ADMIN, model_parameter="model"),
     "GET /jobs": ANY,
     "GET /jobs/{job_id}": ANY,
     "GET /jobs/{job_id}/result": ANY,
