@@ -1,9 +1,11 @@
 """What the commands that ask a server have in common: which server, how answers are shown, how errors end."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,7 +58,8 @@ def connected(context: typer.Context, url: str | None) -> Iterator["Client"]:
         except JobUnsuccessful as exc:
             raise ended(exc.message, JOB_FAILED) from None
         except AtollClientError as exc:
-            raise ended(exc.message, FAILED) from None
+            without_key = exc.status == HTTPStatus.UNAUTHORIZED and not os.environ.get("ATOLL_KEY", "").strip()
+            raise ended(exc.message + ("; put yours into ATOLL_KEY" if without_key else ""), FAILED) from None
 
 
 def print_json(value: Any) -> None:

@@ -62,7 +62,11 @@ def registry_of(request: Request) -> "Registry":
 
 @router.get("", summary="Models that have versions")
 async def models(request: Request) -> list[ModelEntry]:
-    return await run_in_threadpool(lambda: registry_of(request).list_models())
+    """Those that the caller's key is for."""
+    caller = principal_of(request)
+    return await run_in_threadpool(
+        lambda: [entry for entry in registry_of(request).list_models() if caller.may_use(entry.model)]
+    )
 
 
 @router.get("/{model}", summary="A model's versions and aliases", responses=_MISSING)

@@ -1,12 +1,13 @@
 """Who calls: each request gets a `Principal`, from its credential or for want of one.
 
 A credential that is no good is refused where something is asked for that needs one (`authorise`): health checks answer
-whatever is sent along, and the limits count those who try keys.
+whatever is sent along, and what is not known from memory is not looked at for them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from starlette._utils import get_route_path  # what the framework matches its routes against
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
@@ -16,6 +17,7 @@ from common.http.replay import replayed_by
 from common.security.anonymous import SEND_IT, Admit, Caller
 from common.security.limits.failures import FailedAttempts
 from common.security.principal import ANONYMOUS, Principal
+from common.security.rules import RULES_STATE, Rules
 from common.security.verifier import Verifier
 
 # Tokens with many groups have several thousand characters.
@@ -24,7 +26,9 @@ CREDENTIAL_CHARS = 16_384
 _PRINCIPAL, _REFUSAL = "principal", "refusal"
 _CREDENTIAL_HEADERS = frozenset({b"authorization", b"x-api-key"})
 _PLACE_HEADERS = frozenset({b"host", b"origin"})
-_FORWARDED_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host"})
+_FORWARDED_HEADERS = frozenset(
+    {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
+)
 _READ = _CREDENTIAL_HEADERS | _PLACE_HEADERS | _FORWARDED_HEADERS
 
 
@@ -135,8 +139,17 @@ class Authenticate:
         for verifier in self._verifiers():
             if verifier.recognises(credential):
                 known = verifier.known(credential)
+                if known is None and _asks_nobody(scope):
+                    # A probe must not wait for a database or an issuer because it sends a key along.
+                    return ANONYMOUS
                 return known or await self._attempts.verified(scope, credential, verifier.verify)
         raise Unauthorized("the credential is neither a key of this server nor a token that it takes")
+
+
+def _asks_nobody(scope: Scope) -> bool:
+    """Whether a request gets to a route that takes everybody, whoever they are."""
+    rules: Rules | None = getattr(scope["app"].state, RULES_STATE, None) if "app" in scope else None
+    return rules is not None and scope["type"] == "http" and rules.is_public(get_route_path(scope), scope["method"])
 
 
 def _read(name: bytes, value: bytes) -> str:

@@ -78,7 +78,7 @@ OWN: Mapping[str, Need] = {
     "GET /registry": PREDICT,
     "GET /registry/{model}": _OF_MODEL,
     "GET /registry/{model}/versions/{n}": _OF_MODEL,
-    "PUT /registry/{model}/aliases/{alias}": ADMIN,
+    "PUT /registry/{model}/aliases/{alias}": Need(Scope.ADMIN, model_parameter="model"),
     "GET /jobs": ANY,
     "GET /jobs/{job_id}": ANY,
     "GET /jobs/{job_id}/result": ANY,
@@ -179,6 +179,11 @@ class Rules:
     def under(self, method: str, path: str) -> Need | None:
         """What the route with this template asks."""
         return next((rule.need(method) for rule in self._rules if rule.path == path and method in rule.methods), None)
+
+    def is_public(self, path: str, method: str) -> bool:
+        """Whether a request gets to a route that takes everybody."""
+        found = self.find(path, method)
+        return found is not None and not found.is_partial and found.rule.need(method).is_public
 
     def find(self, path: str, method: str, *, is_websocket: bool = False) -> Found | None:
         """The route that answers, as the framework finds it: the first with path and method, else with the path."""

@@ -122,7 +122,7 @@ def _fault(error: ErrorDetails) -> str:
     """One wrong variable; a secret is not shown, wrong as it may be."""
     name = ".".join(map(str, error["loc"]))
     value = "(hidden)" if is_secret(name) else repr(str(error["input"])[:80])
-    return f"{name}={value}: {error['msg']}"
+    return f"{name}={value}: {error['msg'].removeprefix('Value error, ')}"
 
 
 @lru_cache(maxsize=1)

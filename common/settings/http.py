@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode
 from common.settings.base import Area, split
 
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251})\.?|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:]+")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s*]+")
 
 
 class HttpSettings(Area):
@@ -56,3 +57,13 @@ class HttpSettings(Area):
     def _read_origins(cls, value: object) -> object:
         origins = split(value)
         return () if origins == ["none"] else origins
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # As browsers send them; any other would be allowed nothing without a word.
+        origins = tuple(origin.lower().removesuffix("/") for origin in value)
+        wrong = [origin for origin in origins if origin != "*" and not _ORIGIN.fullmatch(origin)]
+        if wrong:
+            raise ValueError(f"{wrong[0][:80]!r} is no origin; give scheme and host alone, e.g. `https://example.org`")
+        return origins

@@ -1,4 +1,4 @@
-"""An index that counts an owner's open jobs."""
+"""An index that counts an owner's open jobs, and lists those in one state."""
 
 from alembic import op
 
@@ -7,4 +7,4 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    op.create_index("jobs_by_owner_and_state", "jobs", ["owner", "state"], unique=False)
+    op.create_index("jobs_by_owner_and_state", "jobs", ["owner", "state", "id"], unique=False)

@@ -119,8 +119,10 @@ class KeyService:
         ------
         NotFound
             There is no such key.
+        Forbidden
+            It is for models that `by` is not for.
         Conflict
-            Nobody could make keys any more.
+            Nobody could make keys for all models any more.
         """
         key_id = self._find(named).id
         now = self._clock.now()
@@ -129,6 +131,8 @@ class KeyService:
             record = store.find(connection, key_id)
             if record is None:
                 raise _missing(named)
+            if not _covers(by.models, record.models):
+                raise Forbidden(f"{shown(key_id)} is for models that your key is not for; ask another administrator")
             if record.revoked_at is not None:
                 return record
             if record.state(now) is KeyState.ACTIVE and Scope.ADMIN in record.scopes:
@@ -173,8 +177,9 @@ class KeyService:
         return frozenset(given)
 
     def _check_another(self, connection: sa.Connection, record: KeyRecord, now: datetime) -> None:
-        others = (key for key in store.active(connection, now) if key.id != record.id)
-        if self._has_other_way_in or any(Scope.ADMIN in key.scopes for key in others):
+        # One that is for some models makes no keys for the others.
+        others = (key for key in store.active(connection, now) if key.id != record.id and Scope.ADMIN in key.scopes)
+        if self._has_other_way_in or any(_covers(key.models, record.models) for key in others):
             return
         raise Conflict(
             f"{shown(record.id)} is the last key with the scope admin: nobody could make keys any more. Make another "
@@ -188,13 +193,16 @@ def check_within(draft: KeyDraft, by: Principal) -> None:
     if more:
         may = ", ".join(sorted(by.scopes)) or "nothing"
         raise Forbidden(f"a key can do no more than who makes it: you may {may}, and not {more[0]}")
-    if by.models is None:
-        return
-    if draft.models is None or not by.models.issuperset(draft.models):
+    if not _covers(by.models, draft.models):
         raise Forbidden(
             "a key can do no more than who makes it: name `models` among yours, which are "
-            f"{', '.join(sorted(by.models)[:_SHOWN_MODELS])}"
+            f"{', '.join(sorted(by.models or ())[:_SHOWN_MODELS])}"
         )
+
+
+def _covers(models: Collection[str] | None, others: Collection[str] | None) -> bool:
+    """Whether a key for `models` is for all of `others` too; None is all that there are."""
+    return models is None or (others is not None and set(models).issuperset(others))
 
 
 def checked_end(draft: KeyDraft, now: datetime) -> datetime | None:

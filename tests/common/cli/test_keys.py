@@ -111,7 +111,8 @@ def test_without_a_key_the_way_back_in_is_told(remote: Atoll) -> None:
     run = remote("keys", "list", key="")
     assert run.returncode == 1
     assert "401" in run.stderr
-    assert "--local needs no key" in run.stderr
+    assert "--local needs no key; put yours into ATOLL_KEY" in run.stderr
+    assert "ATOLL_KEY" not in remote("keys", "list", key="wrong").stderr
 
 
 def test_whoever_has_a_shell_makes_keys_without_a_server_and_a_key(atoll: Atoll) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from common.security.rules import RULES_STATE
 from tests.support.clients import Client
 from tests.support.plugins import make_app
 
@@ -81,3 +82,19 @@ def test_a_star_allows_every_origin(tmp_path: Path) -> None:
 def test_none_allows_no_origin(tmp_path: Path) -> None:
     client = Client(make_app(tmp_path, cors_origins="none"))
     assert cors_headers(client.get("/models", headers={"Origin": DEFAULTS[0]})) == []
+
+
+def test_an_origin_may_be_written_as_an_address_bar_shows_it(tmp_path: Path) -> None:
+    client = Client(make_app(tmp_path, cors_origins="https://One.example/"))
+    assert preflight(client, "https://one.example").status_code == 200
+
+
+def test_a_page_may_use_every_method_that_a_route_takes_and_send_its_key(tmp_path: Path) -> None:
+    app = make_app(tmp_path, cors_origins="https://one.example")
+    taken = {method for rule in getattr(app.state, RULES_STATE) for method in rule.methods}
+    assert {"PUT", "DELETE"} < taken
+    for method in taken:
+        asked = {"Access-Control-Request-Method": method, "Access-Control-Request-Headers": "authorization, x-api-key"}
+        response = Client(app).request("OPTIONS", "/jobs/x", headers={"Origin": "https://one.example"} | asked)
+        assert response.status_code == 200, method
+        assert {"authorization", "x-api-key"} <= set(response.headers["access-control-allow-headers"].split(", "))

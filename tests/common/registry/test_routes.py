@@ -9,7 +9,9 @@ from fastapi import FastAPI
 
 from common.app import create_app
 from common.registry.service import Registry
+from common.security.scopes import Scope
 from common.settings import PluginSettings, Settings, StorageSettings
+from tests.support.keys import bearer, closed_app, make_key
 
 WHO: dict[str, Any] = {"author": "tester", "code_version": "1.0"}
 
@@ -43,6 +45,21 @@ def test_versions_are_shown_with_artefacts_and_aliases(served: FastAPI, registry
     assert shown["aliases"] == {"default": 1}
     [artefact] = ask(served, "GET", "/registry/housing/versions/1").json()["artefacts"]
     assert (artefact["name"], artefact["size_bytes"], len(artefact["sha256"])) == ("model.onnx", 7, 64)
+
+
+def test_a_key_for_some_models_is_told_of_these_only(tmp_path: Path) -> None:
+    app = closed_app(tmp_path, serve=("sample", "timeseries"))
+    try:
+        for model in ("sample", "timeseries"):
+            app.state.runtime.registry.publish(model, {}, **WHO)
+        limited, full = make_key(app, Scope.PREDICT, models=["sample"]), make_key(app, Scope.PREDICT)
+        listed = [
+            [entry["model"] for entry in ask(app, "GET", "/registry", headers=bearer(key)).json()]
+            for key in (limited, full)
+        ]
+        assert listed == [["sample"], ["sample", "timeseries"]]
+    finally:
+        app.state.runtime.stop()
 
 
 def test_an_alias_is_put_again_and_again(served: FastAPI, registry: Registry) -> None:

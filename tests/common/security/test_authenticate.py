@@ -146,6 +146,15 @@ def test_no_verifier_is_made_for_a_caller_without_a_credential() -> None:
     asyncio.run(layer({"type": "http", "headers": [], "server": None}, None, None))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"]
+)
+def test_what_proxies_add_shows_that_a_request_came_through_one(name: str) -> None:
+    scope = authenticated([("Host", "localhost"), (name, "x")], rule=AnonymousRule(ALL_SCOPES, only_here=True))
+    assert principal_of(scope) is ANONYMOUS
+    assert "proxy" in str(refusal_of(scope, "a key"))
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[FastAPI]:
     app = closed_app(tmp_path)
@@ -164,6 +173,18 @@ def test_a_replayed_request_is_its_owners_and_no_header_can_say_so(app: FastAPI)
 
 def test_a_public_route_answers_whatever_is_sent_along(app: FastAPI) -> None:
     assert Client(app).get("/health/live", headers=bearer("nonsense")).status_code == 200
+
+
+def test_a_public_route_waits_for_nothing_that_would_tell_who_sends_a_key_along(app: FastAPI) -> None:
+    keys = Keys({}, {"k-ann": DependencyFailed("the issuer is away")})
+    app.state.runtime._verifiers = (keys,)
+    client = Client(app)
+    for method, path in [("GET", "/health/live"), ("HEAD", "/health/live"), ("GET", "/docs"), ("GET", "/openapi.json")]:
+        assert client.request(method, path, headers=bearer("k-ann")).status_code in (200, 405), path
+    assert keys.verified == []
+    for path in ("/models", "/keys", "/nowhere", "/health/livex", "/sample_model/predict"):
+        assert_problem(client.get(path, headers=bearer("k-ann")), 424)
+    assert keys.verified == ["k-ann"] * 5
 
 
 def test_the_database_is_not_opened_for_whoever_sends_no_key(app: FastAPI) -> None:

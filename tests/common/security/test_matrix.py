@@ -204,6 +204,10 @@ def test_a_key_for_one_model_is_refused_on_all_routes_of_the_others(site: Site) 
     assert {route: met(found[route]) for route in models} == {
         route: 200 if re.match(r"\w+ /(timeseries|statimpute)/", route) else 403 for route in models
     }
+    # Not by the registry either, be the key for `admin`.
+    registered = [route for route in found if "{model}" in route]
+    assert {route: met(found[route]) for route in registered} == dict.fromkeys(registered, 403)
+    assert len(registered) == 3
 
 
 def test_a_job_of_another_owner_is_answered_as_if_there_were_none(site: Site) -> None:

@@ -160,6 +160,31 @@ def test_an_expired_admin_key_is_no_other_way_in(service: KeyService, make_key: 
         service.revoke(last, ADMIN)
 
 
+def test_an_admin_key_for_some_models_does_not_make_another_one_dispensable(
+    service: KeyService, make_key: MakeKey
+) -> None:
+    whole = id_in(make_key(scopes=[Scope.ADMIN]))
+    some = id_in(make_key(scopes=[Scope.ADMIN], models=["sample"]))
+    assert whole
+    assert some
+    with pytest.raises(Conflict, match="is the last key with the scope admin"):
+        service.revoke(whole, ADMIN)
+    assert service.revoke(some, ADMIN).state is KeyState.REVOKED
+
+
+def test_nobody_revokes_a_key_for_models_that_theirs_is_not_for(service: KeyService, make_key: MakeKey) -> None:
+    by = Principal("key:some", "key", frozenset({Scope.ADMIN}), frozenset({"sample"}))
+    for models in (None, ["housing"], ["sample", "housing"]):
+        key_id = id_in(make_key(models=models))
+        assert key_id
+        with pytest.raises(Forbidden, match="is for models that your key is not for"):
+            service.revoke(key_id, by)
+        assert service.get(key_id).state is KeyState.ACTIVE
+    key_id = id_in(make_key(models=["sample"]))
+    assert key_id
+    assert service.revoke(key_id, by).state is KeyState.REVOKED
+
+
 def test_the_last_admin_key_can_be_revoked_where_there_is_another_way_in(
     make_service: Callable[..., KeyService], make_key: MakeKey
 ) -> None:

@@ -1,11 +1,12 @@
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from common.clock import FakeClock
 from common.errors import AtollError, DependencyFailed, TooManyRequests, Unauthorized
-from common.security.limits.failures import FailedAttempts
+from common.security.limits.failures import UNDER_WAY, FailedAttempts
 from common.security.principal import Principal
 from common.security.scopes import ALL_SCOPES
 
@@ -85,10 +86,33 @@ def test_a_database_that_is_away_is_no_failure_of_the_caller() -> None:
 def test_many_tries_at_the_same_time_are_no_way_around() -> None:
     tries = Tries()
 
-    async def at_once() -> list[int]:
-        return await asyncio.gather(*(tries.begin(str(number)) for number in range(100)))
+    async def at_once(number: int, *, of: str) -> list[int]:
+        return await asyncio.gather(*(tries.begin(f"{of}{place}") for place in range(number)))
 
-    assert sorted(asyncio.run(at_once())) == [401] * 3 + [429] * 97
+    assert Counter(asyncio.run(at_once(300, of="first"))) == {401: 3 + UNDER_WAY, 429: 97}
+    # They are failures all the same: three a minute in the end.
+    assert set(asyncio.run(at_once(300, of="second"))) == {429}
+    tries.clock.advance(UNDER_WAY / 3 * 60)
+    assert set(asyncio.run(at_once(300, of="third"))) == {429}
+    tries.clock.advance(20)
+    assert tries("a", "b") == [401, 429]
+
+
+def test_many_callers_of_one_address_may_come_at_once_right_after_a_start() -> None:
+    tries = Tries()
+    tries.verifier.good = {f"good{number}" for number in range(UNDER_WAY)}
+
+    async def at_once() -> list[int]:
+        return await asyncio.gather(*(tries.begin(credential) for credential in tries.verifier.good))
+
+    assert set(asyncio.run(at_once())) == {200}
+    assert tries("a", "b", "c", "d") == [401, 401, 401, 429]
+
+
+def test_nothing_is_kept_of_addresses_that_have_nothing_under_way() -> None:
+    tries = Tries()
+    tries("good", "away", *"abcdef")
+    assert (tries._attempts._under_way, tries._attempts._looked_at) == ({}, {})
 
 
 def test_a_page_may_ask_for_many_things_at_once_before_its_key_is_known() -> None:
