@@ -11,6 +11,8 @@ from starlette.types import ASGIApp
 from common.errors import Unauthorized
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
+from common.redis import RedisLink
+from common.registry.follower import Follower, Following, OwnRegistry
 from common.security.keys import Keys
 from common.security.keys.held import told_under_functions
 from common.security.keys.verifier import ADMIN_ID
@@ -18,7 +20,10 @@ from common.security.tokens.verifier import TokenVerifier
 from common.serving.answers import Answers
 from common.serving.cache import ByteCache
 from common.serving.cpu import cpu_count
+from common.serving.item_servers import ItemServers
 from common.serving.pool import WorkPool
+from common.serving.redis_cache import RedisCache
+from common.serving.second_level import SecondLevel
 from common.settings import Settings
 from common.telemetry import metrics
 from common.telemetry.logs import configure_logs, get_logger
@@ -43,6 +48,7 @@ class Runtime:
     records: list[PluginRecord]
     pool: WorkPool
     answers: Answers
+    items: ItemServers
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: bool = False
     _loaded: threading.Event = field(default_factory=threading.Event)
@@ -52,8 +58,10 @@ class Runtime:
     _app: ASGIApp | None = None
     keys: Keys = field(init=False)
     _verifiers: "tuple[Verifier, ...] | None" = None
+    _following: Following = field(init=False)
 
     def __post_init__(self) -> None:
+        self._following = self._follow()
         # In the job system's database, which is not opened before a key is shown.
         self.keys = Keys(self.settings, lambda: self.jobs.database)
 
@@ -65,8 +73,10 @@ class Runtime:
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)
         pool = WorkPool(threads, serving.queue_length)
-        answers = Answers(pool, ByteCache(serving.result_cache_bytes))
-        return cls(settings, discover(settings.plugins), pool, answers)
+        cache = ByteCache(serving.result_cache_bytes)
+        records = discover(settings.plugins)
+        items = ItemServers(records, cache, _second_level(settings), threads)
+        return cls(settings, records, pool, Answers(pool, cache), items)
 
     def attach(self, app: ASGIApp) -> None:
         """Name the app that queued predictions are put to."""
@@ -153,8 +163,21 @@ class Runtime:
                 log.info(told)
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
+            self._following.start()
             if background and self.settings.roles & {"queues", "timers"}:
                 threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True).start()
+
+    def _follow(self) -> Following:
+        """Who serves versions of the registry is given the first one before it loads."""
+        registry = OwnRegistry(self.settings, lambda: self._registry)
+        followers = []
+        for record in self.records:
+            if record.plugin.serve_version is not None:
+                cache = self.settings.storage.cache_dir / "models" / record.name
+                follower = Follower(record.name, record.plugin.serve_version, registry, cache)
+                record.before_load = follower.begin
+                followers.append(follower)
+        return Following(followers)
 
     def stop(self) -> None:
         """Let running jobs end for a while, and put the rest back. Nothing depends on it being called."""
@@ -189,3 +212,8 @@ class Runtime:
         for record in self.records:
             if record.may_retry():
                 record.begin_load()
+
+
+def _second_level(settings: Settings) -> SecondLevel | None:
+    url = settings.redis.url
+    return None if url is None else RedisCache(lambda: RedisLink(url.get_secret_value(), "cache"))

@@ -5,15 +5,12 @@ Imports are made where they are used, so that `--help` answers at once.
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from common.cli import datasets, jobs, keys, predict, registry, security
+from common.cli import datasets, jobs, keys, models, predict, registry, security
 from common.cli.remote import AsJson, Remote, Url
-
-if TYPE_CHECKING:
-    from common.settings import TelemetrySettings
 
 app = typer.Typer(
     name="atoll",
@@ -28,6 +25,7 @@ app.command("audit")(security.audit)
 app.command("settings")(security.settings)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(registry.app, name="registry")
+app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(keys.app, name="keys")
 
@@ -62,21 +60,6 @@ def serve(
     run(get_settings(), reload=reload)
 
 
-@app.command()
-def models() -> None:
-    """List the models found here, and why one is unavailable. Reads no data and needs no server."""
-    from common.plugins.discovery import discover
-    from common.settings import get_settings
-    from common.telemetry.logs import configure_logs
-
-    configure_logs(_quiet())
-    records = discover(get_settings().plugins)
-    for record in records:
-        typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
-    if any(record.router is None for record in records):
-        raise typer.Exit(1)
-
-
 plugin_app = typer.Typer(help="Begin a plugin, and check one.", no_args_is_help=True)
 app.add_typer(plugin_app, name="plugin")
 
@@ -99,10 +82,11 @@ def plugin_check(name: Annotated[str, typer.Argument(help="Name of the plugin.")
     """Run the conformance kit: imports, schema, data, examples, errors. Exit code 1 if a check fails."""
     import asyncio
 
+    from common.cli.quiet import quiet
     from common.plugins.conformance import check
     from common.settings import Settings
 
-    outcomes = asyncio.run(check(name, Settings(telemetry=_quiet())))
+    outcomes = asyncio.run(check(name, Settings(telemetry=quiet())))
     for outcome in outcomes:
         typer.echo(f"{'ok  ' if outcome.passed else 'FAIL'} {outcome.check}  {outcome.message}".rstrip())
     if not all(outcome.passed for outcome in outcomes):
@@ -115,13 +99,6 @@ def version() -> None:
     from common.version import VERSION
 
     typer.echo(VERSION)
-
-
-def _quiet() -> "TelemetrySettings":
-    """Commands print their own outcome; the log would only repeat it."""
-    from common.settings import TelemetrySettings
-
-    return TelemetrySettings(level="CRITICAL")
 
 
 def main(prog_name: str = "atoll", *, command: typer.Typer = app) -> None:

@@ -1,13 +1,14 @@
 """`atoll datasets`: data sets of this machine. Where they come from, the plugins know."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.cli.remote import FAILED, UNREACHABLE, AsJson, ended, is_watched, print_json, print_table, prints_json
+from common.cli.quiet import quiet
+from common.cli.remote import FAILED, UNREACHABLE, AsJson, ended, print_json, print_table, prints_json
+from common.cli.steps import shown, steps
 
 if TYPE_CHECKING:
     from common.plugins.pull import Puller
@@ -51,7 +52,7 @@ def pull(
     from common.settings import CHECKOUT, get_settings
 
     try:
-        with _progress() as report:
+        with steps() as report:
             told = puller(
                 Pull(
                     indicators=codes,
@@ -74,7 +75,7 @@ def pull(
     if prints_json(context, as_json):
         print_json(dict(told))
     else:
-        print_table(["SOURCE", source], [[name, _shown(value)] for name, value in told.items()])
+        print_table(["SOURCE", source], [[name, shown(value)] for name, value in told.items()])
 
 
 def _years(text: str) -> tuple[int, int]:
@@ -106,10 +107,10 @@ def _codes(given: list[str]) -> tuple[str, ...]:
 
 def _puller(source: str) -> "Puller":
     from common.plugins.discovery import discover
-    from common.settings import TelemetrySettings, get_settings
+    from common.settings import get_settings
     from common.telemetry.logs import configure_logs
 
-    configure_logs(TelemetrySettings(level="CRITICAL"))
+    configure_logs(quiet())
     # Whether this machine serves the plugin does not matter: the files may be for another.
     plugins = get_settings().plugins.model_copy(update={"service_model": ()})
     pulls: Mapping[str, Puller] = {
@@ -119,24 +120,3 @@ def _puller(source: str) -> "Puller":
         known = ", ".join(sorted(pulls)) or "none is installed"
         raise typer.BadParameter(f"no source {source!r}; there are: {known}", param_hint="SOURCE")
     return pulls[source]
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], object]]:
-    """A bar on standard error for people, nothing for programs."""
-    if not is_watched():
-        yield lambda _what, _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from common.client.progress import plain
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda what, done, total: bar.update(task, description=plain(what), completed=done, total=total)
-
-
-def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import Invalid
+from common.http.timeouts import timeout_s
 from common.jobs.accepted import JobAccepted
 from common.jobs.records import Job
 from common.jobs.states import Kind
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 # Asking again sooner than this tells nobody anything new.
 _POLL_S = 1
-_MAX_TIMEOUT_MS = 7 * 24 * 3600 * 1000
 
 
 def jobs_of(request: Request) -> "JobSystem":
@@ -57,11 +56,11 @@ async def accept(
     """
     principal = principal_of(request)
     headers = {name: value for name, value in request.headers.items() if not name.startswith(MARK_PREFIX)}
-    timeout_s = _timeout_s(headers.get("x-timeout-ms"))
+    allowed_s = timeout_s(headers.get("x-timeout-ms"))
 
     def submit() -> Job:
         system = jobs_of(request)
-        deadline = None if timeout_s is None else system.clock.now() + timedelta(seconds=timeout_s)
+        deadline = None if allowed_s is None else system.clock.now() + timedelta(seconds=allowed_s)
         accepted = system.service.submit(
             kind,
             path,
@@ -110,13 +109,3 @@ def max_open(request: Request) -> int:
 def prefers_async(given: list[str]) -> bool:
     """Whether a `Prefer` header (RFC 7240) asks for `respond-async`."""
     return any(part.split(";")[0].strip().lower() == "respond-async" for line in given for part in line.split(","))
-
-
-def _timeout_s(given: str | None) -> float | None:
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdecimal() and 0 < int(given[:12]) <= _MAX_TIMEOUT_MS and len(given) <= 12):
-        raise Invalid.field(
-            "X-Timeout-Ms", f"is a whole number of milliseconds, 1 to {_MAX_TIMEOUT_MS}", given, where="header"
-        )
-    return int(given) / 1000

@@ -6,6 +6,22 @@ A plugin's module needs `Plugin`, `BaseDefinition` and `param` from here and not
 from common.plugins.contract import Dataset, OldPrefix, Plugin, is_served
 from common.plugins.definition import BaseDefinition, Whole, param
 from common.plugins.fingerprint import code_version
-from common.plugins.pull import Pull
+from common.plugins.pull import ModelPull, Pull, PulledModel
+from common.serving.batcher import Batching
+from common.serving.items import Kept
 
-__all__ = ["BaseDefinition", "Dataset", "OldPrefix", "Plugin", "Pull", "Whole", "code_version", "is_served", "param"]
+__all__ = [
+    "BaseDefinition",
+    "Batching",
+    "Dataset",
+    "Kept",
+    "ModelPull",
+    "OldPrefix",
+    "Plugin",
+    "Pull",
+    "PulledModel",
+    "Whole",
+    "code_version",
+    "is_served",
+    "param",
+]

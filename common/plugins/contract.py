@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
-from common.plugins.pull import Puller
+from common.plugins.pull import ModelPuller, Puller
+from common.registry.held import Held
 from common.security.scopes import parse_scopes
+from common.serving.batcher import Batching
+from common.serving.items import Kept
 from common.settings import get_settings
 
 if TYPE_CHECKING:
@@ -76,6 +79,11 @@ class Plugin:
         reason, and it is tried again later.
     datasets : the data sets in use, once loaded.
     prefixes : old prefixes that answer too.
+    predict_batch : `run(items)` predicts many items at once: a result each, anything that is JSON, in their order; an
+        exception among them is that item's alone. It runs on a thread, with items of several requests; or `Batching`,
+        which also says what an item costs. `common.serving.answer_items` is the way to it.
+    cache : what determines an item's result, which is kept under it.
+    version : names what answers now: results of another version are not found. By default a digest of the code.
     estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
         that is to be queued is looked at by it first; one that takes longer than `ASYNC_AFTER_S` is queued unasked.
     examples : request bodies for `POST …/predict` by name; shown in the docs and run by `atoll plugin check`.
@@ -88,6 +96,10 @@ class Plugin:
         `sampler(seed)`, `pruner()`, `DIRECTION`.
     worker : class of workers that can run its jobs: `train` ones have torch.
     pulls : functions that build a data set from a public source, by the source's name, for `atoll datasets pull`.
+    pull_model : makes a version of the model from weights that others have trained, for `atoll models pull NAME`.
+    serve_version : takes the version of the registry that serves from now on, at load, and whenever `default` moves;
+        one of number None where none was published. What it raises makes the model unavailable at load; later the
+        version that serves goes on. Belongs to `load`.
     scopes : what a route asks of its caller where that is more than `predict` (`train` for `POST …/train`), by method
         and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
     max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
@@ -104,6 +116,9 @@ class Plugin:
     load: Callable[[], None] | None = None
     datasets: Callable[[], Sequence[Dataset]] | None = None
     prefixes: Sequence[OldPrefix] = ()
+    predict_batch: Batching[Any] | Callable[[Sequence[Any]], Sequence[Any]] | None = None
+    cache: Kept[Any] | None = None
+    version: Callable[[], str] | None = None
     estimate: Callable[[Any], float] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     train: "Callable[[TrainContext, Any], None] | None" = None
@@ -112,6 +127,8 @@ class Plugin:
     space: ModuleType | None = None
     worker: Literal["cpu", "train"] = "cpu"
     pulls: Mapping[str, Puller] = field(default_factory=dict)
+    pull_model: ModelPuller | None = None
+    serve_version: Callable[[Held], None] | None = None
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
     leaves: Sequence[str] = ()
@@ -126,12 +143,27 @@ class Plugin:
             raise ValueError("`space` is a module with a function `suggest(trial)`")
         if not isinstance(self.title, str | None):
             raise TypeError(f"Plugin(title={self.title!r}): not a text")
-        for name, function in (("load", self.load), ("datasets", self.datasets), ("check_train", self.check_train)):
+        for name, function in (
+            ("load", self.load),
+            ("datasets", self.datasets),
+            ("check_train", self.check_train),
+            ("pull_model", self.pull_model),
+            ("serve_version", self.serve_version),
+        ):
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")
             # Of a class with `async def __call__` it is the method that tells.
             if any(map(inspect.iscoroutinefunction, (function, getattr(type(function), "__call__", None)))):  # noqa: B004 - its kind
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
+        if self.predict_batch is None and (self.cache is not None or self.version is not None):
+            raise ValueError("`cache` and `version` belong to `predict_batch`; declare it too")
+        if self.serve_version is not None and self.load is None:
+            raise ValueError("`serve_version` belongs to `load`; declare it too")
+        run = self.predict_batch.run if isinstance(self.predict_batch, Batching) else self.predict_batch
+        if run is not None and (not callable(run) or inspect.iscoroutinefunction(run)):
+            raise TypeError("Plugin(predict_batch=…): not a plain function from items to results, nor Batching(run)")
+        if not isinstance(self.cache, Kept | None):
+            raise TypeError("Plugin(cache=…): not Kept(key)")
         if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
             raise TypeError("Plugin(prefixes=…): not a list of OldPrefix")
         _check_examples(self.examples)

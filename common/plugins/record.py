@@ -41,6 +41,8 @@ class PluginRecord:
     reason: str | None = None
     import_cpu_s: float = 0.0
     load_s: float | None = None
+    # Runs before each attempt to load; what it raises is the reason for which the model is unavailable.
+    before_load: Callable[[], None] | None = None
     _failed_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _attempt: "Future[None] | None" = None
@@ -106,6 +108,8 @@ class PluginRecord:
     def _load(self, load: Callable[[], None], attempt: "Future[None]") -> None:
         started = time.monotonic()
         try:
+            if self.before_load is not None:
+                self.before_load()
             load()
         except (Exception, SystemExit) as exc:
             said = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__}: {exc}"

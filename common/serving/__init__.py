@@ -1,17 +1,25 @@
 """The inference runtime: a bounded pool for CPU work, results kept by content, equal requests computed once.
 
-A plugin's route calls `answer` (below) and gets all three.
+A plugin's route calls `answer` (below) and gets all three. One that predicts items (texts, rows) declares
+`predict_batch` and calls `answer_items`: each item is looked up and kept for itself, and what has to be computed is run
+in common batches.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 
+from common.errors import TooLarge
 from common.serving.answers import Answers
+from common.serving.asked import asked_by
+from common.serving.gone import unless_gone
 
-__all__ = ["Answers", "answer"]
+__all__ = ["Answers", "answer", "answer_items"]
+
+# nginx's status for it; nobody sees it but the log and the metrics.
+_CLIENT_CLOSED_REQUEST = 499
 
 
 async def answer(request: Request, key: Iterable[str], compute: Callable[[], Any]) -> Response:
@@ -30,3 +38,37 @@ async def answer(request: Request, key: Iterable[str], compute: Callable[[], Any
     """
     answers: Answers = request.app.state.runtime.answers
     return await answers.answer(request, key, compute)
+
+
+async def answer_items(
+    request: Request, model: str, items: Sequence[Any], *, around: tuple[bytes, bytes] = (b"[", b"]")
+) -> Response:
+    """The JSON answer that holds the result of each item, in their order.
+
+    Parameters
+    ----------
+    model : name of the plugin, which declares `predict_batch`.
+    around : what stands before and after the results, which are separated by commas.
+
+    Raises
+    ------
+    TooLarge
+        There are more than `MAX_ITEMS`.
+    Exception
+        That of the first item that failed.
+    Busy, TooManyRequests, Unavailable
+        The queue is full, this caller holds half of it, or `X-Timeout-Ms` has passed.
+    """
+    runtime = request.app.state.runtime
+    most = runtime.settings.serving.max_items
+    if len(items) > most:
+        raise TooLarge(f"{len(items)} items are more than one request may hold; send at most {most} at a time")
+    server = runtime.items[model]
+    asked = asked_by(request)
+    answered = server.kept_already(items, asked)
+    if answered is None:
+        answered = await unless_gone(request, server.predict(items, asked))
+        if answered is None:
+            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+    body = around[0] + b",".join(answered.outcomes) + around[1]
+    return Response(body, media_type="application/json", headers={"X-Cache": answered.cache})

@@ -1,6 +1,8 @@
 """Results kept in memory, bounded by bytes, least recently used first out."""
 
+import math
 import threading
+import time
 from collections import OrderedDict
 
 # What an entry costs beside its bytes: two dict slots, a key of 32 bytes, object headers.
@@ -16,7 +18,8 @@ class ByteCache:
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.size_bytes = 0
-        self._entries: OrderedDict[bytes, bytes] = OrderedDict()
+        # The value, and when it is forgotten.
+        self._entries: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -24,21 +27,31 @@ class ByteCache:
 
     def get(self, key: bytes) -> bytes | None:
         with self._lock:
-            value = self._entries.get(key)
-            if value is not None:
-                self._entries.move_to_end(key)
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            value, until_s = entry
+            if until_s <= time.monotonic():
+                self._drop(key, value)
+                return None
+            self._entries.move_to_end(key)
             return value
 
-    def put(self, key: bytes, value: bytes) -> None:
+    def put(self, key: bytes, value: bytes, ttl_s: float = math.inf) -> None:
+        """Keep `value` for `ttl_s` seconds, as far as there is room."""
         cost = len(value) + _OVERHEAD_BYTES
         if cost > self.max_bytes // 4:
             return
         with self._lock:
-            old = self._entries.pop(key, None)
+            old = self._entries.get(key)
             if old is not None:
-                self.size_bytes -= len(old) + _OVERHEAD_BYTES
-            self._entries[key] = value
+                self._drop(key, old[0])
+            self._entries[key] = (value, time.monotonic() + ttl_s)
             self.size_bytes += cost
             while self.size_bytes > self.max_bytes:
-                _, dropped = self._entries.popitem(last=False)
-                self.size_bytes -= len(dropped) + _OVERHEAD_BYTES
+                oldest, (dropped, _) = next(iter(self._entries.items()))
+                self._drop(oldest, dropped)
+
+    def _drop(self, key: bytes, value: bytes) -> None:
+        del self._entries[key]
+        self.size_bytes -= len(value) + _OVERHEAD_BYTES

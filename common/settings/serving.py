@@ -34,3 +34,15 @@ class ServingSettings(Area):
         validation_alias="RESULT_CACHE_BYTES",
         description="Memory for results kept in a process, in bytes; 0 keeps none.",
     )
+    max_items: int = Field(
+        10_000,
+        ge=1,
+        validation_alias="MAX_ITEMS",
+        description="Items (texts, houses) that one request may hold; more are answered 413.",
+    )
+    max_text_chars: int = Field(
+        200_000,
+        ge=1,
+        validation_alias="MAX_TEXT_CHARS",
+        description="Characters that one text may have; a longer one is answered 413.",
+    )

@@ -39,7 +39,22 @@ MODEL_READY = Gauge(
 POOL_TAKEN = Gauge("atoll_pool_taken", "Predictions running or waiting for a thread.", multiprocess_mode="livesum")
 POOL_REJECTED = Counter("atoll_pool_rejected_total", "Predictions refused because the queue was full.")
 CACHE_ANSWERS = Counter("atoll_cache_answers_total", "Cacheable answers, by where they came from.", ("outcome",))
+CACHE_ITEMS = Counter("atoll_cache_items_total", "Items of predictions, by where they came from.", ("model", "outcome"))
+REDIS_CALLS = Counter("atoll_redis_cache_calls_total", "Calls of the cache in Redis.", ("call", "outcome"))
 CACHE_BYTES = Gauge("atoll_cache_bytes", "Bytes of results kept in memory.", multiprocess_mode="livesum")
+
+_BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+BATCH_ITEMS = Histogram("atoll_batch_items", "Items that were run together.", ("model",), buckets=_BATCH)
+BATCH_SECONDS = Histogram("atoll_batch_seconds", "Time that a batch ran.", ("model",), buckets=_SECONDS)
+BATCH_WAIT_SECONDS = Histogram(
+    "atoll_batch_wait_seconds",
+    "Time that the item of a batch waited that waited longest.",
+    ("model",),
+    buckets=_SECONDS,
+)
+BATCH_REJECTED = Counter(
+    "atoll_batch_rejected_total", "Items refused because the queue was full, or their time over.", ("model",)
+)
 
 # From a prediction (10 ms) to a training that takes all day.
 _JOB_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 14400, 43200, 86400)

@@ -40,6 +40,8 @@ READ: list[tuple[str, str, str, Any]] = [
     ("PREDICT_QUEUE", "0", "serving.queue_length", 0),
     ("ASYNC_AFTER_S", "30", "serving.async_after_s", 30.0),
     ("RESULT_CACHE_BYTES", "1000", "serving.result_cache_bytes", 1000),
+    ("MAX_ITEMS", "5", "serving.max_items", 5),
+    ("MAX_TEXT_CHARS", "100", "serving.max_text_chars", 100),
     ("DATABASE_URL", "sqlite:////x.db", "database.url", SecretStr("sqlite:////x.db")),
     ("DATABASE_POOL", "3", "database.pool_size", 3),
     ("AzureWebJobsStorage", "UseDevelopmentStorage=true", "jobs.storage", SecretStr("UseDevelopmentStorage=true")),

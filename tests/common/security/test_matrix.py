@@ -88,7 +88,7 @@ GUARDED = """
         scopes={"POST /batch": "train", "GET /inner": "admin"},
     )
 """
-SERVED = ("countries", "guarded", "imputation", "sample", "survey", "timeseries")
+SERVED = ("countries", "guarded", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
 PARTS = {
     "{name}": "sids",
     "{file}": "data.csv",

@@ -35,8 +35,8 @@ def test_what_is_in_redis_goes_once_the_bucket_is_full(own_redis: RedisServer) -
         kept = buckets(own_redis, Rate(per_s=100, burst=5))
         await connected(kept)
         await times(kept, 5)
-        assert kept._client is not None
-        client = kept._client
+        assert kept.link.client is not None
+        client = kept.link.client
         async with asyncio.timeout(30):
             while await client.keys("*"):  # noqa: ASYNC110 - it is Redis that does something
                 await asyncio.sleep(0.01)
@@ -110,7 +110,7 @@ def test_a_server_that_takes_connections_and_says_nothing_keeps_nobody_waiting()
             kept = RedisBuckets(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", SLOW)
             # None of these waits for the connection, which takes two seconds to fail.
             assert [verdict.allowed for verdict in await times(kept, 6)] == [True] * 5 + [False]
-            assert kept._connecting is not None
+            assert kept.link.is_connecting
             await kept.close()
 
     asyncio.run(scenario())
@@ -123,7 +123,7 @@ def test_whatever_is_wrong_with_the_address_requests_are_counted(url: str) -> No
     async def scenario() -> None:
         kept = RedisBuckets(url.format(port=free_port()), SLOW)
         assert (await kept.take("key:a")).allowed
-        await until(lambda: kept._connecting is None)
+        await until(lambda: not kept.link.is_connecting)
         assert [verdict.allowed for verdict in await times(kept, 5)] == [True] * 4 + [False]
         await kept.close()
 
@@ -135,10 +135,10 @@ def test_tries_to_connect_become_rarer(caplog: pytest.LogCaptureFixture) -> None
         kept = RedisBuckets(f"redis://127.0.0.1:{free_port()}/0", SLOW, pause_s=0.001)
         pauses = []
         for _ in range(4):
-            before = kept._pause_s
+            before = kept.link.pause_s
             pauses.append(before)
             async with asyncio.timeout(30):
-                while kept._pause_s == before:
+                while kept.link.pause_s == before:
                     await kept.take("key:a")
                     await asyncio.sleep(0.001)
         await kept.close()

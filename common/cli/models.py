@@ -1,0 +1,191 @@
+"""`atoll models`: the models found here, and versions made from weights that others have trained."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from common.cli.quiet import quiet
+from common.cli.remote import FAILED, UNREACHABLE, AsJson, ended, print_json, print_table, prints_json
+from common.cli.steps import shown, steps
+
+if TYPE_CHECKING:
+    from common.plugins.pull import ModelPuller, PulledModel
+
+app = typer.Typer(help="List the models found here, or pull one from the public hub or a folder.")
+
+_HASH = re.compile(r"([^=]+)=([0-9a-fA-F]{64})")
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    """List the models found here, and why one is unavailable. Reads no data and needs no server."""
+    if context.invoked_subcommand is not None:
+        return
+    from common.plugins.discovery import discover
+    from common.settings import get_settings
+    from common.telemetry.logs import configure_logs
+
+    configure_logs(quiet())
+    records = discover(get_settings().plugins)
+    for record in records:
+        typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
+    if any(record.router is None for record in records):
+        raise typer.Exit(1)
+
+
+@app.command()
+def pull(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="Name of the model here; a wrong one lists those that can be pulled.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="HUB_ID|DIR", help="An id of the hub, or a folder; by default the model's own."),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="SHA", help="Commit, branch or tag of the hub; name a commit to be sure.")
+    ] = None,
+    sha256: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE=HEX", help="What a file has to be; may be repeated. SHA256SUMS in a folder counts."),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Texts to compare on: a label (0, 1), a tab, a text a line; .gz too."),
+    ] = None,
+    max_difference: Annotated[
+        float, typer.Option(min=0, max=1, help="Refuse a model of which a score is farther from the original's.")
+    ] = 0.2,
+    mean_difference: Annotated[
+        float, typer.Option(min=0, max=1, help="Refuse one whose scores are, on average, farther.")
+    ] = 0.02,
+    bits: Annotated[
+        int,
+        typer.Option(
+            min=7, max=8, help="Of the weights: 7 is right on every processor, 8 needs one with VNNI, or Arm."
+        ),
+    ] = 7,
+    alias: Annotated[str, typer.Option(help="Alias that points to the new version; `default` serves it.")] = "default",
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write the files there instead, e.g. when an image is built; register nothing."
+        ),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Another address of the hub, e.g. a mirror.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version of a model from weights that others have trained.
+
+    The files are checked, made small and fast to serve, compared with the original, and registered: every process that
+    serves the model takes the version within a second. Nothing that was downloaded is run, and no pickle is read.
+
+    Examples:
+
+      atoll models pull sentiment
+
+      atoll models pull sentiment --from ./my-distilbert --sample dev.tsv
+
+      atoll models pull sentiment --from OWNER/NAME --revision COMMIT --into models/sentiment/baked
+    """
+    hashes = _hashes(sha256 or [])
+    if base_url is not None and not base_url.startswith(("http://", "https://")):
+        raise typer.BadParameter("give an address that begins with http:// or https://", param_hint="--base-url")
+    puller = _puller(model)
+    from common.errors import AtollError, DependencyFailed
+    from common.plugins.pull import ModelPull
+    from common.settings import get_settings
+
+    try:
+        with steps() as report:
+            asked = ModelPull(
+                source,
+                revision,
+                hashes,
+                base_url,
+                sample,
+                max_difference,
+                mean_difference,
+                bits,
+                cache=get_settings().storage.cache_dir / "pulls",
+                report=report,
+            )
+            pulled = puller(asked)
+        told = dict(pulled.told)
+        if into is not None:
+            _write(pulled, into)
+            told["written to"] = str(into)
+        else:
+            told["version"] = _register(model, pulled, alias)
+            told["alias"] = alias
+    except DependencyFailed as exc:
+        raise ended(exc.detail, UNREACHABLE) from None
+    except AtollError as exc:
+        raise ended(exc.detail, FAILED) from None
+    except OSError as exc:
+        raise ended(f"cannot write {exc.filename or 'the files'}: {exc.strerror}", FAILED) from None
+    if prints_json(context, as_json):
+        print_json(told)
+    else:
+        print_table(["MODEL", model], [[name, shown(value)] for name, value in told.items()])
+
+
+def _hashes(given: list[str]) -> dict[str, str]:
+    found = {}
+    for text in given:
+        match = _HASH.fullmatch(text.strip())
+        if match is None:
+            raise typer.BadParameter(f"{text[:80]!r} is not FILE=SHA256, 64 hex digits", param_hint="--sha256")
+        found[match[1]] = match[2].lower()
+    return found
+
+
+def _puller(model: str) -> "ModelPuller":
+    from common.plugins.discovery import discover
+    from common.settings import get_settings
+    from common.telemetry.logs import configure_logs
+
+    configure_logs(quiet())
+    # Whether this machine serves the model does not matter: others may.
+    plugins = get_settings().plugins.model_copy(update={"service_model": ()})
+    pulls: Mapping[str, ModelPuller | None] = {record.name: record.plugin.pull_model for record in discover(plugins)}
+    found = pulls.get(model)
+    if found is None:
+        known = ", ".join(sorted(name for name, puller in pulls.items() if puller)) or "none is installed"
+        raise typer.BadParameter(f"{model!r} cannot be pulled; those that can: {known}", param_hint="MODEL")
+    return found
+
+
+def _write(pulled: "PulledModel", into: Path) -> None:
+    into.mkdir(parents=True, exist_ok=True)
+    for name, content in pulled.artefacts.items():
+        (into / name).write_bytes(content)
+
+
+def _register(model: str, pulled: "PulledModel", alias: str) -> int:
+    """In the database and on the share that this machine is set up for, as a server here would be."""
+    from common.database import Database
+    from common.registry.service import Registry
+    from common.settings import get_settings
+    from common.storage import Blobs, open_share
+    from common.version import VERSION
+
+    settings = get_settings()
+    database = Database(settings.database_url)
+    try:
+        database.migrate()
+        registry = Registry(database, Blobs(open_share(settings.storage), settings.storage.cache_dir))
+        version = registry.publish(
+            model,
+            pulled.artefacts,
+            author="atoll models pull",
+            code_version=VERSION,
+            metrics=pulled.metrics,
+            data_hash=pulled.data_hash,
+            alias=alias,
+        )
+    finally:
+        database.close()
+    return version.number

@@ -1,0 +1,211 @@
+"""Micro-batches without waiting: an idle model starts at once, a busy one gathers what comes meanwhile.
+
+There is no time to wait for company: the first item runs as soon as the event loop comes round, and what arrives while
+it runs makes the next batch. So a lone caller loses nothing, and under load batches grow by themselves.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from common.errors import AtollError, Busy, TooManyRequests, Unavailable
+from common.serving.fair_queue import FairQueue
+from common.serving.packing import pack
+from common.telemetry import metrics
+
+Item = TypeVar("Item")
+Outcome = bytes | Exception
+
+# Among so many that wait, those of like cost are looked for.
+_WINDOW = 256
+# Runs that take less than this are done on the event loop: a thread would cost as much again.
+_INLINE_S = 0.0005
+# After as many quick runs on a thread a model counts as quick; one slow run on the loop and it does not.
+_QUICK_RUNS = 8
+_FIRST_GUESS_S = 0.01
+# One caller may hold half of the queue: the others still find a place.
+_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Batching(Generic[Item]):
+    """How a model's items are run together.
+
+    Parameters
+    ----------
+    run : items -> a result each, in their order; an exception among them is that item's alone. `Batcher` wants JSON, as
+        bytes; what a plugin declares may give anything that is JSON.
+    cost : of an item; a batch costs its widest item times its number.
+    budget : most that a batch may cost.
+    max_items : most items in a batch.
+    queue_cost : most that may wait; more is refused.
+    """
+
+    run: Callable[[Sequence[Item]], Sequence[Any]]
+    cost: Callable[[Item], int] = field(default=lambda _: 1)
+    budget: int = 4096
+    max_items: int = 64
+    queue_cost: int = 262_144
+
+
+@dataclass(slots=True, eq=False)
+class Ticket(Generic[Item]):
+    item: Item
+    cost: int
+    outcome: "asyncio.Future[bytes]"
+    deadline_s: float | None
+    since_s: float
+
+
+class Batcher(Generic[Item]):
+    """The batches of one model on one event loop. Not for threads: each loop has its own.
+
+    Parameters
+    ----------
+    lanes : batches that run at once, on as many threads of `executor`.
+    """
+
+    def __init__(self, name: str, how: Batching[Item], executor: ThreadPoolExecutor, lanes: int) -> None:
+        self._name = name
+        self._how = how
+        self._executor = executor
+        self._free = lanes
+        self._lanes = lanes
+        self._queue: FairQueue[Ticket[Item]] = FairQueue()
+        self._queued_cost = 0
+        self._is_due = False
+        self._quick_runs = 0
+        self._s_per_cost = 0.0
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether runs are so short that they are done on the event loop."""
+        return self._quick_runs >= _QUICK_RUNS
+
+    def submit(self, item: Item, caller: str = "", deadline_s: float | None = None) -> Ticket[Item]:
+        """Let `item` wait for its turn.
+
+        Parameters
+        ----------
+        caller : callers take turns.
+        deadline_s : on `time.monotonic`; an item that has not begun by then is not run.
+
+        Raises
+        ------
+        Busy
+            The queue is full; `Retry-After` tells when half of it should be done.
+        TooManyRequests
+            This caller alone holds half of it.
+        """
+        cost = max(1, self._how.cost(item))
+        if self._queued_cost + cost > self._how.queue_cost and len(self._queue):
+            raise self._full(caller)
+        outcome: asyncio.Future[bytes] = self._loop.create_future()
+        ticket = Ticket(item, cost, outcome, deadline_s, time.monotonic())
+        self._queue.put(caller, ticket)
+        self._queued_cost += cost
+        self._wake()
+        return ticket
+
+    def _full(self, caller: str) -> AtollError:
+        metrics.BATCH_REJECTED.labels(self._name).inc()
+        wait_s = self._s_per_cost * self._queued_cost / self._lanes / 2
+        held = self._queue.held_by(caller)
+        if held > _SHARE * len(self._queue) and held < len(self._queue):
+            told = f"{held} of your items wait for {self._name}; wait for them before you send more"
+            return TooManyRequests(told, retry_after_s=wait_s)
+        told = f"{len(self._queue)} items wait for {self._name}, which is the limit of this process; try again"
+        return Busy(told, retry_after_s=wait_s)
+
+    def _wake(self) -> None:
+        # Once a round of the loop, so that requests that are read in the same round run together.
+        if self._free and not self._is_due and len(self._queue):
+            self._is_due = True
+            self._loop.call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._is_due = False
+        while self._free and (batch := self._next()):
+            self._free -= 1
+            if self.is_quick:
+                self._run_inline(batch)
+            else:
+                future = self._executor.submit(self._timed, batch)
+                future.add_done_callback(lambda done, batch=batch: self._from_thread(done, batch))  # type: ignore[misc]  # mypy does not infer a default's type
+
+    def _next(self) -> list[Ticket[Item]]:
+        """The next batch, without those whose caller has gone, or whose time is over."""
+        now_s = time.monotonic()
+        live: list[tuple[str, Ticket[Item]]] = []
+        for caller, entry in self._queue.take(_WINDOW):
+            if entry.outcome.done():
+                self._queued_cost -= entry.cost
+            elif entry.deadline_s is not None and entry.deadline_s <= now_s:
+                self._queued_cost -= entry.cost
+                metrics.BATCH_REJECTED.labels(self._name).inc()
+                entry.outcome.set_exception(late(self._name))
+            else:
+                live.append((caller, entry))
+        chosen = pack([entry.cost for _, entry in live], self._how.budget, self._how.max_items)
+        taken = set(chosen)
+        self._queue.put_back(pair for place, pair in enumerate(live) if place not in taken)
+        batch = [live[place][1] for place in chosen]
+        if batch:
+            self._queued_cost -= sum(entry.cost for entry in batch)
+            metrics.BATCH_ITEMS.labels(self._name).observe(len(batch))
+            metrics.BATCH_WAIT_SECONDS.labels(self._name).observe(now_s - min(entry.since_s for entry in batch))
+        return batch
+
+    def _run_inline(self, batch: list[Ticket[Item]]) -> None:
+        outcomes, seconds = self._timed(batch)
+        self._done(batch, outcomes, seconds)
+
+    def _timed(self, batch: list[Ticket[Item]]) -> tuple[Sequence[Outcome], float]:
+        started_s = time.perf_counter()
+        outcomes = run_each([entry.item for entry in batch], self._how.run)
+        return outcomes, time.perf_counter() - started_s
+
+    def _from_thread(self, done: Any, batch: list[Ticket[Item]]) -> None:
+        outcomes, seconds = done.result()
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._done, batch, outcomes, seconds)
+
+    def _done(self, batch: list[Ticket[Item]], outcomes: Sequence[Outcome], seconds: float) -> None:
+        self._free += 1
+        self._quick_runs = self._quick_runs + 1 if seconds < _INLINE_S else 0
+        each_s = seconds / (batch[-1].cost * len(batch))
+        self._s_per_cost += 0.2 * (each_s - self._s_per_cost)
+        metrics.BATCH_SECONDS.labels(self._name).observe(seconds)
+        for entry, outcome in zip(batch, outcomes, strict=True):
+            # The caller may have gone meanwhile.
+            if entry.outcome.done():
+                continue
+            if isinstance(outcome, Exception):
+                entry.outcome.set_exception(outcome)
+            else:
+                entry.outcome.set_result(outcome)
+        self._wake()
+
+
+def run_each(items: Sequence[Item], run: Callable[[Sequence[Item]], Sequence[Outcome]]) -> Sequence[Outcome]:
+    """Outcomes of a batch. One that fails as a whole is run in halves, so that only what is at fault fails."""
+    try:
+        outcomes = run(items)
+        if len(outcomes) != len(items):
+            raise RuntimeError(f"the model gave {len(outcomes)} outcomes for {len(items)} items")
+    # A model's code may raise anything, and an exit must not take its thread along.
+    except (Exception, SystemExit) as exc:  # noqa: BLE001 - see above
+        if len(items) == 1:
+            return [exc if isinstance(exc, Exception) else RuntimeError("the model left by SystemExit")]
+        middle = len(items) // 2
+        return [*run_each(items[:middle], run), *run_each(items[middle:], run)]
+    return outcomes
+
+
+def late(name: str) -> Unavailable:
+    """The error of an item whose time is over."""
+    return Unavailable(f"{name} did not come to it within X-Timeout-Ms; send less at once, or allow more time")

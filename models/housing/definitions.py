@@ -1,0 +1,85 @@
+"""What is asked of the housing models, and what they answer."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from common.errors import Invalid
+from common.plugins import BaseDefinition, param
+from models.housing.features import FEATURES
+from models.housing.predictor import Asked, Kind
+
+
+def _within(name: str, most: float) -> AfterValidator:
+    def check(value: float) -> float:
+        if not -most <= value <= most:
+            raise ValueError(f"Invalid value for {name}")
+        return value
+
+    return AfterValidator(check)
+
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+LatitudeDegrees = Annotated[float, Field(allow_inf_nan=False), _within("Latitude", 90)]
+LongitudeDegrees = Annotated[float, Field(allow_inf_nan=False), _within("Longitude", 180)]
+
+
+class House(BaseDefinition):
+    """A district: its figures are those of a block group of the census."""
+
+    MedInc: Amount = param(title="Median income", description="In 10,000 dollars.", example=8.3252)
+    HouseAge: Amount = param(title="Median age of the houses", description="In years.", example=41.0)
+    AveRooms: Amount = param(title="Rooms a household", example=6.98)
+    AveBedrms: Amount = param(title="Bedrooms a household", example=1.02)
+    Population: Amount = param(title="Population", example=322.0)
+    AveOccup: Amount = param(title="Persons a household", example=2.56)
+    Latitude: LatitudeDegrees = param(title="Latitude", description="-90 to 90.", example=37.88)
+    Longitude: LongitudeDegrees = param(title="Longitude", description="-180 to 180.", example=-122.23)
+
+
+class Houses(BaseDefinition):
+    """Many districts."""
+
+    houses: list[House] = param(title="Houses")
+
+
+class Explanation(BaseModel):
+    """Shapley values: `base` and all contributions add up to the prediction."""
+
+    base: float = Field(description="Mean prediction of other districts.")
+    contributions: dict[str, float] = Field(description="By how much each figure moves the prediction.")
+
+
+class Prediction(BaseModel):
+    """A price in 100,000 dollars of 1990."""
+
+    prediction: float
+    lower: float | None = Field(None, description="With `interval`: 90 % of such districts lie above.")
+    upper: float | None = Field(None, description="With `interval`: 90 % of such districts lie below.")
+    explanation: Explanation | None = Field(None, description="With `explain`.")
+
+
+class Predictions(BaseModel):
+    """Prices in the order of the houses."""
+
+    predictions: list[float | Prediction]
+
+
+class Health(BaseModel):
+    """It answers."""
+
+    time: datetime
+
+
+def asked_of(house: House, kind: Kind, *, interval: bool, explain: bool) -> Asked:
+    """The item of a house.
+
+    Raises
+    ------
+    Invalid
+        An interval is asked of the model that has none.
+    """
+    if interval and kind is Kind.svr:
+        raise Invalid.field("interval", "only the trees have intervals; ask with model=boosted", True, where="query")
+    return Asked(tuple(getattr(house, name) for name in FEATURES), kind, interval, explain)

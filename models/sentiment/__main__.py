@@ -1,0 +1,5 @@
+"""`python -m models.sentiment`: trains the model in the box."""
+
+from models.sentiment.local import main
+
+main()

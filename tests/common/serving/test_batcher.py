@@ -1,0 +1,193 @@
+"""Batches: when they begin, what is in them, what becomes of what fails."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from common.errors import AtollError, Busy, TooManyRequests, Unavailable
+from common.serving.batcher import Batcher, Batching, Outcome, run_each
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as found:
+        yield found
+
+
+class Model:
+    """Answers each number; notes its batches; waits for `gate` in each, if there is one."""
+
+    def __init__(self, gate: threading.Event | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = gate
+        self.begun = threading.Event()
+
+    def __call__(self, items: Sequence[int]) -> Sequence[Outcome]:
+        self.batches.append(list(items))
+        self.begun.set()
+        if self.gate is not None:
+            assert self.gate.wait(30)
+        if any(item < 0 for item in items):
+            raise ValueError("negative")
+        return [str(item).encode() for item in items]
+
+
+def on_loop(work: Callable[[], Any]) -> Any:
+    async def main() -> Any:
+        return await asyncio.wait_for(work(), 60)
+
+    return asyncio.run(main())
+
+
+def test_an_idle_model_starts_at_once_and_a_busy_one_gathers(executor: ThreadPoolExecutor) -> None:
+    model = Model(threading.Event())
+
+    async def work() -> list[bytes]:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        tickets = [batcher.submit(0)]
+        await asyncio.to_thread(model.begun.wait, 30)
+        tickets += [batcher.submit(number) for number in range(1, 6)]
+        assert model.gate is not None
+        model.gate.set()
+        return [await ticket.outcome for ticket in tickets]
+
+    assert on_loop(work) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+    assert model.batches == [[0], [1, 2, 3, 4, 5]]
+
+
+def test_a_failing_item_fails_alone(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> list[Any]:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        tickets = [batcher.submit(number) for number in (1, -2, 3, 4)]
+        return await asyncio.gather(*(ticket.outcome for ticket in tickets), return_exceptions=True)
+
+    first, second, *rest = on_loop(work)
+    assert (first, rest) == (b"1", [b"3", b"4"])
+    assert isinstance(second, ValueError)
+
+
+def test_an_exit_within_a_model_fails_its_item_and_nothing_else(executor: ThreadPoolExecutor) -> None:
+    def leaves(items: Sequence[int]) -> Sequence[Outcome]:
+        if 1 in items:
+            raise SystemExit(3)
+        return [b"fine"] * len(items)
+
+    async def work() -> list[Any]:
+        batcher = Batcher("m", Batching(leaves), executor, lanes=1)
+        tickets = [batcher.submit(number) for number in (1, 2)]
+        found = await asyncio.gather(*(ticket.outcome for ticket in tickets), return_exceptions=True)
+        return [*found, await batcher.submit(5).outcome]
+
+    failed, *others = on_loop(work)
+    assert isinstance(failed, RuntimeError)
+    assert others == [b"fine", b"fine"]
+
+
+def test_a_model_that_loses_items_is_told_so() -> None:
+    outcomes = run_each([1, 2], lambda items: [b"only one"])
+    assert outcomes[0] == outcomes[1] == b"only one"
+    assert isinstance(run_each([1], lambda items: [])[0], RuntimeError)
+
+
+def test_an_item_whose_caller_has_gone_is_not_run(executor: ThreadPoolExecutor) -> None:
+    model = Model(threading.Event())
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        first = batcher.submit(0)
+        await asyncio.to_thread(model.begun.wait, 30)
+        gone, stays = batcher.submit(1), batcher.submit(2)
+        gone.outcome.cancel()
+        assert model.gate is not None
+        model.gate.set()
+        await asyncio.wait([first.outcome, stays.outcome])
+
+    on_loop(work)
+    assert model.batches == [[0], [2]]
+
+
+def test_an_item_whose_time_is_over_is_refused_and_not_run(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        late = batcher.submit(1, deadline_s=time.monotonic() - 1)
+        with pytest.raises(Unavailable, match="X-Timeout-Ms"):
+            await late.outcome
+
+    on_loop(work)
+    assert model.batches == []
+
+
+@pytest.mark.parametrize(("caller", "error"), [("greedy", TooManyRequests), ("other", Busy)])
+def test_a_full_queue_refuses_and_says_when_to_come_back(
+    executor: ThreadPoolExecutor, caller: str, error: type[AtollError]
+) -> None:
+    model = Model(threading.Event())
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model, queue_cost=10, max_items=1), executor, lanes=1)
+        tickets = [batcher.submit(0, "greedy")]
+        await asyncio.to_thread(model.begun.wait, 30)
+        tickets += [batcher.submit(number, "greedy") for number in range(9)] + [batcher.submit(9, "third")]
+        with pytest.raises(error) as refused:
+            batcher.submit(10, caller)
+        assert int(refused.value.headers["Retry-After"]) >= 1
+        assert model.gate is not None
+        model.gate.set()
+        await asyncio.wait([ticket.outcome for ticket in tickets])
+        # There is room again.
+        assert await batcher.submit(11, caller).outcome == b"11"
+
+    on_loop(work)
+
+
+def test_callers_take_turns(executor: ThreadPoolExecutor) -> None:
+    model = Model(threading.Event())
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model, max_items=2), executor, lanes=1)
+        tickets = [batcher.submit(0)]
+        await asyncio.to_thread(model.begun.wait, 30)
+        tickets += [batcher.submit(number, "many") for number in (1, 2, 3, 4)] + [batcher.submit(9, "few")]
+        assert model.gate is not None
+        model.gate.set()
+        await asyncio.wait([ticket.outcome for ticket in tickets])
+
+    on_loop(work)
+    assert model.batches == [[0], [1, 9], [2, 3], [4]]
+
+
+def test_quick_runs_move_to_the_event_loop_and_a_slow_one_back(executor: ThreadPoolExecutor) -> None:
+    threads: list[bool] = []
+    slow = False
+
+    def run(items: Sequence[int]) -> Sequence[Outcome]:
+        threads.append(threading.current_thread() is not threading.main_thread())
+        if slow:
+            time.sleep(0.02)
+        return [b""] * len(items)
+
+    async def work() -> None:
+        nonlocal slow
+        batcher = Batcher("m", Batching(run), executor, lanes=1)
+        for _ in range(500):
+            await batcher.submit(1).outcome
+            if batcher.is_quick:
+                break
+        assert threads[0]
+        await batcher.submit(1).outcome
+        assert not threads[-1]
+        slow = True
+        await batcher.submit(1).outcome
+        await batcher.submit(1).outcome
+        assert threads[-1]
+
+    on_loop(work)
