@@ -30,8 +30,8 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def test_the_readme_shows_two_requests() -> None:
-    assert len(EXAMPLES) == 2
+def test_the_readme_shows_three_requests() -> None:
+    assert len(EXAMPLES) == 3
 
 
 @pytest.mark.parametrize(("path", "body", "answer"), EXAMPLES)
