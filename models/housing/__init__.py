@@ -13,8 +13,9 @@ from fastapi.responses import RedirectResponse, Response
 from common.http.framework_shape import framework_error
 from common.plugins import Batching, Kept, OldPrefix, Plugin
 from common.serving import answer_items
+from models.housing.chosen import Served, serve_version, served_now
 from models.housing.definitions import Health, House, Houses, Prediction, Predictions, asked_of
-from models.housing.predictor import Asked, Kind, predict_batch, trained
+from models.housing.predictor import Asked, Kind, predict_batch, version
 from models.housing.training import HousingTraining, check_train, train
 
 router = APIRouter(prefix="/housing", tags=["Housing"])
@@ -32,9 +33,10 @@ async def predict(
     body: House, request: Request, model: Which = Kind.boosted, interval: Interval = False, explain: Explain = False
 ) -> Response:
     """The median value of a house in the district, in 100,000 dollars of 1990."""
-    item = asked_of(body, model, interval=interval, explain=explain)
+    served = served_now()
+    item = asked_of(body, served, model, interval=interval, explain=explain)
     around = (b"", b"") if item.interval or item.explain else (b'{"prediction":', b"}")
-    return await answer_items(request, "housing", [item], around=around)
+    return _named(await answer_items(request, "housing", [item], around=around), served)
 
 
 @router.post(
@@ -44,8 +46,9 @@ async def bulk_predict(
     body: Houses, request: Request, model: Which = Kind.boosted, interval: Interval = False, explain: Explain = False
 ) -> Response:
     """A number for each house, in their order; with `interval` or `explain` an object each."""
-    items = [asked_of(house, model, interval=interval, explain=explain) for house in body.houses]
-    return await answer_items(request, "housing", items, around=(b'{"predictions":[', b"]}"))
+    served = served_now()
+    items = [asked_of(house, served, model, interval=interval, explain=explain) for house in body.houses]
+    return _named(await answer_items(request, "housing", items, around=(b'{"predictions":[', b"]}")), served)
 
 
 @router.get("/hello", summary="Greets by a query parameter")
@@ -63,6 +66,11 @@ async def docs() -> RedirectResponse:
     return RedirectResponse("/docs#/Housing")
 
 
+def _named(response: Response, served: Served) -> Response:
+    response.headers["X-Model-Version"] = served.name
+    return response
+
+
 def _cost(item: Asked) -> int:
     return _EXPLAINED if item.explain else 1
 
@@ -72,17 +80,13 @@ def _load() -> None:
     predict_batch([Asked((8.3, 41.0, 7.0, 1.0, 322.0, 2.6, 37.88, -122.23))])
 
 
-def _version() -> str:
-    found: str = trained().card["data_sha256"]
-    return f"{found[:16]}-{trained().card['seed']}"
-
-
 plugin = Plugin(
     title="Housing prices",
     load=_load,
     predict_batch=Batching(predict_batch, cost=_cost, budget=4096, max_items=256),
     cache=Kept(Asked.key, prefix="w255-cache-prediction"),
-    version=_version,
+    version=version,
+    serve_version=serve_version,
     prefixes=[OldPrefix("/lab", framework_error)],
     examples={
         "near Berkeley": {

@@ -16,7 +16,7 @@ from models.housing.svr import RadialSvr
 
 Floats = NDArray[np.float64]
 
-SVR, TREES, CARD = "svr.npz", "boosted.onnx", "model.json"
+SVR, TREES, CARD = FILES = ("svr.npz", "boosted.onnx", "model.json")
 BOX: Final = Path(__file__).parent / "box"
 
 
@@ -36,7 +36,7 @@ class Trained:
     card: Mapping[str, Any]
 
     def files(self) -> dict[str, bytes]:
-        """By their names; `read` takes them."""
+        """By their names; `read` takes their paths."""
         packed = io.BytesIO()
         np.savez_compressed(packed, allow_pickle=False, background=self.background, **self.svr.arrays())
         card = dict(self.card) | {"margin": self.boosted.margin}
@@ -44,8 +44,8 @@ class Trained:
         return {SVR: packed.getvalue(), TREES: self.boosted.graph, CARD: text}
 
 
-def read(folder: Path = BOX) -> Trained:
-    """The models of a folder.
+def read(files: Mapping[str, Path]) -> Trained:
+    """The models of three files, by their names.
 
     Raises
     ------
@@ -54,18 +54,18 @@ def read(folder: Path = BOX) -> Trained:
     """
     name = CARD
     try:
-        card = orjson.loads((folder / CARD).read_bytes())
+        card = orjson.loads(files[CARD].read_bytes())
         margin = float(card["margin"])
         name = SVR
         # Arrays only: no pickle is ever loaded.
-        with np.load(io.BytesIO((folder / SVR).read_bytes()), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(files[SVR].read_bytes()), allow_pickle=False) as arrays:
             svr, background = RadialSvr.of_arrays(arrays), arrays["background"]
         name = TREES
-        boosted = BoostedTrees((folder / TREES).read_bytes(), margin)
+        boosted = BoostedTrees(files[TREES].read_bytes(), margin)
         boosted.open()
         return Trained(svr, boosted, background, card)
     except FileNotFoundError:
-        raise ModelUnavailable(f"{folder / name} is missing") from None
+        raise ModelUnavailable(f"{name} is missing: {files[name]}") from None
     # ONNX Runtime has errors of its own, which share no class but this.
     except Exception as exc:
-        raise ModelUnavailable(f"{folder / name} is no model of housing prices: {exc}") from exc
+        raise ModelUnavailable(f"{name} is no model of housing prices: {exc}") from exc

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from common.errors import Invalid
 from common.plugins import BaseDefinition, param
+from models.housing.chosen import Served
 from models.housing.features import FEATURES
 from models.housing.predictor import Asked, Kind
 
@@ -72,8 +73,8 @@ class Health(BaseModel):
     time: datetime
 
 
-def asked_of(house: House, kind: Kind, *, interval: bool, explain: bool) -> Asked:
-    """The item of a house.
+def asked_of(house: House, served: Served, kind: Kind, *, interval: bool, explain: bool) -> Asked:
+    """The item of a house, to be answered by `served`.
 
     Raises
     ------
@@ -82,4 +83,4 @@ def asked_of(house: House, kind: Kind, *, interval: bool, explain: bool) -> Aske
     """
     if interval and kind is Kind.svr:
         raise Invalid.field("interval", "only the trees have intervals; ask with model=boosted", True, where="query")
-    return Asked(tuple(getattr(house, name) for name in FEATURES), kind, interval, explain)
+    return Asked(tuple(getattr(house, name) for name in FEATURES), kind, interval, explain, served)

@@ -2,15 +2,15 @@
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.housing.artefact import Trained, read
+from models.housing.artefact import Trained
+from models.housing.chosen import Served, served_now
 from models.housing.features import FEATURES
 from models.housing.shapley import shapley
 
@@ -28,29 +28,44 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One district, and what is to be told of it. `house`: in the order of `FEATURES`."""
+    """One district, and what is to be told of it.
+
+    Parameters
+    ----------
+    house : in the order of `FEATURES`.
+    served : what answers it, whatever is chosen meanwhile.
+    """
 
     house: tuple[float, ...]
     kind: Kind = Kind.boosted
     interval: bool = False
     explain: bool = False
+    served: Served = field(default_factory=served_now)
 
     def key(self) -> bytes:
-        """Equal for equal questions."""
+        """Equal for equal questions to the same models."""
         options = (self.kind is Kind.svr) | self.interval << 1 | self.explain << 2
         # Plus zero: -0.0 is 0.0, and must be the same bytes.
-        return _KEY.pack(options, *(value + 0.0 for value in self.house))
+        return self.served.digest + _KEY.pack(options, *(value + 0.0 for value in self.house))
 
 
-@lru_cache(maxsize=1)
-def trained() -> Trained:
-    """The models in the box."""
-    return read()
+def version() -> str:
+    """Digest of what answers now."""
+    return served_now().digest.hex()
 
 
 def predict_batch(items: Sequence[Asked]) -> list[dict[str, Any] | float]:
     """A number for each district; an object where an interval or an explanation is asked for."""
-    models = trained()
+    answers: list[Any] = [None] * len(items)
+    # While another version is taken, districts of both may wait: each is answered by its own.
+    for served in {id(item.served): item.served for item in items}.values():
+        places = [place for place, item in enumerate(items) if item.served is served]
+        for place, answer in zip(places, _predict([items[place] for place in places], served.models), strict=True):
+            answers[place] = answer
+    return answers
+
+
+def _predict(items: Sequence[Asked], models: Trained) -> list[dict[str, Any] | float]:
     rows = np.array([item.house for item in items], dtype=np.float64).reshape(-1, len(FEATURES))
     is_svr = np.array([item.kind is Kind.svr for item in items], dtype=bool)
     values = np.empty(len(items))

@@ -77,7 +77,7 @@ def test_what_is_written_is_read_again(part: Part, tmp_path: Path) -> None:
     made = develop(part, VALUES, 0, "digest")
     for name, content in made.files().items():
         (tmp_path / name).write_bytes(content)
-    found = read(tmp_path)
+    found = read(in_folder(tmp_path))
     np.testing.assert_array_equal(found.svr.predict(part.x), made.svr.predict(part.x))
     np.testing.assert_array_equal(found.boosted.predict(part.x), made.boosted.predict(part.x))
     assert found.card["figures"] == made.card["figures"]
@@ -94,7 +94,7 @@ def test_a_folder_with_a_bad_file_is_refused_by_its_name(tmp_path: Path, name: s
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(ModelUnavailable, match=name):
-        read(tmp_path).boosted.predict(np.zeros((1, 8)))
+        read(in_folder(tmp_path)).boosted.predict(np.zeros((1, 8)))
 
 
 def test_contributions_add_up_to_the_prediction() -> None:
@@ -112,6 +112,10 @@ def test_contributions_add_up_to_the_prediction() -> None:
 def test_figures_that_are_alike_share_alike() -> None:
     _, contributions = shapley(lambda rows: rows.sum(axis=1) ** 2, np.array([1.0, 1.0]), np.zeros((1, 2)))
     assert contributions.tolist() == [2.0, 2.0]
+
+
+def in_folder(folder: Path) -> dict[str, Path]:
+    return {name: folder / name for name in (SVR, TREES, CARD)}
 
 
 def packed(text: str) -> bytes:
@@ -135,7 +139,7 @@ def test_a_file_that_cannot_be_learned_from_says_why(content: bytes, told: str) 
 
 def test_the_models_in_the_box_are_small_and_as_good_as_their_card_says() -> None:
     assert sum((BOX / name).stat().st_size for name in (SVR, TREES, CARD)) <= 2_000_000
-    found = read()
+    found = read(in_folder(BOX))
     if not SHARED.is_file():
         pytest.skip("the California housing data are absent: ../shared/data/housing")
     whole = read_districts(SHARED.read_bytes())
