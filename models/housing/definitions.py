@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from common.errors import Invalid
 from common.plugins import BaseDefinition, param
@@ -21,9 +22,22 @@ def _within(name: str, most: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-LatitudeDegrees = Annotated[float, Field(allow_inf_nan=False), _within("Latitude", 90)]
-LongitudeDegrees = Annotated[float, Field(allow_inf_nan=False), _within("Longitude", 180)]
+def _no_flag(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "Input should be a valid number")
+    return value
+
+
+def _documented(least: float | None = None, most: float | None = None) -> WithJsonSchema:
+    # Texts are taken too, as the old clients send them; pydantic documents the number alone.
+    bounds = {name: value for name, value in (("minimum", least), ("maximum", most)) if value is not None}
+    return WithJsonSchema({"anyOf": [{"type": "number"} | bounds, {"type": "string", "description": "A number."}]})
+
+
+Number = Annotated[float, BeforeValidator(_no_flag), Field(allow_inf_nan=False)]
+Amount = Annotated[Number, Field(ge=0), _documented(0)]
+LatitudeDegrees = Annotated[Number, _within("Latitude", 90), _documented(-90, 90)]
+LongitudeDegrees = Annotated[Number, _within("Longitude", 180), _documented(-180, 180)]
 
 
 class House(BaseDefinition):

@@ -93,6 +93,7 @@ WRONG: list[tuple[str, Any]] = [
     ("HouseAge", "old"),
     ("HouseAge", None),
     ("HouseAge", "nan"),
+    ("HouseAge", True),
     ("Population", "inf"),
     ("extra", 1),
 ]
