@@ -199,6 +199,10 @@ class Runtime:
         except Exception as exc:  # the database is away: requests for jobs say so, predictions go on
             log.error("jobs cannot be run", exc_info=exc)
 
+    def wait_until_loaded(self, timeout_s: float) -> None:
+        """Return when every model is ready or could not be loaded, or after `timeout_s`."""
+        self._loaded.wait(timeout_s)
+
     def _load_all(self) -> None:
         attempts = [record.begin_load() for record in self.records]
         for attempt in attempts:

@@ -1,5 +1,6 @@
 """What uvicorn's processes import and serve."""
 
+import gc
 import multiprocessing.util
 import os
 import shutil
@@ -11,9 +12,11 @@ from multiprocessing.process import BaseProcess
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.app import create_app
+from common.runtime import Runtime
 
 # After the drain: what still runs then is a prediction that nobody waits for.
 _END_S = 2.0
+_LOAD_S = 15.0
 
 
 class EndsWithItsServer:
@@ -58,4 +61,16 @@ def _end_soon() -> None:
 
 
 def app() -> ASGIApp:
-    return EndsWithItsServer(create_app(background=True))
+    # Hardly anything that is made at the start becomes garbage: looking for it takes a tenth of that time.
+    gc.disable()
+    made = create_app(background=True)
+    threading.Thread(target=_collect_again, args=(made.state.runtime,), name="collect-again", daemon=True).start()
+    return EndsWithItsServer(made)
+
+
+def _collect_again(runtime: Runtime) -> None:
+    """Once the models are there, or fail to come."""
+    runtime.wait_until_loaded(_LOAD_S)
+    # What is there by now stays, and need not be looked at while requests are answered.
+    gc.freeze()
+    gc.enable()
