@@ -79,7 +79,7 @@ def mice_forest(data: IndicatorSet, question: Question) -> Array:
     it: they are left out.
     """
     from sklearn.ensemble import ExtraTreesRegressor
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - without it the next import fails
     from sklearn.impute import IterativeImputer
 
     values = data.year(question.year)

@@ -87,7 +87,7 @@ def build(state: Path, issuer: Issuer, *, limited: bool = False) -> FastAPI:
 def without_security(app: FastAPI) -> FastAPI:
     """The same app before anybody asked who calls."""
     before = len(app.user_middleware)
-    app.user_middleware = [item for item in app.user_middleware if item.cls.__name__ not in ASKING]  # type: ignore[attr-defined]
+    app.user_middleware = [item for item in app.user_middleware if item.cls.__name__ not in ASKING]  # type: ignore[attr-defined]  # a class, which its protocol does not say
     assert len(app.user_middleware) == before - len(ASKING)
     return app
 

@@ -116,7 +116,7 @@ def show(
     if key_id is None and local:
         raise typer.BadParameter("--local needs one: nobody calls there", param_hint="ID")
     with _opened(context, url, local) as keys:
-        told: dict[str, Any] = keys.key(key_id) if key_id is not None else keys.whoami()  # type: ignore[union-attr]
+        told: dict[str, Any] = keys.key(key_id) if key_id is not None else keys.whoami()  # type: ignore[union-attr]  # not with `--local`
     _show(context, told, as_json)
 
 

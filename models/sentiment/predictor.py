@@ -135,8 +135,8 @@ def _refusal(item: Asked, longest: int) -> Exception | None:
 
 
 def _told(found: Classifier, item: Asked, positive: float) -> Any:
-    scores = [{"label": LABELS[1], "score": positive}, {"label": LABELS[0], "score": 1.0 - positive}]
-    scores.sort(key=lambda one: -float(str(one["score"])))
+    likelier_first = sorted([(positive, LABELS[1]), (1.0 - positive, LABELS[0])], reverse=True)
+    scores = [{"label": label, "score": score} for score, label in likelier_first]
     if not item.explain:
         return scores
     return {"predictions": scores, "explanations": _explained(found, item, positive)}

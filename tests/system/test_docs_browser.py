@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.backends import missing
 from tests.support.plugins import write_plugin
 from tests.support.servers import Server
 
@@ -16,7 +17,7 @@ from tests.support.servers import Server
 def browser() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        pytest.skip("no Chromium is installed")
+        missing("Chromium is not installed: `apt install chromium` brings it")
     return found
 
 
