@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.cli.quiet import quiet
-from common.cli.remote import FAILED, UNREACHABLE, AsJson, ended, print_json, print_table, prints_json
-from common.cli.steps import shown, steps
+from common.cli.remote import AsJson, print_json, print_table, prints_json
+from common.cli.steps import check_base_url, shown, steps, telling_errors
 
 if TYPE_CHECKING:
     from common.plugins.pull import Puller
@@ -44,34 +44,25 @@ def pull(
     """
     first, last = _years(years)
     codes = _codes(indicators or [])
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise typer.BadParameter("give an address that begins with http:// or https://", param_hint="--base-url")
+    check_base_url(base_url)
     puller = _puller(source)
-    from common.errors import AtollError, DependencyFailed
     from common.plugins.pull import Pull
     from common.settings import CHECKOUT, get_settings
 
-    try:
-        with steps() as report:
-            told = puller(
-                Pull(
-                    indicators=codes,
-                    first_year=first,
-                    last_year=last,
-                    into=into or CHECKOUT / "datasets",
-                    cache=get_settings().storage.cache_dir / "pulls",
-                    address=base_url,
-                    replace=replace,
-                    fresh=fresh,
-                    report=report,
-                )
+    with telling_errors(), steps() as report:
+        told = puller(
+            Pull(
+                indicators=codes,
+                first_year=first,
+                last_year=last,
+                into=into or CHECKOUT / "datasets",
+                cache=get_settings().storage.cache_dir / "pulls",
+                address=base_url,
+                replace=replace,
+                fresh=fresh,
+                report=report,
             )
-    except DependencyFailed as exc:
-        raise ended(exc.detail, UNREACHABLE) from None
-    except AtollError as exc:
-        raise ended(exc.detail, FAILED) from None
-    except OSError as exc:
-        raise ended(f"cannot write {exc.filename or 'the files'}: {exc.strerror}", FAILED) from None
+        )
     if prints_json(context, as_json):
         print_json(dict(told))
     else:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.cli.quiet import quiet
-from common.cli.remote import FAILED, UNREACHABLE, AsJson, ended, print_json, print_table, prints_json
-from common.cli.steps import shown, steps
+from common.cli.remote import AsJson, print_json, print_table, prints_json
+from common.cli.steps import check_base_url, shown, steps, telling_errors
 
 if TYPE_CHECKING:
     from common.plugins.pull import ModelPuller, PulledModel
@@ -91,14 +91,12 @@ def pull(
       atoll models pull sentiment --from OWNER/NAME --revision COMMIT --into models/sentiment/baked
     """
     hashes = _hashes(sha256 or [])
-    if base_url is not None and not base_url.startswith(("http://", "https://")):
-        raise typer.BadParameter("give an address that begins with http:// or https://", param_hint="--base-url")
+    check_base_url(base_url)
     puller = _puller(model)
-    from common.errors import AtollError, DependencyFailed
     from common.plugins.pull import ModelPull
     from common.settings import get_settings
 
-    try:
+    with telling_errors():
         with steps() as report:
             asked = ModelPull(
                 source,
@@ -120,12 +118,6 @@ def pull(
         else:
             told["version"] = _register(model, pulled, alias)
             told["alias"] = alias
-    except DependencyFailed as exc:
-        raise ended(exc.detail, UNREACHABLE) from None
-    except AtollError as exc:
-        raise ended(exc.detail, FAILED) from None
-    except OSError as exc:
-        raise ended(f"cannot write {exc.filename or 'the files'}: {exc.strerror}", FAILED) from None
     if prints_json(context, as_json):
         print_json(told)
     else:

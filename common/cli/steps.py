@@ -1,9 +1,11 @@
-"""How far a command is that works on this machine, and what came of it."""
+"""What commands that work on this machine have in common: how far they are, how errors end them, what came of it."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 
-from common.cli.remote import is_watched
+import typer
+
+from common.cli.remote import FAILED, UNREACHABLE, ended, is_watched
 
 
 @contextlib.contextmanager
@@ -21,6 +23,27 @@ def steps() -> Iterator[Callable[[str, int, int], object]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", total=None)
         yield lambda what, done, total: bar.update(task, description=plain(what), completed=done, total=total)
+
+
+@contextlib.contextmanager
+def telling_errors() -> Iterator[None]:
+    """Errors within it end the command with their code and one sentence."""
+    from common.errors import AtollError, DependencyFailed
+
+    try:
+        yield
+    except DependencyFailed as exc:
+        raise ended(exc.detail, UNREACHABLE) from None
+    except AtollError as exc:
+        raise ended(exc.detail, FAILED) from None
+    except OSError as exc:
+        raise ended(f"cannot write {exc.filename or 'the files'}: {exc.strerror}", FAILED) from None
+
+
+def check_base_url(given: str | None) -> None:
+    """Refuse a `--base-url` that is no address."""
+    if given is not None and not given.startswith(("http://", "https://")):
+        raise typer.BadParameter("give an address that begins with http:// or https://", param_hint="--base-url")
 
 
 def shown(value: object) -> str:
