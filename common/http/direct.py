@@ -119,7 +119,7 @@ class _Form:
         """The form of a route; None where it is not the usual one."""
         dependant: Dependant = context.dependant
         field = context.body_field
-        own = type(context.original_route).get_route_handler is APIRoute.get_route_handler
+        own = getattr(type(context.original_route), "get_route_handler", None) is APIRoute.get_route_handler
         # Defaults that the framework holds apart from what an author has chosen.
         is_plain = isinstance(context.response_class, DefaultPlaceholder) and context.status_code is None
         usual = (
@@ -144,7 +144,7 @@ class _Form:
             and iscoroutinefunction(dependant.call)
             and all(map(_asks_nothing, dependant.dependencies))
         )
-        if not usual:
+        if not usual or dependant.call is None:
             return None
         return cls(
             endpoint=dependant.call,
