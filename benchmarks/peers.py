@@ -103,7 +103,7 @@ class Environment:
 
     def _install(self, way: Way) -> str | None:
         """The reason why not; None where it succeeded."""
-        command = [self._python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *way.options]
+        command = [str(self._python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *way.options]
         done = subprocess.run(
             [*command, *way.requirements], capture_output=True, text=True, timeout=_LIMIT_S, check=False
         )

@@ -19,7 +19,7 @@ from benchmarks.client import Client
 from benchmarks.report import NotMeasured, Report
 from benchmarks.serving import wrk
 from benchmarks.serving.cells import FOREST, Cell, Cells, Sample, judged, table, verdicts
-from benchmarks.serving.contestants import ATOLL, BARE, CONTESTANTS, LOGGED, Asked, Contestant, python_of
+from benchmarks.serving.contestants import ATOLL, BARE, CONTESTANTS, DEFAULTS, Asked, Contestant, python_of
 from benchmarks.serving.served import Served
 
 MODELS = ("add_one", "iris")
@@ -109,7 +109,7 @@ def _round(bench: Bench, contestants: Sequence[Contestant]) -> None:
                 servers[key] = stack.enter_context(Served(one, bench.folder(), bench.server_cpus))
         for cell in _cells():
             for one in own:
-                if one.name not in LOGGED or cell.model == MODELS[0]:
+                if one.name not in DEFAULTS or cell.model == MODELS[0]:
                     _measure(bench, cell, one, servers[one.beside or one.name])
         for one in own:
             if one.name in (BARE, ATOLL):

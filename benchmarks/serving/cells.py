@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.report import Fact, Reach
-from benchmarks.serving.contestants import ATOLL, ATOLL_HIT, ATOLL_LOGGED, BARE, BARE_LOGGED
+from benchmarks.serving.contestants import ATOLL, ATOLL_DEFAULT, ATOLL_HIT, BARE, BARE_DEFAULT
 
 # Atoll's CPU for a request, by that of bare FastAPI.
 MOST = 1.25
@@ -83,7 +83,7 @@ def judged(cells: Cells, peers: Sequence[str]) -> list[Fact]:
         if cell.model == FOREST:
             facts += _forest(cells, cell)
             continue
-        for name, base in ((ATOLL, BARE), (ATOLL_HIT, BARE), (ATOLL_LOGGED, BARE_LOGGED)):
+        for name, base in ((ATOLL, BARE), (ATOLL_HIT, BARE), (ATOLL_DEFAULT, BARE_DEFAULT)):
             ratio = cells.ratio(cell, name, base)
             if ratio is not None:
                 title = f"CPU of {name}, by that of {base}"

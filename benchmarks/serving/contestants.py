@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.peers import Environment, Way
@@ -10,10 +11,10 @@ from benchmarks.server import REPOSITORY
 from benchmarks.serving.wrk import ENDLESS, RETURNING
 
 PLUGINS = REPOSITORY / "benchmarks" / "serving" / "plugins"
-BARE, BARE_LOGGED = "FastAPI", "FastAPI, access log"
-ATOLL, ATOLL_HIT, ATOLL_LOGGED = "Atoll", "Atoll, cached", "Atoll, access log"
-OWN = (BARE, ATOLL, ATOLL_HIT)
-LOGGED = (BARE_LOGGED, ATOLL_LOGGED)
+BARE, ATOLL, ATOLL_HIT = "FastAPI", "Atoll", "Atoll, cached"
+# As they start where nobody sets anything: both log requests, and Atoll runs jobs too.
+BARE_DEFAULT, ATOLL_DEFAULT = "FastAPI, defaults", "Atoll, defaults"
+DEFAULTS = (BARE_DEFAULT, ATOLL_DEFAULT)
 
 # Each number makes another body, and another item for a cache.
 VALUE = "$N"
@@ -89,33 +90,39 @@ def _host(python: str, _: Path, port: int) -> list[str]:
     return [python, "-m", "common.host", "--port", str(port)]
 
 
-def _atoll_settings(level: str) -> Callable[[Path, int], dict[str, str]]:
-    """Defaults, but for where things are and whether requests are logged."""
-
-    def settings(state: Path, _: int) -> dict[str, str]:
-        return {
-            "ATOLL_STATE": str(state),
-            "DATASET_PATH": str(state),
-            "ATOLL_PLUGIN_PATH": str(PLUGINS),
-            "SERVICE_MODEL": "bench_add_one,bench_iris,bench_forest",
-            "LOG_LEVEL": level,
-        }
-
-    return settings
+def _atoll_settings(state: Path, _: int) -> dict[str, str]:
+    """Defaults, but for where things are."""
+    return {
+        "ATOLL_STATE": str(state),
+        "DATASET_PATH": str(state),
+        "ATOLL_PLUGIN_PATH": str(PLUGINS),
+        "SERVICE_MODEL": "bench_add_one,bench_iris,bench_forest",
+    }
 
 
-_SKLEARN = "scikit-learn==1.9.1"
-KSERVE = Environment("kserve", (Way(("kserve==0.21.0", _SKLEARN, "uvloop==0.23.0")),))
-MLSERVER = Environment("mlserver", (Way(("mlserver==1.7.1", _SKLEARN)), Way(("mlserver==1.7.1", "scikit-learn"))))
-LITSERVE = Environment("litserve", (Way(("litserve==0.2.19", _SKLEARN)),))
-BENTOML = Environment("bentoml", (Way(("bentoml==1.4.40", _SKLEARN)), Way(("bentoml<1.4.40", _SKLEARN))))
+def _atoll_lean(state: Path, port: int) -> dict[str, str]:
+    """What the others do: answer requests, without a line in a log for each, and without a job system beside."""
+    return _atoll_settings(state, port) | {"LOG_LEVEL": "WARNING", "ATOLL_ROLES": "http"}
+
+
+def _as_here(name: str) -> str:
+    """The version of a package that Atoll is measured with."""
+    return f"{name}=={version(name)}"
+
+
+# The loop and the parser too: uvicorn takes them where they are installed.
+_ALIKE = tuple(map(_as_here, ("scikit-learn", "uvloop", "httptools")))
+KSERVE = Environment("kserve", (Way(("kserve==0.21.0", *_ALIKE)),))
+MLSERVER = Environment("mlserver", (Way(("mlserver==1.7.1", *_ALIKE)), Way(("mlserver==1.7.1", "scikit-learn"))))
+LITSERVE = Environment("litserve", (Way(("litserve==0.2.19", *_ALIKE)),))
+BENTOML = Environment("bentoml", (Way(("bentoml==1.4.40", *_ALIKE)), Way(("bentoml==1.4.39", *_ALIKE))))
 
 CONTESTANTS = (
     Contestant(BARE, _module("fastapi_plain"), _FASTAPI),
-    Contestant(ATOLL, _host, _ATOLL, _atoll_settings("WARNING")),
-    Contestant(ATOLL_HIT, _host, _ATOLL, _atoll_settings("WARNING"), RETURNING, ATOLL),
-    Contestant(BARE_LOGGED, _module("fastapi_plain", "--access-log"), _FASTAPI),
-    Contestant(ATOLL_LOGGED, _host, _ATOLL, _atoll_settings("INFO")),
+    Contestant(ATOLL, _host, _ATOLL, _atoll_lean),
+    Contestant(ATOLL_HIT, _host, _ATOLL, _atoll_lean, RETURNING, ATOLL),
+    Contestant(BARE_DEFAULT, _module("fastapi_plain", "--access-log"), _FASTAPI),
+    Contestant(ATOLL_DEFAULT, _host, _ATOLL, _atoll_settings),
     Contestant("KServe", _module("kserve_server"), _KSERVE, environment=KSERVE),
     Contestant("MLServer", _module("mlserver_server"), _MLSERVER, environment=MLSERVER),
     Contestant("LitServe", _module("litserve_server"), _FASTAPI, environment=LITSERVE),

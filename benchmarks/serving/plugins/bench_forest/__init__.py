@@ -1,6 +1,7 @@
 """A random forest as a plugin that is no part of Atoll: its batches are what it is measured for."""
 
 import struct
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -34,8 +35,12 @@ def key(row: Row) -> bytes:
     return struct.pack("4d", *row)
 
 
-def run(rows: list[Row]) -> list[int]:
+def load() -> None:
+    work.forest()
+
+
+def run(rows: Sequence[Row]) -> list[int]:
     return work.forest()(rows)
 
 
-plugin = Plugin(title="Iris", load=work.forest, predict_batch=run, cache=Kept(key))
+plugin = Plugin(title="Iris, forest", load=load, predict_batch=run, cache=Kept(key))

@@ -1,6 +1,7 @@
 """Logistic regression as a plugin that is no part of Atoll."""
 
 import struct
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -34,8 +35,12 @@ def key(row: Row) -> bytes:
     return struct.pack("4d", *row)
 
 
-def run(rows: list[Row]) -> list[int]:
+def load() -> None:
+    work.iris()
+
+
+def run(rows: Sequence[Row]) -> list[int]:
     return work.iris()(rows)
 
 
-plugin = Plugin(title="Iris", load=work.iris, predict_batch=run, cache=Kept(key))
+plugin = Plugin(title="Iris", load=load, predict_batch=run, cache=Kept(key))
