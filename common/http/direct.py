@@ -25,6 +25,8 @@ from fastapi.routing import APIRoute, RouteContext
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.http.written import WrittenJson
+
 # Where the route stands in the scope that a layer before has found; see `Matched`.
 MATCHED = "atoll.matched"
 
@@ -193,7 +195,7 @@ class _Form:
         value, errors = self.answer.validate(result, {}, loc=("response",))
         if errors:
             raise ResponseValidationError(errors=errors, body=result)
-        return Response(self.answer.serialize_json(value, **self.answer_options), media_type="application/json")
+        return WrittenJson(self.answer.serialize_json(value, **self.answer_options))
 
 
 def _asks_nothing(dependant: Dependant) -> bool:

@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from common.errors import TooLarge
+from common.http.written import WrittenJson
 from common.serving.answers import Answers
 from common.serving.asked import asked_by
 from common.serving.gone import unless_gone
@@ -71,4 +72,4 @@ async def answer_items(
         if answered is None:
             return Response(status_code=_CLIENT_CLOSED_REQUEST)
     body = around[0] + b",".join(answered.outcomes) + around[1]
-    return Response(body, media_type="application/json", headers={"X-Cache": answered.cache})
+    return WrittenJson(body, (b"x-cache", answered.cache.encode()))
