@@ -73,6 +73,9 @@ def test_a_head_without_a_body_goes_out_before_the_end() -> None:
 
 @pytest.mark.parametrize("name", ["is_closing", "get_extra_info"])
 def test_all_else_is_the_transports(name: str) -> None:
-    transport = Written()
-    joined = JoinedWrites(transport, asyncio.new_event_loop())
-    assert getattr(joined, name) == getattr(transport, name)
+    async def main() -> None:
+        transport = Written()
+        joined = JoinedWrites(transport, asyncio.get_running_loop())
+        assert getattr(joined, name) == getattr(transport, name)
+
+    asyncio.run(main())
