@@ -1,7 +1,9 @@
 """Micro-batches without waiting: an idle model starts at once, a busy one gathers what comes meanwhile.
 
-There is no time to wait for company: the first item runs as soon as the event loop comes round, and what arrives while
-it runs makes the next batch. So a lone caller loses nothing, and under load batches grow by themselves.
+Nobody waits for company while nothing runs: the first item runs as soon as the event loop comes round, and what arrives
+while it runs makes the next batch. So a lone caller loses nothing, and under load batches grow by themselves. Where
+several batches may run at once, a second one beside the first gathers for a moment: those who were answered together
+come back one by one, and the first of them must not run alone.
 """
 
 import asyncio
@@ -26,6 +28,10 @@ _INLINE_S = 0.0005
 # After as many quick runs on a thread a model counts as quick; one slow run on the loop and it does not.
 _QUICK_RUNS = 8
 _FIRST_GUESS_S = 0.01
+# A batch beside others gathers for this share of the time that a batch takes, and no longer than that; unless as much
+# waits as this part of a full one.
+_GATHER, _LONGEST_GATHER_S = 0.1, 0.005
+_ENOUGH = 4
 # One caller may hold half of the queue: the others still find a place.
 _SHARE = 0.5
 
@@ -79,6 +85,8 @@ class Batcher(Generic[Item]):
         self._is_due = False
         self._quick_runs = 0
         self._s_per_cost = 0.0
+        self._mean_s = 0.0
+        self._gathering: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         # Found once: finding a series takes as long as counting into it.
         self._items_seen = metrics.BATCH_ITEMS.labels(name)
@@ -127,12 +135,27 @@ class Batcher(Generic[Item]):
 
     def _wake(self) -> None:
         # Once a round of the loop, so that requests that are read in the same round run together.
-        if self._free and not self._is_due and len(self._queue):
-            self._is_due = True
-            self._loop.call_soon(self._dispatch)
+        if not self._free or self._is_due or not len(self._queue):
+            return
+        if self._is_worth_waiting:
+            if self._gathering is None:
+                wait_s = min(_LONGEST_GATHER_S, _GATHER * self._mean_s)
+                self._gathering = self._loop.call_later(wait_s, self._dispatch)
+            return
+        self._is_due = True
+        self._loop.call_soon(self._dispatch)
+
+    @property
+    def _is_worth_waiting(self) -> bool:
+        """Whether others run, and little waits."""
+        is_little = self._queued_cost * _ENOUGH < self._how.budget and len(self._queue) < self._how.max_items
+        return self._free < self._lanes and is_little
 
     def _dispatch(self) -> None:
         self._is_due = False
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         while self._free and len(self._queue) and (batch := self._next()):
             self._free -= 1
             if self.is_quick:
@@ -158,7 +181,9 @@ class Batcher(Generic[Item]):
             # A lone caller's, the most usual one.
             batch = [live[0][1]]
         else:
-            chosen = pack([entry.cost for _, entry in live], self._how.budget, self._how.max_items)
+            # What waits is shared among those who could run it, in parts that are worth it.
+            share = max(-(-self._queued_cost // self._free), self._how.budget // _ENOUGH)
+            chosen = pack([entry.cost for _, entry in live], min(self._how.budget, share), self._how.max_items)
             taken = set(chosen)
             self._queue.put_back(pair for place, pair in enumerate(live) if place not in taken)
             batch = [live[place][1] for place in chosen]
@@ -185,6 +210,7 @@ class Batcher(Generic[Item]):
     def _done(self, batch: list[Ticket[Item]], outcomes: Sequence[Outcome], seconds: float) -> None:
         self._free += 1
         self._quick_runs = self._quick_runs + 1 if seconds < _INLINE_S else 0
+        self._mean_s += 0.2 * (seconds - self._mean_s)
         each_s = seconds / (batch[-1].cost * len(batch))
         self._s_per_cost += 0.2 * (each_s - self._s_per_cost)
         self._seconds_seen.observe(seconds)
