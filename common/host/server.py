@@ -13,7 +13,6 @@ from typing import Any, TextIO
 import uvicorn
 
 from common.errors import SettingsError
-from common.host.protocol import BoundedProtocol
 from common.host.tls import make_context, serves_https, uvicorn_context, warning_about
 from common.security.anonymous import AnonymousRule
 from common.security.keys.held import needs_first
@@ -48,7 +47,8 @@ def serve(
     http = settings.http
     options: dict[str, Any] = {
         "factory": True,
-        "http": BoundedProtocol,
+        # By name: it brings the metrics, which have to find the folder of `_shared_metrics` when they are imported.
+        "http": "common.host.protocol:BoundedProtocol",
         # Whom to believe about a caller's address is `TRUSTED_PROXIES`' to say; uvicorn would believe this machine.
         "proxy_headers": False,
         "log_config": None,

@@ -82,6 +82,8 @@ class Batcher(Generic[Item]):
         self._lanes = lanes
         self._queue: FairQueue[Ticket[Item]] = FairQueue()
         self._queued_cost = 0
+        # Tickets that were left since the queue was last looked through.
+        self._left = 0
         self._is_due = False
         self._quick_runs = 0
         self._s_per_cost = 0.0
@@ -114,7 +116,9 @@ class Batcher(Generic[Item]):
             This caller alone holds half of it.
         """
         cost = max(1, self._how.cost(item))
-        if self._queued_cost + cost > self._how.queue_cost and len(self._queue):
+        if self._is_full(cost) and self._left:
+            self._forget_left()
+        if self._is_full(cost):
             raise self._full(caller)
         outcome: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(item, cost, outcome, deadline_s, time.monotonic())
@@ -122,6 +126,21 @@ class Batcher(Generic[Item]):
         self._queued_cost += cost
         self._wake()
         return ticket
+
+    def leave(self, ticket: Ticket[Item]) -> None:
+        """Nobody waits for `ticket` any more: it is not run, and its place is free."""
+        if ticket.outcome.cancel():
+            self._left += 1
+
+    def _is_full(self, cost: int) -> bool:
+        return self._queued_cost + cost > self._how.queue_cost and len(self._queue) > 0
+
+    def _forget_left(self) -> None:
+        """Give the places of those who have gone to others, before anybody is refused for them."""
+        self._left = 0
+        waiting = self._queue.take(len(self._queue))
+        self._queued_cost -= sum(entry.cost for _, entry in waiting if entry.outcome.done())
+        self._queue.put_back(pair for pair in waiting if not pair[1].outcome.done())
 
     def _full(self, caller: str) -> AtollError:
         metrics.BATCH_REJECTED.labels(self._name).inc()

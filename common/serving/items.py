@@ -206,7 +206,7 @@ class ItemServer(Generic[Item]):
             await _settled([ticket.outcome for ticket in tickets], asked.deadline_s, self.name)
         finally:
             for ticket in tickets:
-                ticket.outcome.cancel()
+                batcher.leave(ticket)
         return _results([ticket.outcome for ticket in tickets])
 
     async def _share(self, missing: Mapping[bytes, Item], asked: Asked) -> dict[bytes, bytes]:
@@ -222,7 +222,7 @@ class ItemServer(Generic[Item]):
             await _settled(outcomes, asked.deadline_s, self.name)
         finally:
             for flight in flights.values():
-                flight.leave()
+                flight.leave(here.batcher)
         return dict(zip(flights, _results(outcomes), strict=True))
 
     def _flight(self, here: "_OnLoop[Item]", key: tuple[bytes, bool], item: Item, asked: Asked) -> "_Flight[Item]":
@@ -274,11 +274,10 @@ class _Flight(Generic[Item]):
         if asked.deadline_s is None or (ticket.deadline_s is not None and asked.deadline_s > ticket.deadline_s):
             ticket.deadline_s = asked.deadline_s
 
-    def leave(self) -> None:
+    def leave(self, batcher: Batcher[Item]) -> None:
         self.waiting -= 1
         if not self.waiting:
-            # Nothing happens where it is done.
-            self.ticket.outcome.cancel()
+            batcher.leave(self.ticket)
 
 
 @dataclass(slots=True, eq=False)

@@ -108,7 +108,7 @@ def test_half_a_character_is_no_text(client: Client, path: str, half: bytes) -> 
 
 
 @pytest.mark.parametrize("path", ["/sentiment/predict", "/project/bulk-predict"])
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text":' + b"[" * 100_000 + b"]" * 100_000 + b"}"])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text":' + b"[" * 500 + b"]" * 500 + b"}"])
 def test_json_nested_without_end_is_refused(client: Client, path: str, body: bytes) -> None:
     assert client.post(path, content=body).status_code in (400, 422)
 
