@@ -27,6 +27,8 @@ _WINDOW = 256
 _INLINE_S = 0.0005
 # After as many quick runs on a thread a model counts as quick; one slow run on the loop and it does not.
 _QUICK_RUNS = 8
+# After as many lone items in a row the next one is not expected to get company either.
+_LONE_RUNS = 8
 _FIRST_GUESS_S = 0.01
 # A batch beside others gathers for this share of the time that a batch takes, and no longer than that; unless as much
 # waits as this part of a full one.
@@ -88,6 +90,9 @@ class Batcher(Generic[Item]):
         self._quick_runs = 0
         self._s_per_cost = 0.0
         self._mean_s = 0.0
+        # Batches in a row that were one item which had no company in its round of the loop.
+        self._lone_runs = 0
+        self._has_run_now = False
         self._gathering: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         # Found once: finding a series takes as long as counting into it.
@@ -100,13 +105,17 @@ class Batcher(Generic[Item]):
         """Whether runs are so short that they are done on the event loop."""
         return self._quick_runs >= _QUICK_RUNS
 
-    def submit(self, item: Item, caller: str = "", deadline_s: float | None = None) -> Ticket[Item]:
+    def submit(
+        self, item: Item, caller: str = "", deadline_s: float | None = None, *, lone: bool = False
+    ) -> Ticket[Item]:
         """Let `item` wait for its turn.
 
         Parameters
         ----------
         caller : callers take turns.
         deadline_s : on `time.monotonic`; an item that has not begun by then is not run.
+        lone : its request has no other items. Where the requests before it had no company either, and the model is
+            quick, it is run at once: a round of the event loop costs more than such a run.
 
         Raises
         ------
@@ -122,10 +131,27 @@ class Batcher(Generic[Item]):
             raise self._full(caller)
         outcome: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(item, cost, outcome, deadline_s, time.monotonic())
+        if self._has_run_now:
+            # There is company after all.
+            self._lone_runs = 0
+        elif lone and self._lone_runs >= _LONE_RUNS and self.is_quick and self._free and not len(self._queue):
+            self._run_now(ticket)
+            return ticket
         self._queue.put(caller, ticket)
         self._queued_cost += cost
         self._wake()
         return ticket
+
+    def _run_now(self, ticket: Ticket[Item]) -> None:
+        self._has_run_now = True
+        self._loop.call_soon(self._end_round)
+        self._items_seen.observe(1)
+        self._waits_seen.observe(0.0)
+        self._free -= 1
+        self._run_inline([ticket])
+
+    def _end_round(self) -> None:
+        self._has_run_now = False
 
     def leave(self, ticket: Ticket[Item]) -> None:
         """Nobody waits for `ticket` any more: it is not run, and its place is free."""
@@ -207,6 +233,7 @@ class Batcher(Generic[Item]):
             self._queue.put_back(pair for place, pair in enumerate(live) if place not in taken)
             batch = [live[place][1] for place in chosen]
         if batch:
+            self._lone_runs = self._lone_runs + 1 if len(batch) == 1 and not len(self._queue) else 0
             self._queued_cost -= sum(entry.cost for entry in batch)
             self._items_seen.observe(len(batch))
             self._waits_seen.observe(now_s - min(entry.since_s for entry in batch))

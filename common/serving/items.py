@@ -202,7 +202,7 @@ class ItemServer(Generic[Item]):
         try:
             # One by one: those before the one that is refused have to be taken back.
             for item in items:
-                tickets.append(batcher.submit(item, asked.caller, asked.deadline_s))  # noqa: PERF401 - see above
+                tickets.append(batcher.submit(item, asked.caller, asked.deadline_s, lone=len(items) == 1))  # noqa: PERF401 - see above
             await _settled([ticket.outcome for ticket in tickets], asked.deadline_s, self.name)
         finally:
             for ticket in tickets:
@@ -216,7 +216,7 @@ class ItemServer(Generic[Item]):
         try:
             for key, item in missing.items():
                 # Who asks for a fresh outcome shares only with others who do.
-                flight = flights[key] = self._flight(here, (key, asked.fresh), item, asked)
+                flight = flights[key] = self._flight(here, (key, asked.fresh), item, asked, lone=len(missing) == 1)
                 flight.join(asked)
             outcomes = [flight.ticket.outcome for flight in flights.values()]
             await _settled(outcomes, asked.deadline_s, self.name)
@@ -225,11 +225,13 @@ class ItemServer(Generic[Item]):
                 flight.leave(here.batcher)
         return dict(zip(flights, _results(outcomes), strict=True))
 
-    def _flight(self, here: "_OnLoop[Item]", key: tuple[bytes, bool], item: Item, asked: Asked) -> "_Flight[Item]":
+    def _flight(
+        self, here: "_OnLoop[Item]", key: tuple[bytes, bool], item: Item, asked: Asked, *, lone: bool
+    ) -> "_Flight[Item]":
         known = here.flights.get(key)
         if known is not None:
             return known
-        flight = here.flights[key] = _Flight(here.batcher.submit(item, asked.caller, asked.deadline_s))
+        flight = here.flights[key] = _Flight(here.batcher.submit(item, asked.caller, asked.deadline_s, lone=lone))
         version = self._version()
 
         def ended(outcome: "asyncio.Future[bytes]") -> None:

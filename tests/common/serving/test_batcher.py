@@ -247,3 +247,40 @@ def test_quick_runs_move_to_the_event_loop_and_a_slow_one_back(executor: ThreadP
         assert threads[-1]
 
     on_loop(work)
+
+
+def test_a_quick_model_runs_a_lone_item_at_once_until_there_is_company(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        for number in range(500):
+            if (ticket := batcher.submit(number, lone=True)).outcome.done():
+                break
+            await ticket.outcome
+        assert ticket.outcome.done()
+        # In the same round of the loop: the next ones wait for each other.
+        together = [batcher.submit(number, lone=True) for number in (1, 2, 3)]
+        assert not any(ticket.outcome.done() for ticket in together)
+        await asyncio.wait([ticket.outcome for ticket in together])
+        assert model.batches[-1] == [1, 2, 3]
+        assert not batcher.submit(4, lone=True).outcome.done()
+
+    on_loop(work)
+
+
+def test_items_of_one_request_are_not_run_one_by_one(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        for number in range(500):
+            if (ticket := batcher.submit(number, lone=True)).outcome.done():
+                break
+            await ticket.outcome
+        await asyncio.sleep(0)
+        tickets = [batcher.submit(number) for number in (1, 2)]
+        await asyncio.wait([ticket.outcome for ticket in tickets])
+        assert model.batches[-1] == [1, 2]
+
+    on_loop(work)
