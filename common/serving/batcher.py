@@ -29,7 +29,6 @@ _INLINE_S = 0.0005
 _QUICK_RUNS = 8
 # After as many lone items in a row the next one is not expected to get company either.
 _LONE_RUNS = 8
-_FIRST_GUESS_S = 0.01
 # A batch beside others gathers for this share of the time that a batch takes, and no longer than that; unless as much
 # waits as this part of a full one.
 _GATHER, _LONGEST_GATHER_S = 0.1, 0.005
