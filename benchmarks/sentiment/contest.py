@@ -194,6 +194,9 @@ def _tell(bench: Bench, found: dict[tuple[str, str], list[Sample]]) -> None:
             bench.add(ATOLL, f"uncached-{cell.name}", title, row.rate / peer.rate, "x", reach, 1)
     errors = sum(run.errors for runs in found.values() for run in runs)
     bench.add("all", "uncached-errors", "requests that failed", errors, "", Reach(0, "value"))
+    table.note = (
+        "All servers run at once, and those of Atoll share the weights: their PSS is that of several processes."
+    )
     bench.table(table)
     bench.details["uncached"] = [
         {"cell": cell, "server": name, "runs": [asdict(run) for run in runs]} for (cell, name), runs in found.items()
