@@ -195,7 +195,7 @@ def _tell(bench: Bench, found: dict[tuple[str, str], list[Sample]]) -> None:
     errors = sum(run.errors for runs in found.values() for run in runs)
     bench.add("all", "uncached-errors", "requests that failed", errors, "", Reach(0, "value"))
     table.note = (
-        "All servers run at once, and those of Atoll share the weights: their PSS is that of several processes."
+        "All servers run at once, and those of Atoll share the weights, which count in parts."
     )
     bench.table(table)
     bench.details["uncached"] = [
