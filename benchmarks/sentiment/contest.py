@@ -194,9 +194,7 @@ def _tell(bench: Bench, found: dict[tuple[str, str], list[Sample]]) -> None:
             bench.add(ATOLL, f"uncached-{cell.name}", title, row.rate / peer.rate, "x", reach, 1)
     errors = sum(run.errors for runs in found.values() for run in runs)
     bench.add("all", "uncached-errors", "requests that failed", errors, "", Reach(0, "value"))
-    table.note = (
-        "All servers run at once, and those of Atoll share the weights, which count in parts."
-    )
+    table.note = "All servers run at once, and those of Atoll share the weights, which count in parts."
     bench.table(table)
     bench.details["uncached"] = [
         {"cell": cell, "server": name, "runs": [asdict(run) for run in runs]} for (cell, name), runs in found.items()
