@@ -1,0 +1,93 @@
+"""Models as functions from named tensors to named tensors: what the Open Inference Protocol speaks of.
+
+A plugin that declares `tensors` gives its models itself (uploaded ones, say); of the others they are derived from the
+schema of their `/predict`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from common.serving.items import Asked
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.generic]
+else:
+    Array = Any
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output.
+
+    Parameters
+    ----------
+    datatype : as the protocol names it: BOOL, UINT8 … INT64, FP16, BF16, FP32, FP64, BYTES.
+    shape : -1 where any length will do; the first dimension is the batch, where there is one.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+class TensorModel(Protocol):
+    """One version of a model, ready to infer."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str:
+        """The number in the registry as a text; empty where the model has none."""
+        ...
+
+    @property
+    def platform(self) -> str:
+        """What runs it, e.g. `onnx_onnxv1` or `atoll_plugin`."""
+        ...
+
+    @property
+    def inputs(self) -> Sequence[TensorSpec]: ...
+
+    @property
+    def outputs(self) -> Sequence[TensorSpec]: ...
+
+    async def infer(self, inputs: Mapping[str, Array], asked: Asked) -> Mapping[str, Array]:
+        """Outputs by name. BF16 tensors are float32 arrays here, BYTES are arrays of objects (`bytes`).
+
+        Raises
+        ------
+        Invalid
+            Names, datatypes or shapes are not those of `inputs`; the detail says what to send.
+        Busy, TooManyRequests, Unavailable
+        """
+        ...
+
+
+class TensorModels(Protocol):
+    """Models that a plugin serves by tensors. Methods may be called from any event loop."""
+
+    async def names(self) -> Sequence[str]: ...
+
+    async def versions(self, name: str) -> Sequence[str]:
+        """Numbers, as texts, of the versions that can be asked for. Raises NotFound."""
+        ...
+
+    async def find(self, name: str, version: str | None = None) -> TensorModel:
+        """The model at a version (a number or an alias), or at the one that serves; loaded when it is first asked for.
+
+        Raises
+        ------
+        NotFound
+        Unavailable
+            It cannot be loaded; the detail says why.
+        """
+        ...
+
+    def known(self, name: str) -> TensorModel | None:
+        """The version that serves, where it is loaded and may be used without a look anywhere; else None."""
+        ...
