@@ -1,7 +1,8 @@
 """The largest request body that is read, and the time in which it has to come."""
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,7 @@ CONTROL_PREFIXES = (
     "/registry",
     "/settings",
 )
+_PARAMETER = re.compile(r"{[^}]*}")
 # A slow mobile connection sends ten times as much; who sends less holds a connection for nothing.
 MIN_BYTES_PER_S = 4096
 
@@ -39,7 +41,7 @@ class BodyLimit:
     ----------
     max_bytes : of any body.
     by_prefix : path prefix -> largest body of the routes below it, where that is less.
-    exempt : method -> path prefix of the routes that count for themselves.
+    exempt : method and path of the routes that count for themselves: `PUT /files/{name}`.
     """
 
     def __init__(
@@ -48,13 +50,13 @@ class BodyLimit:
         max_bytes: int,
         *,
         by_prefix: Mapping[str, int] | None = None,
-        exempt: Mapping[str, str] | None = None,
+        exempt: Iterable[str] = (),
         timeout_s: float = 20.0,
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self._by_prefix = sorted((by_prefix or {}).items(), key=lambda item: -len(item[0]))
-        self._exempt = dict(exempt or {})
+        self._exempt = [_pattern(route) for route in exempt]
         self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,8 +80,8 @@ class BodyLimit:
     def _max_bytes(self, scope: Scope) -> int | None:
         """The largest body for a request; None where its route counts for itself."""
         path: str = scope["path"]
-        exempt = self._exempt.get(scope["method"])
-        if exempt is not None and path.startswith(exempt):
+        method = scope["method"]
+        if any(method == exempt and pattern.fullmatch(path) for exempt, pattern in self._exempt):
             return None
         for prefix, max_bytes in self._by_prefix:
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
@@ -132,6 +134,12 @@ class _Body:
             raise HTTPException(RequestTimeout.status, told, {"Connection": "close"}) from None
         finally:
             self._waited_s += clock() - began_s
+
+
+def _pattern(route: str) -> tuple[str, re.Pattern[str]]:
+    """A route's method, and what its path looks like."""
+    method, _, path = route.partition(" ")
+    return method, re.compile("[^/]+".join(re.escape(part) for part in _PARAMETER.split(path)))
 
 
 def _number(value: bytes) -> int:

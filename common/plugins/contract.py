@@ -8,6 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
+from fastapi import APIRouter
+
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
 from common.plugins.pull import ModelPuller, Puller
@@ -45,16 +47,27 @@ RESERVED_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class OldPrefix:
-    """A path under which old clients know the plugin's routes, and how errors look to them."""
+    """A path under which old clients know the plugin's routes, and how errors look to them.
+
+    Parameters
+    ----------
+    path : also the whole path of a route, where that is all that answers.
+    error_shape : makes the body of an error.
+    router : what answers there where it is more than another name for the plugin's own routes; its paths go on from
+        `path`.
+    """
 
     path: str
     error_shape: LegacyShape
+    router: APIRouter | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path.startswith("/") or self.path.endswith("/"):
             raise ValueError(f"OldPrefix(path={self.path!r}): begin it with a slash and end it without one")
         if not callable(self.error_shape):
             raise TypeError(f"OldPrefix({self.path!r}): error_shape is not a function from an error to its body")
+        if not isinstance(self.router, APIRouter | None):
+            raise TypeError(f"OldPrefix({self.path!r}): router is no APIRouter")
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,8 @@ class Plugin:
         and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
     max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
         answered 413 before it is read.
+    large_bodies : routes that take more than `MAX_BODY_BYTES`, and count what they read for themselves, by method and
+        path below the prefix: `POST /models/{name}`. They stream the body; a limit of their own is theirs to keep.
     leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
 
     Raises
@@ -131,6 +146,7 @@ class Plugin:
     serve_version: Callable[[Held], None] | None = None
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
+    large_bodies: Sequence[str] = ()
     leaves: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -174,6 +190,8 @@ class Plugin:
         parse_scopes(self.scopes.values())
         if self.max_body_bytes is not None and not (isinstance(self.max_body_bytes, int) and self.max_body_bytes > 0):
             raise ValueError(f"Plugin(max_body_bytes={self.max_body_bytes!r}): not a number of bytes")
+        if isinstance(self.large_bodies, str) or not all(isinstance(route, str) for route in self.large_bodies):
+            raise TypeError(f"Plugin(large_bodies={self.large_bodies!r}): not a list of methods and paths")
         # A text is a sequence too, and the share itself must not be emptied.
         if isinstance(self.leaves, str) or not all(isinstance(folder, str) and folder for folder in self.leaves):
             raise TypeError(f"Plugin(leaves={self.leaves!r}): not a list of folders on the share")
