@@ -10,14 +10,17 @@ from sqlalchemy.exc import DBAPIError
 
 from common.clock import Clock, SystemClock
 from common.database import Database
-from common.registry import store
+from common.errors import NotFound
+from common.registry import removal, store
 from common.registry.versions import (
     AliasChange,
     ModelEntry,
     Version,
     check_alias,
     check_artefact,
+    check_description,
     check_model,
+    check_tags,
     split_name,
 )
 from common.storage.blobs import Blobs
@@ -26,6 +29,7 @@ from common.telemetry.logs import get_logger
 log = get_logger("atoll.registry")
 
 Also = Callable[[sa.Connection, AliasChange], None]
+Deleted = Callable[[sa.Connection], None]
 
 # Half of the second within which every process has to know.
 _POLL_S = 0.5
@@ -65,10 +69,23 @@ class Registry:
         metrics: Mapping[str, Any] | None = None,
         data_hash: str | None = None,
         alias: str | None = None,
+        signature: Mapping[str, Any] | None = None,
+        description: str = "",
+        tags: Mapping[str, str] | Iterable[str] = (),
+        library: str | None = None,
+        library_version: str | None = None,
+        also: Callable[[sa.Connection, Version], None] | None = None,
     ) -> Version:
         """Put the artefacts on the share, add a version, and point `alias` to it, if given, in the same transaction.
 
         A job does not call this: its last transaction calls `store.insert_version` and `store.set_alias`.
+
+        Parameters
+        ----------
+        signature : inputs and outputs, each with `name`, `datatype` and `shape` as the Open Inference Protocol has it.
+        tags : texts by name, or names only.
+        library : what made the artefacts, e.g. `scikit-learn`; with its version.
+        also : called with the version in the same transaction, which ends with the version if it raises.
 
         Raises
         ------
@@ -82,6 +99,8 @@ class Registry:
             check_artefact(name)
         if alias is not None:
             check_alias(alias)
+        check_description(description)
+        tags = check_tags(tags)
         # Blobs first: a version that can be seen is whole. Those of a version that fails to commit do no harm.
         refs = {name: self.blobs.put(content) for name, content in artefacts.items()}
         now = self._clock.now()
@@ -96,15 +115,81 @@ class Registry:
                 code_version=code_version,
                 metrics=metrics,
                 data_hash=data_hash,
+                signature=signature,
+                description=description,
+                tags=tags,
+                library=library,
+                library_version=library_version,
             )
             if alias is not None:
                 store.set_alias(connection, model, alias, number, changed_at=now)
-            return store.get(connection, model, number)
+            made = store.get(connection, model, number)
+            if also is not None:
+                also(connection, made)
+            return made
 
         version = self._database.write(work)
         self.look_again()
         log.info("version published", model=model, number=version.number, alias=alias)
         return version
+
+    def delete_version(self, model: str, number: int, also: Deleted | None = None) -> None:
+        """Delete a version; its number is not given again, and its blobs go when nobody needs them.
+
+        Raises
+        ------
+        NotFound
+        Conflict
+            An alias points to it.
+        """
+
+        def work(connection: sa.Connection) -> None:
+            removal.delete_version(connection, model, number)
+            if also is not None:
+                also(connection)
+
+        self._database.write(work)
+        self.look_again()
+        log.info("version deleted", model=model, number=number)
+
+    def delete_model(self, model: str, also: Deleted | None = None) -> int:
+        """Delete all versions and aliases of a model; how many versions there were.
+
+        Raises
+        ------
+        NotFound
+        """
+
+        def work(connection: sa.Connection) -> int:
+            gone = removal.delete_model(connection, model)
+            if also is not None:
+                also(connection)
+            return gone
+
+        gone = self._database.write(work)
+        self.look_again()
+        log.info("model deleted", model=model, versions=gone)
+        return gone
+
+    def describe(
+        self,
+        model: str,
+        number: int | None = None,
+        *,
+        description: str | None = None,
+        tags: Mapping[str, str] | Iterable[str] | None = None,
+    ) -> None:
+        """Change the description and the tags of a model, or of one version; None leaves what is there.
+
+        Raises
+        ------
+        NotFound, Invalid
+        """
+        self._database.write(
+            lambda connection: removal.describe(connection, model, number, description=description, tags=tags),
+            repeatable=True,
+        )
+        self.look_again()
 
     def set_alias(self, model: str, alias: str, number: int, also: Also | None = None) -> AliasChange:
         """Point an alias to a version; the same again changes nothing. Every process serves it within a second.
@@ -145,7 +230,13 @@ class Registry:
         known = self._known.get(name)
         if known is not None and known[0] == stamp:
             return known[1]
-        version = self._database.read(lambda connection: store.get(connection, model, which))
+        try:
+            version = self.find(model, which)
+        except NotFound:
+            if isinstance(which, int):
+                raise
+            # Alias and version are two questions; the version may have been deleted between them.
+            version = self.find(model, which)
         if stamp is not None:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
@@ -157,7 +248,11 @@ class Registry:
         self._trusted_until_s = self._clock.monotonic_s()
 
     def get(self, model: str, number: int) -> Version:
-        return self._database.read(lambda connection: store.get(connection, model, number))
+        return self.find(model, number)
+
+    def find(self, model: str, which: int | str) -> Version:
+        """The version that a number or an alias means, asked of the database now. Raises NotFound."""
+        return self._database.read(lambda connection: store.get(connection, model, which))
 
     def get_model(self, model: str) -> ModelEntry:
         return self._database.read(lambda connection: store.get_model(connection, model))
