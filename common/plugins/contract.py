@@ -17,6 +17,7 @@ from common.registry.held import Held
 from common.security.scopes import parse_scopes
 from common.serving.batcher import Batching
 from common.serving.items import Kept
+from common.serving.tensors import TensorModels
 from common.settings import get_settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ RESERVED_NAMES = frozenset(
         "v2",
     }
 )
+
+_OF_TENSORS = ("names", "versions", "find", "known")
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class Plugin:
         answered 413 before it is read.
     large_bodies : routes that take more than `MAX_BODY_BYTES`, and count what they read for themselves, by method and
         path below the prefix: `POST /models/{name}`. They stream the body; a limit of their own is theirs to keep.
+    tensors : the models that it serves by the Open Inference Protocol, where these are others than what `POST
+        …/predict` answers.
     leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
 
     Raises
@@ -147,6 +152,7 @@ class Plugin:
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
     large_bodies: Sequence[str] = ()
+    tensors: TensorModels | None = None
     leaves: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -178,6 +184,8 @@ class Plugin:
         run = self.predict_batch.run if isinstance(self.predict_batch, Batching) else self.predict_batch
         if run is not None and (not callable(run) or inspect.iscoroutinefunction(run)):
             raise TypeError("Plugin(predict_batch=…): not a plain function from items to results, nor Batching(run)")
+        if self.tensors is not None and not all(callable(getattr(self.tensors, name, None)) for name in _OF_TENSORS):
+            raise TypeError(f"Plugin(tensors=…): no TensorModels, which have {', '.join(_OF_TENSORS)}")
         if not isinstance(self.cache, Kept | None):
             raise TypeError("Plugin(cache=…): not Kept(key)")
         if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
