@@ -13,6 +13,7 @@ from pydantic_settings import SettingsError as SourceError
 from common.errors import SettingsError
 from common.settings.base import CHECKOUT, Area
 from common.settings.callbacks import CallbackSettings
+from common.settings.hosting import HostingSettings
 from common.settings.http import HttpSettings
 from common.settings.jobs import JobSettings, Schedule
 from common.settings.limits import LimitSettings
@@ -31,6 +32,7 @@ __all__ = [
     "CHECKOUT",
     "CallbackSettings",
     "DatabaseSettings",
+    "HostingSettings",
     "HttpSettings",
     "JobSettings",
     "LimitSettings",
@@ -59,6 +61,7 @@ class Settings:
         plugins: PluginSettings | None = None,
         storage: StorageSettings | None = None,
         serving: ServingSettings | None = None,
+        hosting: HostingSettings | None = None,
         database: DatabaseSettings | None = None,
         jobs: JobSettings | None = None,
         callbacks: CallbackSettings | None = None,
@@ -74,6 +77,7 @@ class Settings:
             self.plugins = plugins or PluginSettings()
             self.storage = storage or StorageSettings()
             self.serving = serving or ServingSettings()
+            self.hosting = hosting or HostingSettings()
             self.database = database or DatabaseSettings()
             self.jobs = jobs or JobSettings()
             self.callbacks = callbacks or CallbackSettings()
@@ -107,6 +111,7 @@ AREAS: tuple[type[Area], ...] = (
     PluginSettings,
     StorageSettings,
     ServingSettings,
+    HostingSettings,
     DatabaseSettings,
     JobSettings,
     CallbackSettings,
