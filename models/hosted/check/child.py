@@ -1,0 +1,41 @@
+"""The process that checks a model: `python -m models.hosted.check.child REQUEST`. Started by `supervise`.
+
+What it has found goes to `result.json` beside the request: a card and artefacts, or `refused` and the reason. It says
+nothing where its limits ended it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from common.errors import Invalid
+
+
+def main() -> None:
+    request: dict[str, Any] = orjson.loads(Path(sys.argv[1]).read_bytes())
+    from models.hosted.check import confine
+
+    confine.early(request)
+    # Before the limit of memory, which is on top of them.
+    from models.hosted.check.examine import examine, import_libraries
+    from models.hosted.formats.sniff import kind_of
+
+    try:
+        kind = kind_of(Path(request["path"]), request["filename"])
+        import_libraries(kind)
+        confine.memory(request["memory_bytes"])
+        told: dict[str, Any] = examine(kind, request)
+    except Invalid as exc:
+        told = {"refused": exc.detail}
+    except MemoryError:
+        told = {"refused": f"the model takes more than {request['memory_bytes'] / 1e6:.0f} MB of memory"}
+    result = Path(request["folder"]) / "result.json"
+    scratch = result.with_suffix(".part")
+    scratch.write_bytes(orjson.dumps(told))
+    scratch.replace(result)
+
+
+if __name__ == "__main__":
+    main()
