@@ -121,6 +121,7 @@ def to_tensor(data: bytes, spec: TensorSpec, pixels: Pixels, max_pixels: int) ->
 
 def _decoded(data: bytes, layout: Layout, max_pixels: int) -> "Image":
     # On first use: most processes never see an image.
+    import numpy as np
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -144,7 +145,7 @@ def _decoded(data: bytes, layout: Layout, max_pixels: int) -> "Image":
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         # 16 bits of grey; a conversion would cut them off instead of dividing them.
-        image = image.point(lambda value: value / 256, "L")
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     mode = _MODES[layout.channels]
     if image.mode != mode:
         image = image.convert(mode)
