@@ -1,5 +1,6 @@
 """What a process holds of the registry: publish outside a job, move aliases, and find the version that serves."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from common.clock import Clock, SystemClock
 from common.database import Database
 from common.errors import NotFound
-from common.registry import removal, store
+from common.registry import store
+from common.registry.changing import Changing
+from common.registry.choose import Chosen, Routing, Which
 from common.registry.versions import (
-    AliasChange,
     ModelEntry,
     Version,
     check_alias,
@@ -28,9 +30,6 @@ from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.registry")
 
-Also = Callable[[sa.Connection, AliasChange], None]
-Deleted = Callable[[sa.Connection], None]
-
 # Half of the second within which every process has to know.
 _POLL_S = 0.5
 # A database that does not answer is left alone for so long; what is known goes on being served.
@@ -38,7 +37,7 @@ _PAUSE_S = 5.0
 _KNOWN = 1024
 
 
-class Registry:
+class Registry(Changing):
     """One a process; threads may share it. All methods block.
 
     Parameters
@@ -58,6 +57,7 @@ class Registry:
         self._trusted_until_s = 0.0
         # Name -> the model's stamp before the version was read, and the version.
         self._known: dict[str, tuple[int, Version]] = {}
+        self._routings: dict[str, tuple[int, Routing]] = {}
 
     def publish(
         self,
@@ -133,89 +133,6 @@ class Registry:
         log.info("version published", model=model, number=version.number, alias=alias)
         return version
 
-    def delete_version(self, model: str, number: int, also: Deleted | None = None) -> None:
-        """Delete a version; its number is not given again, and its blobs go when nobody needs them.
-
-        Raises
-        ------
-        NotFound
-        Conflict
-            An alias points to it.
-        """
-
-        def work(connection: sa.Connection) -> None:
-            removal.delete_version(connection, model, number)
-            if also is not None:
-                also(connection)
-
-        self._database.write(work)
-        self.look_again()
-        log.info("version deleted", model=model, number=number)
-
-    def delete_model(self, model: str, also: Deleted | None = None) -> int:
-        """Delete all versions and aliases of a model; how many versions there were.
-
-        Raises
-        ------
-        NotFound
-        """
-
-        def work(connection: sa.Connection) -> int:
-            gone = removal.delete_model(connection, model)
-            if also is not None:
-                also(connection)
-            return gone
-
-        gone = self._database.write(work)
-        self.look_again()
-        log.info("model deleted", model=model, versions=gone)
-        return gone
-
-    def describe(
-        self,
-        model: str,
-        number: int | None = None,
-        *,
-        description: str | None = None,
-        tags: Mapping[str, str] | Iterable[str] | None = None,
-    ) -> None:
-        """Change the description and the tags of a model, or of one version; None leaves what is there.
-
-        Raises
-        ------
-        NotFound, Invalid
-        """
-        self._database.write(
-            lambda connection: removal.describe(connection, model, number, description=description, tags=tags),
-            repeatable=True,
-        )
-        self.look_again()
-
-    def set_alias(self, model: str, alias: str, number: int, also: Also | None = None) -> AliasChange:
-        """Point an alias to a version; the same again changes nothing. Every process serves it within a second.
-
-        Parameters
-        ----------
-        also : called with the change, if it is one, in the same transaction.
-
-        Raises
-        ------
-        NotFound, Invalid
-        """
-        now = self._clock.now()
-
-        def work(connection: sa.Connection) -> int | None:
-            before = store.set_alias(connection, model, alias, number, changed_at=now)
-            if also is not None and before != number:
-                also(connection, AliasChange(model=model, alias=alias, version=number, previous=before))
-            return before
-
-        previous = self._database.write(work, repeatable=True)
-        self.look_again()
-        if previous != number:
-            log.info("alias moved", model=model, alias=alias, number=number, previous=previous)
-        return AliasChange(model=model, alias=alias, version=number, previous=previous)
-
     def resolve(self, name: str) -> Version:
         """The version that `model`, `model:alias` or `model:number` means now, or did less than a second ago.
 
@@ -242,6 +159,66 @@ class Registry:
                 self._known.clear()
             self._known[name] = (stamp, version)
         return version
+
+    def choose(self, model: str, which: Which = None, key: str | None = None) -> Chosen:
+        """The version that answers a request now, and the one that is shown it.
+
+        What was chosen stays the caller's until its answer is made: versions do not change, and the blobs of one that
+        is deleted meanwhile stay for as long as a request may take.
+
+        Parameters
+        ----------
+        which : number or alias that the request names; None leaves it to the model's shares.
+        key : names the request, e.g. its id; the same key goes to the same alias. By default a random one.
+
+        Raises
+        ------
+        NotFound, Invalid
+        """
+        if which is not None:
+            return Chosen(self.resolve(f"{model}:{which}"), which if isinstance(which, str) else None)
+        alias, shadow = self._routing(model).choose(key)
+        shown = None
+        if shadow is not None:
+            with contextlib.suppress(NotFound):
+                shown = self.resolve(f"{model}:{shadow}")
+        return Chosen(self.resolve(f"{model}:{alias}"), alias, shown)
+
+    def choose_known(self, model: str, which: Which = None, key: str | None = None) -> Chosen | None:
+        """As `choose`, but never asks the database: for an event loop. None where `choose` has to, on a thread."""
+        stamps = self._stamps
+        if stamps is None or self._clock.monotonic_s() >= self._trusted_until_s:
+            return None
+        stamp = stamps.get(model)
+
+        def known(name: str) -> Version | None:
+            found = self._known.get(name)
+            return found[1] if found is not None and found[0] == stamp else None
+
+        if which is not None:
+            version = known(f"{model}:{which}")
+            return None if version is None else Chosen(version, which if isinstance(which, str) else None)
+        routing = self._routings.get(model)
+        if routing is None or routing[0] != stamp:
+            return None
+        alias, shadow = routing[1].choose(key)
+        version, shown = known(f"{model}:{alias}"), None if shadow is None else known(f"{model}:{shadow}")
+        if version is None or (shadow is not None and shown is None):
+            return None
+        return Chosen(version, alias, shown)
+
+    def _routing(self, model: str) -> Routing:
+        stamp = self._current_stamps().get(model)
+        known = self._routings.get(model)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        entry = self.get_model(model)
+        found = Routing(entry.traffic, frozenset(entry.aliases))
+        if stamp is not None:
+            if len(self._routings) >= _KNOWN:
+                self._routings.clear()
+            self._routings[model] = (stamp, found)
+        return found
 
     def look_again(self) -> None:
         """Ask the database at the next `resolve`; called after this process has changed something."""

@@ -113,6 +113,15 @@ class AliasChange(_Told):
     previous: int | None = Field(description="The number it had before; the same one if nothing changed.")
 
 
+class Promotion(AliasChange):
+    """A version that took another one's place."""
+
+    metric: str
+    figure: float = Field(description="The version's.")
+    previous_figure: float | None = Field(description="Of the version that it replaces; null where there was none.")
+    traffic: Traffic | None = Field(description="Who gets which version now; null where `default` answers all.")
+
+
 def split_name(name: str) -> tuple[str, str | int]:
     """`model`, `model:alias` or `model:number` as model and alias or number; `model` alone means `default`.
 
