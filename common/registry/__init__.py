@@ -1,5 +1,5 @@
-"""Model versions: numbered for each model, made of artefacts that never change; aliases, and shares of the requests, that
-say which one serves.
+"""Model versions: numbered for each model, made of artefacts that never change; aliases, and shares of the requests,
+that say which one serves.
 
 `common.registry.service.Registry` is what a process holds; `common.registry.store` has the SQL, for transactions that
 do more than publish; `common.registry.choose` says which version answers a request. This module, like `versions`,
