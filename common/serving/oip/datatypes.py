@@ -142,10 +142,8 @@ def _flattened(name: str, data: list[Any]) -> tuple[list[Any], list[int]]:
 def _numbers(datatype: Datatype, flat: list[Any]) -> Array:
     """Raises OverflowError for one that is out of range; of too large a float NumPy would make an infinity."""
     if datatype.most and flat:
-        if len(flat) > _FEW:
-            largest = float(np.abs(np.array(flat, np.float64)).max())
-        else:
-            largest = max(max(flat), -min(flat))
+        is_long = len(flat) > _FEW
+        largest = float(np.abs(np.array(flat, np.float64)).max()) if is_long else max(max(flat), -min(flat))
         if largest > datatype.most:
             raise OverflowError
     made: Array = np.array(flat, datatype.dtype)
@@ -174,8 +172,9 @@ def from_binary(name: str, datatype: Datatype, shape: Sequence[int], count: int,
         return wide.reshape(shape)
     if datatype.kind == "b":
         # Any other byte would make a bool that is neither.
-        return (np.frombuffer(data, "u1") != 0).reshape(shape)
-    found = np.frombuffer(data, datatype.dtype)
+        flags: Array = np.frombuffer(data, "u1") != 0
+        return flags.reshape(shape)
+    found: Array = np.frombuffer(data, datatype.dtype)
     # The JSON before it is of any length.
     return (found if found.flags.aligned else found.copy()).reshape(shape)
 

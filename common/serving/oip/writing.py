@@ -3,7 +3,7 @@
 What a model says with each answer in the same words is made once (`Form`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -11,7 +11,7 @@ import orjson
 from common.errors import AtollError, Invalid
 from common.serving.oip.datatypes import DATATYPES, Datatype, to_binary, to_json
 from common.serving.oip.reading import InferRequest
-from common.serving.tensors import Array, TensorModel
+from common.serving.tensors import Array, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Form:
 
     __slots__ = ("_begin", "_outputs", "names", "version")
 
-    def __init__(self, model: TensorModel, name: str, version: str) -> None:
+    def __init__(self, outputs: Sequence[TensorSpec], name: str, version: str) -> None:
         self.version = version
         told = b',"model_version":' + orjson.dumps(version) if version else b""
         self._begin = b'{"model_name":' + orjson.dumps(name) + told
@@ -43,7 +43,7 @@ class Form:
                 DATATYPES[spec.datatype],
                 b'{"name":' + orjson.dumps(spec.name) + b',"datatype":"' + spec.datatype.encode() + b'","shape":',
             )
-            for spec in model.outputs
+            for spec in outputs
         }
         self.names = tuple(self._outputs)
 
