@@ -127,6 +127,11 @@ class Runtime:
         return self._registry
 
     @property
+    def opened_registry(self) -> "Registry | None":
+        """The registry, if it was opened before: asked on an event loop, which must not wait for a database."""
+        return self._registry
+
+    @property
     def verifiers(self) -> "tuple[Verifier, ...]":
         """Those that credentials are shown to; made at the first one, and without a look at the database."""
         if self._verifiers is None:
