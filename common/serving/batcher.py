@@ -42,6 +42,7 @@ class Batching(Generic[Item]):
     budget : most that a batch may cost.
     max_items : most items in a batch.
     queue_cost : most that may wait; more is refused.
+    inline_cost : a batch that costs more is run on a thread, however quick those before it were; None knows no such.
     """
 
     run: Callable[[Sequence[Item]], Sequence[Any]]
@@ -49,6 +50,7 @@ class Batching(Generic[Item]):
     budget: int = 4096
     max_items: int = 64
     queue_cost: int = 262_144
+    inline_cost: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +133,7 @@ class Batcher(Generic[Item]):
         self._is_due = False
         while self._free and (batch := self._next()):
             self._free -= 1
-            if self.is_quick:
+            if self.is_quick and self._is_small(batch):
                 self._run_inline(batch)
             else:
                 future = self._executor.submit(self._timed, batch)
@@ -159,6 +161,10 @@ class Batcher(Generic[Item]):
             metrics.BATCH_ITEMS.labels(self._name).observe(len(batch))
             metrics.BATCH_WAIT_SECONDS.labels(self._name).observe(now_s - min(entry.since_s for entry in batch))
         return batch
+
+    def _is_small(self, batch: list[Ticket[Item]]) -> bool:
+        most = self._how.inline_cost
+        return most is None or batch[-1].cost * len(batch) <= most
 
     def _run_inline(self, batch: list[Ticket[Item]]) -> None:
         outcomes, seconds = self._timed(batch)

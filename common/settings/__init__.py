@@ -17,6 +17,7 @@ from common.settings.hosting import HostingSettings
 from common.settings.http import HttpSettings
 from common.settings.jobs import JobSettings, Schedule
 from common.settings.limits import LimitSettings
+from common.settings.models import ModelSettings
 from common.settings.oidc import OidcSettings
 from common.settings.plugins import PluginSettings
 from common.settings.redis import RedisSettings
@@ -36,6 +37,7 @@ __all__ = [
     "HttpSettings",
     "JobSettings",
     "LimitSettings",
+    "ModelSettings",
     "OidcSettings",
     "PluginSettings",
     "RedisSettings",
@@ -71,6 +73,7 @@ class Settings:
         limits: LimitSettings | None = None,
         tls: TlsSettings | None = None,
         redis: RedisSettings | None = None,
+        models: ModelSettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
@@ -87,6 +90,7 @@ class Settings:
             self.limits = limits or LimitSettings()
             self.tls = tls or TlsSettings()
             self.redis = redis or RedisSettings()
+            self.models = models or ModelSettings()
         except SourceError as exc:
             # Something that a variable refers to cannot be used.
             raise SettingsError(str(exc.__cause__ or exc)) from None

@@ -10,6 +10,7 @@ server lost power; on HDFS if a rename is refused. That is what the check is for
 """
 
 import hashlib
+import os
 import re
 import tempfile
 import time
@@ -135,9 +136,29 @@ class Blobs:
             for _ in self._checked(ref):
                 pass
             return mounted
+        return self.copy(ref)
+
+    def copy(self, ref: BlobRef, max_bytes: int | None = None) -> Path:
+        """A copy of the blob on this machine's disk, checked now, though the share may be mounted; all processes share
+        it. Where it is whole, the share is not asked.
+
+        Parameters
+        ----------
+        max_bytes : that all copies may take; those that were asked for longest ago go. What a program has mapped
+            stays readable after it is gone.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+        """
         kept = self._cache_dir / ref.sha256[:2] / ref.sha256
         if kept.is_file() and _digest(kept) == ref:
+            with suppress(OSError):
+                os.utime(kept)
             return kept
+        if max_bytes is not None:
+            self._make_room(max_bytes - ref.size_bytes)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=".fetch-", delete=False) as file:
             try:
@@ -149,6 +170,23 @@ class Blobs:
                 Path(file.name).unlink(missing_ok=True)
                 raise
         return kept
+
+    def _make_room(self, max_bytes: int) -> None:
+        """Remove the oldest copies until those that stay take no more."""
+        found = []
+        for path in self._cache_dir.glob("*/*"):
+            # Others clean up too.
+            with suppress(OSError):
+                told = path.stat()
+                found.append((told.st_mtime, told.st_size, path))
+        found.sort()
+        taken = sum(size for _, size, _ in found)
+        for _, size, path in found:
+            if taken <= max_bytes:
+                break
+            with suppress(OSError):
+                path.unlink()
+            taken -= size
 
     def _put(self, file: BinaryIO) -> BlobRef:
         ref = _digest_of(file)

@@ -3,6 +3,7 @@
 Where skl2onnx can compile an estimator and the outcome answers the same, that is served instead.
 """
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -20,6 +21,7 @@ from models.hosted.formats.trees import TRUSTED, check_trees, thresholds
 
 MODEL = "model.skops"
 _TOLD_CHARS = 300
+_told = threading.local()
 
 
 def read(path: Path, request: Mapping[str, Any], folder: Path) -> Found:
@@ -82,6 +84,7 @@ class SkopsRunner:
         self._proba = hasattr(estimator, "predict_proba")
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        _one_thread()
         x = self._x(feeds)
         if not self._predicts:
             found = self._estimator.transform(x)
@@ -120,6 +123,15 @@ def open(card: Card, files: Callable[[str], Path], threads: int) -> SkopsRunner:
     check_trees(estimator)
     _on_this_thread(estimator)
     return SkopsRunner(estimator, card.inputs, list(card.options.get("columns", ())))
+
+
+def _one_thread() -> None:
+    """Keep OpenMP to the thread that asks; it holds for each thread apart, and is told once."""
+    if not getattr(_told, "once", False):
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(limits=1)
+        _told.once = True
 
 
 def _on_this_thread(estimator: Any) -> None:
