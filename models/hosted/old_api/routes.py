@@ -61,7 +61,8 @@ async def get_all_information(request: Request) -> Response:
     return enveloped(
         "Model list provided",
         model_list=[list_entry(item) for item in found],
-        tag_list={item.tag: version_entries(item.versions) for item in found},
+        tag_list=[item.tag for item in found],
+        tag_list_versions={item.tag: version_entries(item.versions) for item in found},
     )
 
 
@@ -107,7 +108,7 @@ async def set_default(request: Request, ref: Tag) -> Response:
 async def get_information(request: Request, ref: Ref) -> Response:
     reference = split_ref(ref)
     found = await to_thread.run_sync(lambda: service.information(runtime_of(request).registry, reference))
-    return enveloped(**information_of(found), tag=found.tag)
+    return raw("", information_of(found) | {"tag": found.tag})
 
 
 @router.put("/v1/models/{ref}/information")

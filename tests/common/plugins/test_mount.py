@@ -10,7 +10,7 @@ from tests.support.clients import Client
 from tests.support.plugins import make_app, write_plugin
 from tests.support.problems import assert_problem
 
-OLD_PREFIXES = {"/twolvlImp", "/statimpute", "/correlation", "/survey", "/lab", "/project"}
+OLD_PREFIXES = {"/twolvlImp", "/statimpute", "/correlation", "/survey", "/lab", "/project", "/api", "/help"}
 
 BARE = """
     from fastapi import APIRouter

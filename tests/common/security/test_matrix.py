@@ -79,6 +79,31 @@ OWN: Mapping[str, str] = {
 # Those of a plugin that declares what it asks; of all others' routes `…/train` is for `train`, the rest for `predict`.
 DECLARED = {"POST /guarded/batch": Scope.TRAIN, "POST /before/batch": Scope.TRAIN, "GET /guarded/inner": Scope.ADMIN}
 DECLARED["GET /before/inner"] = Scope.ADMIN
+# Whoever may train may publish what was trained elsewhere.
+DECLARED |= dict.fromkeys(
+    [
+        "POST /hosted/models/{ref}",
+        "POST /hosted/uploads",
+        "GET /hosted/uploads/{upload_id}",
+        "PUT /hosted/uploads/{upload_id}/parts/{number}",
+        "POST /hosted/uploads/{upload_id}",
+        "DELETE /hosted/uploads/{upload_id}",
+        "POST /api/v1/models/{ref}",
+        "PUT /api/v1/models/{ref}",
+    ],
+    Scope.TRAIN,
+)
+DECLARED |= dict.fromkeys(
+    [
+        "PATCH /hosted/models/{ref}",
+        "DELETE /hosted/models/{ref}",
+        "POST /hosted/models/{ref}/default",
+        "DELETE /api/v1/models/{ref}",
+        "POST /api/v1/models/{ref}/default",
+        "PUT /api/v1/models/{ref}/information",
+    ],
+    Scope.ADMIN,
+)
 
 GUARDED = """
     from fastapi import APIRouter
@@ -109,7 +134,7 @@ GUARDED = """
         scopes={"POST /batch": "train", "GET /inner": "admin"},
     )
 """
-SERVED = ("countries", "guarded", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
+SERVED = ("countries", "guarded", "hosted", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
 PARTS = {
     "{name}": "sids",
     "{file}": "data.csv",
@@ -119,6 +144,9 @@ PARTS = {
     "{alias}": "default",
     "{key_id}": "atl_000000000000",
     "{digest}": "0" * 64,
+    "{ref}": "iris",
+    "{upload_id}": "0" * 27,
+    "{number}": "1",
 }
 
 
