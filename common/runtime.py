@@ -90,7 +90,8 @@ class Runtime:
                 # Brings SQLAlchemy, which a process that never sees a job does without.
                 from common.jobs.states import Kind
                 from common.jobs.system import JobSystem
-                from common.jobs.training import TrainingExecutor
+                from common.jobs.training import TrainingExecutor, oldest_training
+                from common.registry.garbage import Garbage
                 from common.registry.service import Registry
                 from common.storage import Blobs, open_share
 
@@ -104,6 +105,14 @@ class Runtime:
                 )
                 self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
                 self._expire_files(jobs)
+                garbage = Garbage(
+                    jobs.database,
+                    blobs,
+                    self.settings.registry,
+                    clock=jobs.clock,
+                    busy_since=partial(oldest_training, jobs.database),
+                )
+                jobs.scheduler.chores["registry"] = garbage.begin
                 self._jobs = jobs
             return self._jobs
 

@@ -4,6 +4,7 @@ Rows only: the blobs of a version lie on the share until `common.registry.garbag
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -106,3 +107,39 @@ def check_model_there(connection: sa.Connection, model: str) -> None:
         if connection.execute(chosen).scalar() is not None:
             return
     raise rows.no_model(connection, model)
+
+
+def superseded(
+    versions: Iterable[tuple[int, datetime]], kept: Iterable[int], *, keep: int, before: datetime
+) -> list[int]:
+    """Numbers of the versions that newer ones took the place of. Pure.
+
+    Parameters
+    ----------
+    versions : number and time of each.
+    kept : numbers that stay whatever their age.
+    keep : as many of the newest stay.
+    before : younger ones stay.
+    """
+    stay = set(kept)
+    by_number = sorted(versions, reverse=True)
+    return [number for number, made_at in by_number[keep:] if number not in stay and made_at < before]
+
+
+def prune(connection: sa.Connection, model: str, keep: int, before: datetime) -> list[int]:
+    """Remove a model's versions beyond the newest `keep` that are older than `before`; their numbers.
+
+    What an alias points to stays, and what it would go back to.
+    """
+    store.lock(connection, model)
+    kept = set(connection.execute(sa.select(tables.aliases.c.number).where(tables.aliases.c.model == model)).scalars())
+    past = sa.select(tables.history.c.alias, tables.history.c.number).where(tables.history.c.model == model)
+    back = {row.alias: row.number for row in connection.execute(past.order_by(tables.history.c.step))}
+    chosen = sa.select(tables.versions.c.number, tables.versions.c.created_at).where(tables.versions.c.model == model)
+    versions = [(row.number, row.created_at) for row in connection.execute(chosen)]
+    gone = superseded(versions, kept | set(back.values()), keep=keep, before=before)
+    for number in gone:
+        remove_version(connection, model, number)
+    if gone:
+        store.note_change(connection, model)
+    return gone

@@ -25,7 +25,7 @@ from common.registry.versions import (
     check_tags,
     split_name,
 )
-from common.storage.blobs import Blobs
+from common.storage.blobs import BlobRef, Blobs
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.registry")
@@ -101,8 +101,6 @@ class Registry(Changing):
             check_alias(alias)
         check_description(description)
         tags = check_tags(tags)
-        # Blobs first: a version that can be seen is whole. Those of a version that fails to commit do no harm.
-        refs = {name: self.blobs.put(content) for name, content in artefacts.items()}
         now = self._clock.now()
 
         def work(connection: sa.Connection) -> Version:
@@ -120,6 +118,7 @@ class Registry(Changing):
                 tags=tags,
                 library=library,
                 library_version=library_version,
+                blobs=self.blobs,
             )
             if alias is not None:
                 store.set_alias(connection, model, alias, number, changed_at=now)
@@ -128,10 +127,22 @@ class Registry(Changing):
                 also(connection, made)
             return made
 
-        version = self._database.write(work)
+        # Blobs first: a version that can be seen is whole. Those of a version that fails to commit do no harm.
+        refs = self._put(artefacts)
+        try:
+            version = self._database.write(work)
+        except store.BlobsGone:
+            if not all(isinstance(content, Path | bytes) for content in artefacts.values()):
+                raise
+            # They were there, were needed by nobody, and were collected in between.
+            refs = self._put(artefacts)
+            version = self._database.write(work)
         self.look_again()
         log.info("version published", model=model, number=version.number, alias=alias)
         return version
+
+    def _put(self, artefacts: Mapping[str, Path | bytes | Iterable[bytes]]) -> dict[str, BlobRef]:
+        return {name: self.blobs.put(content) for name, content in artefacts.items()}
 
     def resolve(self, name: str) -> Version:
         """The version that `model`, `model:alias` or `model:number` means now, or did less than a second ago.

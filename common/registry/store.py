@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from common.errors import NotFound
+from common.errors import DependencyFailed, NotFound
 from common.registry import rows, tables
 from common.registry.versions import (
     ModelEntry,
@@ -21,11 +21,15 @@ from common.registry.versions import (
     is_model,
     listed,
 )
-from common.storage.blobs import BlobRef
+from common.storage.blobs import BlobRef, Blobs
 
 _LIBRARY_CHARS = 64
 # As many rollbacks in a row an alias allows.
 _STEPS = 20
+
+
+class BlobsGone(DependencyFailed):
+    """Blobs of a version are not on the share any more."""
 
 
 def insert_version(
@@ -44,6 +48,7 @@ def insert_version(
     tags: Mapping[str, str] | Iterable[str] = (),
     library: str | None = None,
     library_version: str | None = None,
+    blobs: Blobs | None = None,
 ) -> int:
     """Add a version and return its number.
 
@@ -53,11 +58,15 @@ def insert_version(
     Parameters
     ----------
     artefacts : blob by name; the blobs are on the share already.
+    blobs : asked whether they still are. They may have been there before, needed by nobody, and have been collected
+        since; from now to the end of the transaction nothing is.
 
     Raises
     ------
     Invalid
         A name cannot be used.
+    BlobsGone
+        Put them again.
     sqlalchemy.exc.IntegrityError
         The job has published a version of this model before.
     """
@@ -65,6 +74,10 @@ def insert_version(
     for name in artefacts:
         check_artefact(name)
     description, tags = check_description(description), check_tags(tags)
+    if blobs is not None:
+        keep_blobs(connection)
+        if blobs.missing(artefacts.values()):
+            raise BlobsGone("files of the version are not on the share any more; publish it again")
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
         insert(tables.models).values(name=model, last_number=0, changes=0).on_conflict_do_nothing(),
@@ -100,7 +113,20 @@ def insert_version(
                 for name, ref in artefacts.items()
             ],
         )
+        needed = {ref.sha256 for ref in artefacts.values()}
+        connection.execute(sa.delete(tables.unreferenced).where(tables.unreferenced.c.sha256.in_(needed)))
     return int(number)
+
+
+def keep_blobs(connection: sa.Connection, *, against: bool = False) -> None:
+    """Let no blob be collected until the transaction ends; `against` all that do so, for whoever collects.
+
+    SQLite's writers are alone already.
+    """
+    if connection.dialect.name == "postgresql":
+        # The number is arbitrary, but the same in every process.
+        kind = "pg_advisory_xact_lock" if against else "pg_advisory_xact_lock_shared"
+        connection.exec_driver_sql(f"SELECT {kind}(20261121)")
 
 
 def set_alias(connection: sa.Connection, model: str, alias: str, number: int, *, changed_at: datetime) -> int | None:

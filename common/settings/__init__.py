@@ -21,6 +21,7 @@ from common.settings.models import ModelSettings
 from common.settings.oidc import OidcSettings
 from common.settings.plugins import PluginSettings
 from common.settings.redis import RedisSettings
+from common.settings.registry import RegistrySettings
 from common.settings.secrets import is_secret, secret_values
 from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
@@ -41,6 +42,7 @@ __all__ = [
     "OidcSettings",
     "PluginSettings",
     "RedisSettings",
+    "RegistrySettings",
     "Schedule",
     "SecuritySettings",
     "ServingSettings",
@@ -74,6 +76,7 @@ class Settings:
         tls: TlsSettings | None = None,
         redis: RedisSettings | None = None,
         models: ModelSettings | None = None,
+        registry: RegistrySettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
@@ -91,6 +94,7 @@ class Settings:
             self.tls = tls or TlsSettings()
             self.redis = redis or RedisSettings()
             self.models = models or ModelSettings()
+            self.registry = registry or RegistrySettings()
         except SourceError as exc:
             # Something that a variable refers to cannot be used.
             raise SettingsError(str(exc.__cause__ or exc)) from None
@@ -117,6 +121,7 @@ AREAS: tuple[type[Area], ...] = (
     ServingSettings,
     HostingSettings,
     DatabaseSettings,
+    RegistrySettings,
     JobSettings,
     CallbackSettings,
     TelemetrySettings,

@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from common.errors import DependencyFailed
-from common.storage.share import CHUNK_BYTES, FileMissing, Share
+from common.storage.share import CHUNK_BYTES, FileInfo, FileMissing, Share
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.storage")
+
+FOLDER, QUARANTINE = "blobs", "quarantine"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # A blob up to this size is checked in memory; a larger one in a temporary file.
@@ -50,7 +52,7 @@ class BlobRef:
 
     @property
     def share_path(self) -> str:
-        return f"blobs/{self.sha256[:2]}/{self.sha256}"
+        return f"{FOLDER}/{self.sha256[:2]}/{self.sha256}"
 
 
 class Blobs:
@@ -92,6 +94,32 @@ class Blobs:
         """Whether a file of the right name and size is there; only reading it tells whether it is whole."""
         found = self.share.stat(ref.share_path)
         return found is not None and found.size_bytes == ref.size_bytes
+
+    def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        """Those that are not there with the right size."""
+        return [ref for ref in refs if not self.exists(ref)]
+
+    def check(self, ref: BlobRef) -> None:
+        """Read the blob to its end.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+            It has been put aside.
+        """
+        for _ in self._checked(ref):
+            pass
+
+    def find(self) -> dict[str, FileInfo]:
+        """The blobs that are on the share, by their SHA-256."""
+        found = {file.path.rpartition("/")[2]: file for file in self.share.find(FOLDER)}
+        return {name: file for name, file in found.items() if _SHA256.fullmatch(name)}
+
+    def copies(self, ref: BlobRef) -> list[Path]:
+        """Whole copies on this machine: of those kept to be opened by path."""
+        kept = self._cache_dir / ref.sha256[:2] / ref.sha256
+        return [kept] if kept.is_file() and _digest(kept) == ref else []
 
     def open(self, ref: BlobRef) -> BinaryIO:
         """The blob as a file at its beginning, checked; the caller closes it. It is not the share's own file.
@@ -213,7 +241,7 @@ class Blobs:
             )
 
     def _quarantine(self, ref: BlobRef) -> str:
-        target = f"quarantine/{ref.sha256}-{time.time_ns():x}"
+        target = f"{QUARANTINE}/{ref.sha256}-{time.time_ns():x}"
         try:
             if _is_whole(self.share.read(ref.share_path), ref):
                 # It was damaged on its way here, or somebody has put it again.

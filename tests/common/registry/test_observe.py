@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 
 from common.errors import Invalid, Unavailable
 from common.registry.choose import Chosen
 from common.registry.observe import Shadows, agree, observed
 from common.registry.versions import Version
-from common.telemetry import metrics
 
 
 def version(model: str, number: int) -> Version:
@@ -31,7 +31,7 @@ def version(model: str, number: int) -> Version:
 
 
 def value(name: str, **labels: str) -> float:
-    found = metrics.REGISTRY.get_sample_value(name, labels)
+    found = REGISTRY.get_sample_value(name, labels)
     return 0.0 if found is None else found
 
 
@@ -112,13 +112,13 @@ def test_without_a_shadow_nothing_is_asked(model: str) -> None:
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
-        (np.float32([1, 2]), np.float64([1.0001, 2]), True),
-        (np.float32([1, 2]), np.float32([1.1, 2]), False),
-        (np.float32([np.nan]), np.float32([np.nan]), True),
-        (np.float32([1, 2]), np.float32([[1, 2]]), False),
+        (np.array([1, 2], "float32"), np.array([1.0001, 2], "float64"), True),
+        (np.array([1, 2], "float32"), np.array([1.1, 2], "float32"), False),
+        (np.array([np.nan], "float32"), np.array([np.nan], "float32"), True),
+        (np.array([1, 2], "float32"), np.array([[1, 2]], "float32"), False),
         (np.array(["a", "b"]), np.array(["a", "b"]), True),
         (np.array(["a", "b"]), np.array(["a", "c"]), False),
-        (np.int64([1]), np.int64([2]), False),
+        (np.array([1], "int64"), np.array([2], "int64"), False),
     ],
 )
 def test_answers_agree_where_nobody_would_mind(one: np.ndarray, other: np.ndarray, same: bool) -> None:
