@@ -1,10 +1,12 @@
 """`atoll registry`: versions of models, and which one serves."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from common.cli.remote import AsJson, Url, connected, print_json, print_table, prints_json
+from common.cli.steps import telling_errors
 
 app = typer.Typer(help="Look at model versions, and choose which one serves.", no_args_is_help=True)
 
@@ -74,6 +76,20 @@ def alias(
     else:
         was = "" if change["previous"] in (None, version) else f" (was {change['previous']})"
         typer.echo(f"{change['model']}:{change['alias']} -> {change['version']}{was}")
+
+
+@app.command("convert")
+def convert_file(
+    file: Annotated[Path, typer.Argument(help="A pickle or joblib file that you trust: opening it runs it.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
+) -> None:
+    """Make a pickle or joblib file one that can be uploaded; runs here, and asks no server."""
+    from common.registry.convert import convert
+
+    with telling_errors():
+        made = convert(file, output, force=force)
+    typer.echo(f"{made.path}  ({made.what} as {made.kind})")
 
 
 def _aliases(aliases: dict[str, int]) -> str:

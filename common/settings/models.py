@@ -21,7 +21,7 @@ class ModelSettings(Area):
     pinned: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         validation_alias="MODEL_POOL_PINNED",
-        description="Models whose default version is opened at start and never put out, separated by commas: "
+        description="Models whose default version stays open once it was asked for, separated by commas: "
         "`hosted.iris`.",
     )
     cache_bytes: int = Field(

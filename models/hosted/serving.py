@@ -129,17 +129,6 @@ class HostedModels:
             if model.key == _key(version):
                 del self._served[at]
 
-    def open_pinned(self) -> None:
-        """Open the default versions of the models named by `MODEL_POOL_PINNED`; blocks, never raises."""
-        for name in (self._settings or get_settings()).models.pinned:
-            self._note(name)
-            try:
-                version = self._choose(name, DEFAULT_ALIAS).version
-                self.pool.pin(_key(version))
-                self.pool.begin(_key(version), self._loader(version)).result()
-            except Exception as exc:  # it is tried again when it is asked for
-                log.warning("a pinned model cannot be opened", model=name, exc_info=exc)
-
     async def _open_chosen(self, chosen: Chosen) -> HostedModel:
         version, key = chosen.version, _key(chosen.version)
         found = self.pool.peek(key)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from common.settings import ModelSettings
 from models.hosted.formats.card import Card, NanPolicy
 
 
@@ -27,6 +28,12 @@ class Limits:
     wall_s: float = 120.0
     unpacked_bytes: int = 4_000_000_000
     files: int = 1000
+
+    @classmethod
+    def of(cls, settings: ModelSettings) -> Self:
+        return cls(
+            settings.check_memory_bytes, int(settings.check_s + 0.5) or 1, 2 * settings.check_s, settings.unpacked_bytes
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from common.errors import Invalid, Unavailable
+from common.settings import get_settings
 from common.telemetry.logs import get_logger
 from models.hosted.check.checked import Asked, Checked, Limits
 from models.hosted.formats.card import CARD, Card
@@ -34,6 +35,7 @@ def check(path: Path, filename: str, limits: Limits | None = None, asked: Asked 
     ----------
     path : the uploaded file; it is not changed.
     filename : as the caller named it; only its ending counts, and never as a path.
+    limits : by default those of the settings.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def check(path: Path, filename: str, limits: Limits | None = None, asked: Asked 
     Unavailable
         The process could not be started.
     """
-    limits, asked = limits or Limits(), asked or Asked()
+    limits, asked = limits or Limits.of(get_settings().models), asked or Asked()
     refuse_pickle(path, filename)
     folder = Path(tempfile.mkdtemp(prefix="atoll-check-"))
     try:

@@ -11,12 +11,14 @@ from common.serving.tensors import Array, TensorSpec
 from models.hosted.formats import Found
 from models.hosted.formats.card import Card
 from models.hosted.formats.needs import needed
+from models.hosted.formats.trees import check_branches
 
 MODEL = "model.txt"
 
 
 def read(path: Path, request: Mapping[str, Any], folder: Path) -> Found:
     lightgbm = needed("lightgbm", "LightGBM")
+    _check(path.read_text(encoding="utf-8", errors="replace"))
     try:
         booster = lightgbm.Booster(model_file=str(path), params={"verbose": -1})
         columns = booster.num_feature()
@@ -34,6 +36,40 @@ def read(path: Path, request: Mapping[str, Any], folder: Path) -> Found:
         options={"columns": names if names != [f"Column_{n}" for n in range(columns)] else []},
     )
     return Found(card, {MODEL: path})
+
+
+def _check(text: str) -> None:
+    """Compiled code follows the branches without a look at bounds. Leaves are numbered -1, -2, …"""
+    head, *trees = text.partition("end of trees")[0].split("\nTree=")
+    columns = _ints(head, "max_feature_idx")
+    for tree in trees:
+        left, right, feature, leaves = (
+            _ints(tree, name) for name in ("left_child", "right_child", "split_feature", "num_leaves")
+        )
+        if not len(columns) or not len(leaves) or leaves[0] < 1:
+            raise Invalid("the LightGBM file is damaged: a tree tells not how large it is; write it anew")
+        inner = int(leaves[0]) - 1
+        if not inner:
+            continue
+        # As one tree, its leaves after its branches.
+        low, high = (np.where(side < 0, inner - side - 1, side) for side in (left, right))
+        ends = np.full(int(leaves[0]), -1)
+        is_leaf = np.arange(inner + len(ends)) >= inner
+        check_branches(
+            np.concatenate([low, ends]),
+            np.concatenate([high, ends]),
+            np.concatenate([feature, ends]),
+            is_leaf,
+            int(columns[0]) + 1,
+        )
+
+
+def _ints(text: str, name: str) -> Array:
+    _, found, rest = f"\n{text}".partition(f"\n{name}=")
+    try:
+        return np.array(rest.partition("\n")[0].split() if found else [], np.int64)
+    except ValueError:
+        raise Invalid(f"the LightGBM file is damaged: {name} are no numbers; write it anew") from None
 
 
 class _Runner:

@@ -133,12 +133,16 @@ def _session(path: Path, data: Mapping[str, Path], threads: int) -> "onnxruntime
     if threads > 1:
         # Threads that wait by turning round would take the CPU from the requests of others.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if data:
-        options.add_external_initializers_from_files_in_memory(
-            list(data), [mapped(file).obj for file in data.values()], [file.stat().st_size for file in data.values()]
-        )
+    # Mapped: processes share the pages, and what is never asked for is never read.
+    maps = [mapped(file) for file in data.values()]
+    if maps:
+        sizes = [len(held) for held in maps]
+        options.add_external_initializers_from_files_in_memory(list(data), [held.obj for held in maps], sizes)
     # By its bytes: with a path, the runtime would look for other files beside it.
-    return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    # The runtime does not hold them, but goes on reading them.
+    session.atoll_maps = maps
+    return session
 
 
 def _spec(one: Any, role: str) -> TensorSpec:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from common.errors import Invalid
+from common.registry.skops_types import TRUSTED
 from common.serving.tensors import Array, TensorSpec
 from models.hosted.formats import Found
 from models.hosted.formats.card import Card
 from models.hosted.formats.compiled import compiled
-from models.hosted.formats.trees import TRUSTED, check_trees, thresholds
+from models.hosted.formats.trees import check_trees, thresholds
 
 MODEL = "model.skops"
 _TOLD_CHARS = 300

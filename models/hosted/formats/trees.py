@@ -9,26 +9,8 @@ from typing import Any
 import numpy as np
 
 from common.errors import Invalid
+from common.serving.tensors import Array
 
-# What skops leaves to whoever loads: harmless once `check_trees` has looked.
-TRUSTED = (
-    "sklearn.tree._tree.Tree",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.IdentityLink",
-    "sklearn._loss.link.LogLink",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.link.MultinomialLogit",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn._loss.loss.HalfMultinomialLoss",
-    "sklearn._loss.loss.HalfSquaredError",
-    "sklearn._loss.loss.AbsoluteError",
-    "sklearn._loss.loss.HalfGammaLoss",
-    "sklearn._loss.loss.HalfPoissonLoss",
-    "sklearn._loss.loss.HuberLoss",
-    "sklearn._loss.loss.PinballLoss",
-    "sklearn._loss.loss.ExponentialLoss",
-)
 _DEEPEST = 50
 
 
@@ -54,6 +36,28 @@ def thresholds(estimator: Any) -> list[tuple[int, float]]:
             inner = tree.children_left >= 0
             found += list(zip(tree.feature[inner].tolist(), tree.threshold[inner].tolist(), strict=True))
     return found
+
+
+def check_branches(left: Array, right: Array, feature: Array, leaves: Array, columns: int) -> None:
+    """Check a tree whose branches are numbered from its root on.
+
+    Parameters
+    ----------
+    left, right : (nodes,) numbers of the nodes below; each is higher than its parent's, so that no circle is left.
+    leaves : (nodes,) whether a node has none below.
+    columns : features that there are.
+
+    Raises
+    ------
+    Invalid
+    """
+    count = len(left)
+    inner = ~leaves
+    places = np.arange(count)[inner]
+    sound = len(right) == count == len(feature) == len(leaves) and all(
+        bool(np.all((side[inner] > places) & (side[inner] < count))) for side in (left, right)
+    )
+    _require(sound and bool(np.all((feature[inner] >= 0) & (feature[inner] < columns))))
 
 
 def _check_tree(tree: Any) -> None:
