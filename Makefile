@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs backends campaign lock audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs backends campaign lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml, with hashes (ARG
 	$(PIN) $(ARGS) -o requirements.txt
 	$(PIN) $(ARGS) --extra dev -c requirements.txt --no-annotate -o requirements-dev.txt
 	$(BIN)/python -m deployment.supply licences
+
+grpc: $(DEV) ## make the Python of common/host/grpc/open_inference.proto anew
+	$(BIN)/python -m grpc_tools.protoc -I common/host/grpc --python_out=common/host/grpc --pyi_out=common/host/grpc open_inference.proto
 
 audit: $(DEV) ## look for known vulnerabilities in requirements.txt (ADVISORIES=DIR: in a copy of the advisories, offline)
 	$(BIN)/python -m deployment.supply audit $(if $(ADVISORIES),--advisories "$(ADVISORIES)") $(ARGS)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from common.errors import Invalid
 from common.serving.items import Asked
 
 if TYPE_CHECKING:
@@ -32,6 +33,41 @@ class TensorSpec:
     name: str
     datatype: str
     shape: tuple[int, ...]
+
+
+def check_inputs(specs: Sequence[TensorSpec], inputs: Mapping[str, Array], datatypes: Mapping[str, str]) -> None:
+    """Refuse what is not the inputs of a model: names, datatypes or shapes.
+
+    Parameters
+    ----------
+    datatypes : of the inputs, by name.
+
+    Raises
+    ------
+    Invalid
+        The detail says what to send.
+    """
+    for spec in specs:
+        array = inputs.get(spec.name)
+        if array is None:
+            raise Invalid.field(spec.name, f"is missing; the inputs are {_told(specs)}", where="inputs")
+        if datatypes[spec.name] != spec.datatype:
+            told = f"is {datatypes[spec.name]}; send {spec.datatype}"
+            raise Invalid.field(spec.name, told, where="inputs")
+        shape = array.shape
+        if shape != spec.shape and (
+            len(shape) != len(spec.shape)
+            or any(size not in (wanted, -1) for size, wanted in zip(spec.shape, shape, strict=True))
+        ):
+            told = f"has the shape {list(shape)}; send {list(spec.shape)}, where -1 is any length"
+            raise Invalid.field(spec.name, told, where="inputs")
+    if len(inputs) > len(specs):
+        unknown = next(name for name in inputs if name not in {spec.name for spec in specs})
+        raise Invalid.field(unknown, f"is no input; the inputs are {_told(specs)}", where="inputs")
+
+
+def _told(specs: Sequence[TensorSpec]) -> str:
+    return ", ".join(f"{spec.name} ({spec.datatype} {list(spec.shape)})" for spec in specs)[:1000]
 
 
 class TensorModel(Protocol):

@@ -20,6 +20,7 @@ from common.serving.items import Asked
 from common.serving.oip.derived import PredictModel
 from common.serving.oip.directory import ModelDirectory
 from common.serving.oip.reading import HEADER_LENGTH, read_request
+from common.serving.tensors import check_inputs
 
 if TYPE_CHECKING:
     from common.serving.tensors import Array
@@ -64,6 +65,7 @@ class Infer:
             if isinstance(model, PredictModel):
                 found, answered = await model.answer(asked, scope, version)
             else:
+                check_inputs(model.inputs, asked.inputs, asked.datatypes)
                 how = asked_by(Request(scope)) if asks else Asked(caller=_caller(principal, scope))
                 found, answered = await model.infer(asked.inputs, how), model.version
         if watch.is_gone:
