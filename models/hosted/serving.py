@@ -29,7 +29,7 @@ log = get_logger("atoll.hosted")
 
 PREFIX = "hosted."
 # After an alias has moved, requests wait so long for its version; then the one before answers until it is open.
-_WAIT_S = 0.25
+_WAIT_S = 1.0
 # The registry is asked before it would have to be asked for a request.
 _LOOK_S = 0.4
 # Models that were not asked for as long are looked at no more.
@@ -54,8 +54,9 @@ class HostedModels:
         self._settings = settings
         self._given = pool
         self._opened: Registry | None = None
-        # What answered last, by model and alias: it goes on where the next one is not open yet, or cannot be.
-        self._served: dict[tuple[str, str], HostedModel] = {}
+        # What answered last, by model and alias: it goes on where the next one is not open yet, or cannot be. Versions,
+        # not what is open of them: that has to end when the pool puts it out.
+        self._served: dict[tuple[str, str], Version] = {}
         self._reasons: dict[str, str] = {}
         self._active: dict[str, float] = {}
         self._looking = threading.Lock()
@@ -125,8 +126,8 @@ class HostedModels:
         """Let go of a version that was deleted; requests under way are answered."""
         self.pool.forget(_key(version))
         self._reasons.pop(version.ref, None)
-        for at, model in list(self._served.items()):
-            if model.key == _key(version):
+        for at, served in list(self._served.items()):
+            if served.number == version.number and served.model == version.model:
                 del self._served[at]
 
     async def _open_chosen(self, chosen: Chosen) -> HostedModel:
@@ -134,44 +135,48 @@ class HostedModels:
         found = self.pool.peek(key)
         if found is None:
             before = None if chosen.alias is None else self._served.get((version.model, chosen.alias))
-            try:
-                loading = asyncio.wrap_future(self.pool.begin(key, self._loader(version)))
-                if before is None:
-                    found = await loading
-                else:
-                    done, _ = await asyncio.wait({loading}, timeout=_WAIT_S)
-                    if not done:
-                        # Nobody may be there any more to hear how it ended.
-                        loading.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-                        return before
-                    found = loading.result()
-            except ModelUnavailable as exc:
-                self._reasons[version.ref] = exc.detail
-                if before is None:
-                    raise ModelUnavailable(
-                        f"{version.ref} cannot be served: {exc.detail}",
-                        retry_after_s=int(exc.headers.get("Retry-After", "5")),
-                    ) from exc
-                return before
-            except Unavailable:
-                if before is None:
-                    raise
-                return before
-        if chosen.alias is not None:
-            self._now_serves(chosen.alias, version, found)
+            if before is None or before.number == version.number:
+                found = await self._opened_now(version, key)
+            else:
+                found = await self._opened_soon(version, key)
+                if found is None:
+                    return await self._opened_now(before, _key(before))
+        if chosen.alias is not None and self._served.get((version.model, chosen.alias)) is not version:
+            self._now_serves(chosen.alias, version)
         return found
 
-    def _now_serves(self, alias: str, version: Version, model: HostedModel) -> None:
-        at = version.model, alias
-        before = self._served.get(at)
-        if before is model:
-            return
-        self._served[at] = model
+    async def _opened_now(self, version: Version, key: str) -> HostedModel:
+        try:
+            return await self.pool.get(key, self._loader(version))
+        except ModelUnavailable as exc:
+            self._reasons[version.ref] = exc.detail
+            raise ModelUnavailable(
+                f"{version.ref} cannot be served: {exc.detail}", retry_after_s=int(exc.headers.get("Retry-After", "5"))
+            ) from exc
+
+    async def _opened_soon(self, version: Version, key: str) -> HostedModel | None:
+        """A version that an alias has moved to; None where it is not open yet, or cannot be opened."""
+        try:
+            loading = asyncio.wrap_future(self.pool.begin(key, self._loader(version)))
+            done, _ = await asyncio.wait({loading}, timeout=_WAIT_S)
+            if done:
+                return loading.result()
+            # Nobody may be there any more to hear how it ended.
+            loading.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        except ModelUnavailable as exc:
+            self._reasons[version.ref] = exc.detail
+        except Unavailable:
+            pass
+        return None
+
+    def _now_serves(self, alias: str, version: Version) -> None:
+        before = self._served.get((version.model, alias))
+        self._served[version.model, alias] = version
         self._reasons.pop(version.ref, None)
         if alias == DEFAULT_ALIAS and version.model in (self._settings or get_settings()).models.pinned:
-            self.pool.pin(model.key)
-            if before is not None and before.key != model.key:
-                self.pool.unpin(before.key)
+            self.pool.pin(_key(version))
+            if before is not None and before.number != version.number:
+                self.pool.unpin(_key(before))
 
     def _loader(self, version: Version) -> VersionLoader:
         registry = self._opened or self._require()

@@ -11,7 +11,7 @@ from common.serving.tensors import Array, TensorSpec
 from models.hosted.formats import Found
 from models.hosted.formats.card import Card
 from models.hosted.formats.needs import needed
-from models.hosted.formats.trees import check_branches
+from models.hosted.formats.trees import Ints, check_branches
 
 MODEL = "model.txt"
 
@@ -64,7 +64,7 @@ def _check(text: str) -> None:
         )
 
 
-def _ints(text: str, name: str) -> Array:
+def _ints(text: str, name: str) -> Ints:
     _, found, rest = f"\n{text}".partition(f"\n{name}=")
     try:
         return np.array(rest.partition("\n")[0].split() if found else [], np.int64)

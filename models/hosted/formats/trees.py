@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import Invalid
-from common.serving.tensors import Array
+
+Ints = NDArray[np.int64]
 
 _DEEPEST = 50
 
@@ -38,7 +40,7 @@ def thresholds(estimator: Any) -> list[tuple[int, float]]:
     return found
 
 
-def check_branches(left: Array, right: Array, feature: Array, leaves: Array, columns: int) -> None:
+def check_branches(left: Ints, right: Ints, feature: Ints, leaves: NDArray[np.bool_], columns: int) -> None:
     """Check a tree whose branches are numbered from its root on.
 
     Parameters
