@@ -1,17 +1,23 @@
 """From a request to what a hosted model answers: which version, what it is given, and what came of it."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from anyio import to_thread
 from starlette.requests import Request
 
 from common.errors import BadRequest, Invalid, NotFound, UnsupportedMediaType
-from common.registry.choose import ALIAS_HEADER, VERSION_HEADER, Which
+from common.registry.choose import ALIAS_HEADER, VERSION_HEADER, Chosen, Which
+from common.registry.observe import Shadows, agree, observed
+from common.registry.versions import Version
 from common.serving.asked import asked_by
+from common.serving.items import Asked
 from common.serving.tensors import Array, TensorModel
+from models.hosted import service
 from models.hosted.definitions import Reference
 from models.hosted.forms import FormReader, is_form
 from models.hosted.images import MEDIA_TYPES, Pixels, to_tensor
@@ -19,6 +25,12 @@ from models.hosted.uploading import runtime_of
 from models.hosted.uploads import FIELD
 from models.hosted.values import to_tensors, to_values
 from models.hosted.wiring import hosted
+
+if TYPE_CHECKING:
+    from models.hosted.serving import HostedModels
+
+# Tasks belong to their event loop.
+_shadows: "WeakKeyDictionary[asyncio.AbstractEventLoop, Shadows]" = WeakKeyDictionary()
 
 _SEND = 'send {"values": [...]} as JSON, or a PNG or JPEG image'
 
@@ -68,16 +80,38 @@ async def predicted(request: Request, reference: Reference, which: Which, pixels
     try:
         if chosen is None:
             chosen = await to_thread.run_sync(registry.choose, reference.model, which, key)
-    except NotFound as exc:
-        raise NotFound(exc.detail.replace(reference.model, reference.tag)) from None
-    model: TensorModel = await hosted.of(runtime).open_chosen(chosen)
+    except NotFound:
+        # The same in words that know of tags; and what is there after all was not a moment ago.
+        await to_thread.run_sync(service.find, registry, Reference(reference.tag, which))
+        raise
+    models = hosted.of(runtime)
+    model = await models.open_chosen(chosen)
     if isinstance(given, bytes):
         feeds = await to_thread.run_sync(_image, given, model, pixels, runtime.settings.hosting.max_image_pixels)
     else:
         feeds = to_tensors(given["values"], model.inputs)
-    found = await model.infer(feeds, asked_by(request))
+    version = chosen.version
+    if model.number != version.number:
+        # The one before, which answers while this one is opened.
+        version = version.model_copy(update={"number": model.number})
+    with observed(version):
+        found = await model.infer(feeds, asked_by(request))
+    _show_shadow(models, chosen, feeds, found)
     outputs = {spec.name: to_values(found[spec.name]) for spec in model.outputs if spec.name in found}
-    return Answered(reference.tag, int(model.version), chosen.alias, outputs)
+    return Answered(reference.tag, model.number, chosen.alias, outputs)
+
+
+def _show_shadow(
+    models: "HostedModels", chosen: Chosen, feeds: Mapping[str, Array], found: Mapping[str, Array]
+) -> None:
+    if chosen.shadow is None:
+        return
+
+    async def ask(version: Version) -> Mapping[str, Array]:
+        return await (await models.open(version)).infer(feeds, Asked())
+
+    shadows = _shadows.setdefault(asyncio.get_running_loop(), Shadows())
+    shadows.show(chosen, found, ask, agree)
 
 
 def _image(data: bytes, model: TensorModel, pixels: Pixels, max_pixels: int) -> Mapping[str, Array]:
