@@ -12,6 +12,8 @@ import orjson
 
 from common.errors import Invalid
 
+_TOLD_CHARS = 300
+
 
 def main() -> None:
     request: dict[str, Any] = orjson.loads(Path(sys.argv[1]).read_bytes())
@@ -22,6 +24,7 @@ def main() -> None:
     from models.hosted.check.examine import examine, import_libraries
     from models.hosted.formats.sniff import kind_of
 
+    kind = "a model"
     try:
         kind = kind_of(Path(request["path"]), request["filename"])
         import_libraries(kind)
@@ -31,6 +34,8 @@ def main() -> None:
         told = {"refused": exc.detail}
     except MemoryError:
         told = {"refused": f"the model takes more than {request['memory_bytes'] / 1e6:.0f} MB of memory"}
+    except Exception as exc:  # noqa: BLE001 - what a file can bring about in a library knows no end
+        told = {"refused": f"the file cannot be read as {kind}: {type(exc).__name__}: {str(exc)[:_TOLD_CHARS]}"}
     result = Path(request["folder"]) / "result.json"
     scratch = result.with_suffix(".part")
     scratch.write_bytes(orjson.dumps(told))

@@ -1,7 +1,9 @@
 """Unpacks an archive from a stranger, or refuses it: nothing leaves the folder, and nothing grows beyond its limits."""
 
+import lzma
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from common.errors import Invalid
@@ -10,6 +12,16 @@ _CHUNK = 1 << 20
 # Deflate packs no more than 1032 to 1; honest weights hardly pack at all.
 _MOST_PACKED = 200
 _WORTH_LOOKING = 10_000_000
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def unpack(path: Path, folder: Path, *, max_bytes: int, max_files: int) -> dict[str, Path]:
@@ -34,7 +46,7 @@ def unpack(path: Path, folder: Path, *, max_bytes: int, max_files: int) -> dict[
                 target = folder / f"file-{number}"
                 left -= _write(archive, member, target, left)
                 files[str(PurePosixPath(member.filename))] = target
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError) as exc:
+    except _DAMAGED as exc:
         raise Invalid(
             f"the archive cannot be unpacked ({str(exc)[:200]}); it may be cut short: send it again"
         ) from None
