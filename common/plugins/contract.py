@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,10 @@ RESERVED_NAMES = frozenset(
 )
 
 _OF_TENSORS = ("names", "versions", "find", "known")
+
+
+_COMMAND = re.compile(r"[a-z]+ [a-z][a-z-]*")
+_PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,8 @@ class Plugin:
         path below the prefix: `POST /models/{name}`. They stream the body; a limit of their own is theirs to keep.
     tensors : the models that it serves by the Open Inference Protocol, where these are others than what `POST
         …/predict` answers.
+    cli : commands that it adds to `atoll`, by group and name, each where its function is: `{"registry push":
+        "models.mine.cli:push"}`. The function has Typer's annotations, and is imported when the command is asked for.
     leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
 
     Raises
@@ -153,6 +160,7 @@ class Plugin:
     max_body_bytes: int | None = None
     large_bodies: Sequence[str] = ()
     tensors: TensorModels | None = None
+    cli: Mapping[str, str] = field(default_factory=dict)
     leaves: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -198,6 +206,10 @@ class Plugin:
         parse_scopes(self.scopes.values())
         if self.max_body_bytes is not None and not (isinstance(self.max_body_bytes, int) and self.max_body_bytes > 0):
             raise ValueError(f"Plugin(max_body_bytes={self.max_body_bytes!r}): not a number of bytes")
+        if not isinstance(self.cli, Mapping) or not all(
+            _COMMAND.fullmatch(str(name)) and _PLACE.fullmatch(str(place)) for name, place in self.cli.items()
+        ):
+            raise TypeError(f"Plugin(cli={self.cli!r}): not a mapping from `group name` to `module:function`")
         if isinstance(self.large_bodies, str) or not all(isinstance(route, str) for route in self.large_bodies):
             raise TypeError(f"Plugin(large_bodies={self.large_bodies!r}): not a list of methods and paths")
         # A text is a sequence too, and the share itself must not be emptied.

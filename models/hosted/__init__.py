@@ -54,5 +54,6 @@ plugin = Plugin(
         "POST /v1/models/{ref}",
         "PUT /v1/models/{ref}",
     ],
+    cli={"registry push": "models.hosted.cli:push"},
     leaves=[FOLDER],
 )

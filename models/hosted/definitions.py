@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +21,8 @@ PREFIX = "hosted."
 # Tag of a version in the registry that keeps the name its file had at home.
 FILE_TAG = "file"
 
+_MAX_METRICS = 100
+_METRIC_CHARS = 100
 _TAG = re.compile(r"[0-9a-z-]{1,63}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}")
 _ALIAS = re.compile(ALIAS_PATTERN.strip("^$"))
@@ -82,6 +85,7 @@ class HostedVersion(BaseModel):
     sha256: str = Field(description="Of the file that was uploaded, in hex.")
     created_at: datetime
     author: str = Field(description="Who uploaded it.")
+    metrics: dict[str, Any] = Field(description="What whoever uploaded it measured, e.g. `accuracy`.")
     aliases: list[str] = Field(description="Aliases that point to it.")
 
 
@@ -186,6 +190,9 @@ class NewUpload(BaseModel):
     library_version: str | None = Field(None, max_length=100)
     model_description: str | None = Field(None, max_length=MAX_DESCRIPTION_CHARS)
     alias: str | None = Field(None, pattern=ALIAS_PATTERN, description="Also point this alias to the new version.")
+    metrics: dict[str, float] = Field(
+        default_factory=dict, max_length=100, description="What was measured.", examples=[{"accuracy": 0.97}]
+    )
 
 
 class Upload(BaseModel):
@@ -199,6 +206,28 @@ class Upload(BaseModel):
     parts: int = Field(description="How many there are; the first is number 1.")
     received: list[int] = Field(description="Numbers of the parts that are here.")
     version: int | None = Field(None, description="The version that was made of it, once it was completed.")
+
+
+def read_metrics(text: str | None) -> dict[str, float]:
+    """Measures of a model as a JSON object, as forms and queries carry them.
+
+    Raises
+    ------
+    Invalid
+    """
+    if not text:
+        return {}
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    is_measure = isinstance(found, dict) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in found.values()
+    )
+    if not is_measure or len(found) > _MAX_METRICS:
+        told = f'a JSON object of at most {_MAX_METRICS} numbers by name, such as {{"accuracy": 0.97}}'
+        raise Invalid.field("metrics", told, text)
+    return {str(name)[:_METRIC_CHARS]: float(value) for name, value in found.items()}
 
 
 def tensors(signature: Mapping[str, Any] | None, which: str) -> list[TensorInfo]:
@@ -222,5 +251,6 @@ def described(version: Version, original: str, aliases: Mapping[str, int]) -> Ho
         sha256=found.sha256 if found else "",
         created_at=version.created_at,
         author=version.author,
+        metrics=version.metrics,
         aliases=sorted(alias for alias, number in aliases.items() if number == version.number),
     )

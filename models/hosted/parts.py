@@ -5,8 +5,8 @@ what is never completed goes after `JOB_RESULT_DAYS`. All functions block.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 
 import orjson
 
@@ -42,6 +42,7 @@ class Begun:
     library_version: str | None = None
     model_description: str | None = None
     alias: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def parts(self) -> int:

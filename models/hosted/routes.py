@@ -41,6 +41,7 @@ _UPLOAD = {
                     "library_version": _TEXT,
                     "model_description": _TEXT,
                     "alias": _TEXT,
+                    "metrics": _TEXT | {"description": "A JSON object of numbers by name."},
                 },
             }
         },
@@ -77,6 +78,9 @@ async def post_model(
     alias: Annotated[
         str | None, Query(pattern=ALIAS_PATTERN, description="Is pointed to the new version, e.g. `candidate`.")
     ] = None,
+    metrics: Annotated[
+        str | None, Query(description='What was measured: a JSON object of numbers by name, `{"accuracy": 0.97}`.')
+    ] = None,
     x_checksum_sha256: Annotated[str | None, Header(description="Of the file, in hex; it is compared.")] = None,
 ) -> Uploaded:
     """A form with the file in `path`, or the file itself as the body. It becomes a new version of the tag.
@@ -91,6 +95,7 @@ async def post_model(
         library_version=library_version,
         description=model_description,
         alias=alias,
+        metrics=metrics,
     )
 
 

@@ -118,6 +118,7 @@ async def complete(request: Request, upload_id: Id) -> Uploaded:
                 begun.library_version,
                 begun.model_description,
                 begun.alias,
+                begun.metrics,
             )
             found = accept(runtime.registry, begun.tag, sent, by)
         finally:

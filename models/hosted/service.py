@@ -1,7 +1,7 @@
 """What becomes of hosted models: published, told about, described, switched and deleted. All functions block."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -60,6 +60,7 @@ def publish(
     by: Principal,
     description: str = "",
     alias: str | None = None,
+    metrics: Mapping[str, float] | None = None,
 ) -> Uploaded:
     """Make a version of a model that was checked. The first one of a tag becomes the default.
 
@@ -101,6 +102,7 @@ def publish(
         author=by.id or "anonymous",
         code_version=VERSION,
         alias=alias,
+        metrics=metrics,
         signature=checked.signature,
         description=description,
         tags={FILE_TAG: filename, "format": checked.format},

@@ -1,7 +1,7 @@
 """From a request with a file to a version: received, checked, published; or refused, and nothing is left of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from common.runtime import Runtime
 from common.security.authenticate import principal_of
 from common.security.principal import Principal
 from models.hosted import service
-from models.hosted.definitions import Uploaded
+from models.hosted.definitions import Uploaded, read_metrics
 from models.hosted.uploads import received
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Sent:
     library_version: str | None = None
     description: str | None = None
     alias: str | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -60,6 +61,7 @@ async def upload(
     library_version: str | None = None,
     description: str | None = None,
     alias: str | None = None,
+    metrics: str | None = None,
 ) -> Uploaded:
     """Make a version of the file that a request carries. What a form says goes before the other arguments.
 
@@ -83,6 +85,7 @@ async def upload(
             fields.get("library_version") or fields.get("mllib") or library_version,
             fields.get("model_description") or description,
             fields.get("alias") or alias,
+            read_metrics(fields.get("metrics") or metrics),
         )
         by = principal_of(request)
         return await to_thread.run_sync(lambda: accept(runtime.registry, tag, sent, by), limiter=_CHECKS)
@@ -119,6 +122,7 @@ def accept(registry: "Registry", tag: str, sent: Sent, by: Principal) -> Uploade
             by=by,
             description=description,
             alias=sent.alias,
+            metrics=sent.metrics,
         )
 
 

@@ -1,0 +1,73 @@
+"""`atoll registry push`: a model from this machine becomes a version on a server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from common.cli.remote import FAILED, AsJson, Url, connected, ended, print_json, prints_json
+from common.cli.steps import steps
+
+_PICKLES = (".pkl", ".pickle", ".joblib")
+
+
+def push(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The model: .onnx, .skops, .txt, .json, .ubj, .zip.")],
+    name: Annotated[str, typer.Option(metavar="TAG", help="Tag on the server: digits, lower-case letters and `-`.")],
+    description: Annotated[str | None, typer.Option(help="What is special about this version.")] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="What was measured; may be repeated.")
+    ] = None,
+    alias: Annotated[
+        str | None,
+        typer.Option(help="Alias that points to the new version, e.g. `candidate`; the first version is `default`."),
+    ] = None,
+    library_version: Annotated[str | None, typer.Option(help="Where the file does not tell it, e.g. `1.9.1`.")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Upload a model. It is loaded and run by the server before it becomes a version, and answers at once."""
+    if file.suffix.lower() in _PICKLES:
+        raise ended(
+            f"{file.name} is a pickle, which servers do not open; convert it first: atoll registry convert {file}",
+            FAILED,
+        )
+    details = {
+        "model_description": description,
+        "metrics": _metrics(metric or []),
+        "alias": alias,
+        "library_version": library_version,
+    }
+    from models.hosted.push import push as pushed
+
+    try:
+        with connected(context, url) as client, steps() as told:
+            made = client.run(pushed(client.flows, file, name, details, told))
+    except OSError as exc:
+        raise ended(f"{file} cannot be read: {exc.strerror}", FAILED) from None
+    if prints_json(context, as_json):
+        print_json(made)
+        return
+    aliases = f" ({', '.join(made['aliases'])})" if made["aliases"] else ""
+    typer.echo(f"{made['ref']}{aliases}: {made['format']}, {_tensors(made['inputs'])} -> {_tensors(made['outputs'])}")
+    for note in made["notes"]:
+        typer.echo(f"  {note}")
+    row = "[" + ", ".join(["0"] * max(1, made["inputs"][0]["shape"][-1] if made["inputs"] else 1)) + "]"
+    typer.echo(f"ask it: curl {client.url}/hosted/models/{made['tag']}/predict \\")
+    typer.echo(f"  -H 'Content-Type: application/json' -d '{{\"values\": {row}}}'")
+
+
+def _metrics(given: list[str]) -> dict[str, float]:
+    found = {}
+    for text in given:
+        name, _, number = text.partition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not NAME=NUMBER", param_hint="--metric") from None
+    return found
+
+
+def _tensors(found: list[dict[str, object]]) -> str:
+    return ", ".join(f"{item['name']} {item['type']}{item['shape']}" for item in found)
