@@ -179,10 +179,14 @@ class ModelPool(Generic[Model]):
             model = self._load(key, loader)
         # A model's code may raise anything, and an exit must not take the thread along.
         except (Exception, SystemExit) as exc:  # noqa: BLE001 - see above
-            error = self._failed(key, exc)
-            with self._lock:
-                del self._loading[key]
-            future.set_exception(error)
+            future.set_exception(self._failed(key, exc))
+            # Last: to write a traceback takes longer than all the rest.
+            log.error(
+                "a version cannot be loaded",
+                key=str(key),
+                reason=str(exc)[:_REASON_CHARS],
+                exc_info=None if isinstance(exc, AtollError) else exc,
+            )
         else:
             metrics.MODEL_POOL_LOAD_SECONDS.observe(time.perf_counter() - started_s)
             metrics.MODEL_POOL_LOADS.labels("loaded").inc()
@@ -254,12 +258,14 @@ class ModelPool(Generic[Model]):
         if isinstance(exc, Unavailable) and not isinstance(exc, ModelUnavailable):
             # It may well do in a moment.
             metrics.MODEL_POOL_LOADS.labels("refused").inc()
+            with self._lock:
+                del self._loading[key]
             return exc
         metrics.MODEL_POOL_LOADS.labels("failed").inc()
         detail = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__}: {exc}"
         error = exc if isinstance(exc, ModelUnavailable) else ModelUnavailable(detail[:_REASON_CHARS], retry_after_s=5)
-        log.error("a version cannot be loaded", key=str(key), reason=detail[:_REASON_CHARS], exc_info=exc)
         with self._lock:
+            del self._loading[key]
             self._failures[key] = _Failure(error, time.monotonic())
         return error
 

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from common.errors import ModelUnavailable, NotFound, Unavailable
@@ -90,11 +90,12 @@ class HostedModels:
         """
         _check_name(name)
         which = which_of(version, None)
-        self._note(name)
         registry = self._opened
         chosen = None if registry is None else registry.choose_known(name, which)
         if chosen is None:
             chosen = await asyncio.to_thread(self._choose, name, which)
+        # Not before: names that do not exist are not looked after.
+        self._note(name)
         return await self._open_chosen(chosen)
 
     def known(self, name: str) -> HostedModel | None:
@@ -162,12 +163,17 @@ class HostedModels:
             if done:
                 return loading.result()
             # Nobody may be there any more to hear how it ended.
-            loading.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            loading.add_done_callback(partial(self._ended, version))
         except ModelUnavailable as exc:
             self._reasons[version.ref] = exc.detail
         except Unavailable:
             pass
         return None
+
+    def _ended(self, version: Version, loading: "asyncio.Future[HostedModel]") -> None:
+        error = None if loading.cancelled() else loading.exception()
+        if isinstance(error, ModelUnavailable):
+            self._reasons[version.ref] = error.detail
 
     def _now_serves(self, alias: str, version: Version) -> None:
         before = self._served.get((version.model, alias))
