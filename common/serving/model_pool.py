@@ -178,7 +178,7 @@ class ModelPool(Generic[Model]):
         try:
             model = self._load(key, loader)
         # A model's code may raise anything, and an exit must not take the thread along.
-        except (Exception, SystemExit) as exc:  # noqa: BLE001 - see above
+        except (Exception, SystemExit) as exc:
             future.set_exception(self._failed(key, exc))
             # Last: to write a traceback takes longer than all the rest.
             log.error(
