@@ -58,10 +58,12 @@ class Columns:
     Parameters
     ----------
     is_list : see above.
+    is_whole : the one column is the answer as a whole.
     """
 
     by_name: Mapping[str, Column]
     is_list: bool
+    is_whole: bool = False
     specs: tuple[TensorSpec, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,7 +94,7 @@ def answer_columns(schema: Mapping[str, Any] | None, *, is_list: bool) -> Column
     top = {} if schema is None else _resolved(schema, schema)
     if "properties" not in top:
         columns = {WHOLE: _column(schema or {}, WHOLE, top, is_one=is_list)}
-        return Columns(columns, is_list)
+        return Columns(columns, is_list, is_whole=True)
     fields, required = _fields(schema or {})
     columns = {}
     for name, given in fields.items():
@@ -146,9 +148,8 @@ def outputs_of(columns: Columns, answers: Sequence[Any], asked: Iterable[str] | 
     ValueError
         An answer is not what its schema says.
     """
-    whole = columns.by_name.get(WHOLE)
-    if whole is not None and len(columns.by_name) == 1 and not all(_has(answer, WHOLE) for answer in answers):
-        return {WHOLE: _array(whole, answers)}
+    if columns.is_whole:
+        return {WHOLE: _array(columns.by_name[WHOLE], answers)}
     found = {}
     for name, column in columns.by_name.items():
         values = [answer.get(name) for answer in answers]
@@ -158,10 +159,6 @@ def outputs_of(columns: Columns, answers: Sequence[Any], asked: Iterable[str] | 
             values = values[0] or []
         found[name] = _array(column, values)
     return found
-
-
-def _has(answer: Any, name: str) -> bool:
-    return isinstance(answer, dict) and name in answer
 
 
 def _of_all(column: Column, values: list[Any]) -> Any:

@@ -36,19 +36,19 @@ class Datatype:
     dtype : of the arrays here.
     kind : NumPy's: `b`, `i`, `u`, `f`; `O` for BYTES.
     size : bytes an element, in binary; 0 for BYTES.
-    most : largest number that can be told; 0 where any that JSON can hold can be.
+    beyond : the first number that would be rounded to infinity; 0 where JSON can hold none.
     """
 
     name: str
     dtype: "np.dtype[Any]"
     kind: str
     size: int
-    most: float = 0.0
+    beyond: float = 0.0
 
 
-def _plain(name: str, dtype: str, most: float = 0.0) -> Datatype:
+def _plain(name: str, dtype: str, beyond: float = 0.0) -> Datatype:
     found = np.dtype(dtype)
-    return Datatype(name, found, found.kind, found.itemsize, most)
+    return Datatype(name, found, found.kind, found.itemsize, beyond)
 
 
 DATATYPES: dict[str, Datatype] = {
@@ -57,10 +57,10 @@ DATATYPES: dict[str, Datatype] = {
         _plain("BOOL", "?"),
         *(_plain(f"UINT{8 * size}", f"<u{size}") for size in (1, 2, 4, 8)),
         *(_plain(f"INT{8 * size}", f"<i{size}") for size in (1, 2, 4, 8)),
-        _plain("FP16", "<f2", 65_504.0),
-        _plain("FP32", "<f4", float(np.finfo(np.float32).max)),
+        _plain("FP16", "<f2", 65_520.0),
+        _plain("FP32", "<f4", float.fromhex("0x1.ffffffp127")),
         _plain("FP64", "<f8"),
-        Datatype("BF16", np.dtype("<f4"), "f", 2, float.fromhex("0x1.fep127")),
+        Datatype("BF16", np.dtype("<f4"), "f", 2, float.fromhex("0x1.ffp127")),
         Datatype("BYTES", np.dtype(object), "O", 0),
     )
 }
@@ -110,7 +110,8 @@ def from_json(name: str, datatype: Datatype, shape: Sequence[int], count: int, d
     if not isinstance(data, list):
         raise Invalid.field(name, f"data is a list of {_TOLD[datatype.kind]}", data, where="inputs")
     flat, found = _flattened(name, data)
-    if len(flat) != count or (len(found) > 1 and found != list(shape)):
+    # Without elements, what is nested within cannot be seen.
+    if len(flat) != count or (len(found) > 1 and found != list(shape)[: None if count else len(found)]):
         given = f"{len(flat)} elements" if len(found) == 1 else f"the shape {found}"
         told = f"data has {given}; the shape {list(shape)} takes {count}, flat or nested alike"
         raise Invalid.field(name, told, where="inputs")
@@ -141,10 +142,10 @@ def _flattened(name: str, data: list[Any]) -> tuple[list[Any], list[int]]:
 
 def _numbers(datatype: Datatype, flat: list[Any]) -> Array:
     """Raises OverflowError for one that is out of range; of too large a float NumPy would make an infinity."""
-    if datatype.most and flat:
+    if datatype.beyond and flat:
         is_long = len(flat) > _FEW
         largest = float(np.abs(np.array(flat, np.float64)).max()) if is_long else max(max(flat), -min(flat))
-        if largest > datatype.most:
+        if largest >= datatype.beyond:
             raise OverflowError
     made: Array = np.array(flat, datatype.dtype)
     return made

@@ -88,6 +88,11 @@ class PredictModel:
         """Inputs that may be left out."""
         return self._requests.optional
 
+    def check_version(self, version: str) -> None:
+        """Raise NotFound where the route takes no version; which there are is the route's to say."""
+        if "version" not in self._query:
+            raise NotFound(f"{self.name} has no versions to choose from; leave `versions/{version[:80]}` out")
+
     async def answer(self, asked: "InferRequest", scope: Scope, version: str | None) -> "tuple[dict[str, Array], str]":
         """The outputs, and the version that answered, as the route names it.
 
@@ -104,8 +109,7 @@ class PredictModel:
 
         parameters = {name: _told(value) for name, value in asked.parameters.items() if name in self._query}
         if version is not None:
-            if "version" not in self._query:
-                raise NotFound(f"{self.name} has no versions to choose from; leave `versions/{version[:80]}` out")
+            self.check_version(version)
             parameters["version"] = version
         bodies = requests_of(self._requests, asked.inputs, asked.datatypes)
         self._check(bodies, scope)

@@ -13,6 +13,8 @@ from common.serving.tensors import TensorModel, TensorModels, TensorSpec
 if TYPE_CHECKING:
     from common.serving.oip.writing import Form
 
+# Models of plugins' `/predict` by name, and plugins that name models themselves.
+_Known = tuple[dict[str, PredictModel], list[tuple[PluginRecord, TensorModels]]]
 # More of them are no models any more.
 _MOST_FORMS = 4096
 
@@ -46,12 +48,12 @@ class ModelDirectory:
     def __init__(self, records: Sequence[PluginRecord], rows_at_once: int) -> None:
         self._records = records
         self._rows_at_once = rows_at_once
-        self._found: tuple[dict[str, PredictModel], list[tuple[PluginRecord, TensorModels]]] | None = None
+        self._found: _Known | None = None
         self._forms: dict[tuple[str, str], tuple[Sequence[TensorSpec], Form]] = {}
 
-    def known(self, name: str) -> Served | None:
-        """The version that serves, where nothing has to be waited for."""
-        derived, sources = self._all()
+    def known(self, name: str, principal: Principal) -> Served | None:
+        """The version that serves, where nothing has to be waited for. Raises Forbidden."""
+        derived, sources = self._for(name, principal)
         predict = derived.get(name)
         if predict is not None:
             return Served(self._form(predict, name), predict)
@@ -61,15 +63,17 @@ class ModelDirectory:
                 return Served(self._form(model, name), model)
         return None
 
-    async def find(self, name: str, version: str | None = None) -> Served:
+    async def find(self, name: str, principal: Principal, version: str | None = None) -> Served:
         """The model at a version (a number or an alias), or at the one that serves.
 
         Raises
         ------
         NotFound
+        Forbidden
+            The caller's key is for other models. What a plugin names its models is for who may use the plugin.
         ModelUnavailable, Unavailable
         """
-        derived, sources = self._all()
+        derived, sources = self._for(name, principal)
         predict = derived.get(name)
         if predict is not None:
             return Served(self._form(predict, name), predict)
@@ -80,9 +84,9 @@ class ModelDirectory:
                 return Served(self._form(model, name), model)
         raise self._unknown(name)
 
-    async def versions(self, name: str) -> Sequence[str]:
-        """Those that can be asked for. Raises NotFound."""
-        derived, sources = self._all()
+    async def versions(self, name: str, principal: Principal) -> Sequence[str]:
+        """Those that can be asked for. Raises NotFound, Forbidden."""
+        derived, sources = self._for(name, principal)
         if name in derived:
             return ()
         for record, models in sources:
@@ -91,25 +95,26 @@ class ModelDirectory:
                 return await models.versions(name)
         raise self._unknown(name)
 
-    async def check_ready(self, name: str, version: str | None = None) -> None:
+    async def check_ready(self, name: str, principal: Principal, version: str | None = None) -> None:
         """Return where the model may be asked, without loading it.
 
         Raises
         ------
-        NotFound
+        NotFound, Forbidden
         ModelUnavailable
             Not yet, or not any more; the detail says why.
         """
-        derived, _ = self._all()
+        derived, _ = self._for(name, principal)
         predict = derived.get(name)
         if predict is None:
-            versions = await self.versions(name)
+            versions = await self.versions(name, principal)
             # An alias is known to `find` alone.
             if version is not None and version not in versions:
-                await self.find(name, version)
-        elif version is not None:
-            raise NotFound(f"{name} has no versions to choose from; leave `versions/{version[:80]}` out")
-        elif not predict.record.is_ready():
+                await self.find(name, principal, version)
+            return
+        if version is not None:
+            predict.check_version(version)
+        if not predict.record.is_ready():
             record = predict.record
             record.begin_load()
             raise ModelUnavailable(f"{name} is {record.state}: {record.reason or 'its data are read'}", retry_after_s=5)
@@ -123,6 +128,8 @@ class ModelDirectory:
             if principal.may_use(name)
         }
         for record, models in sources:
+            if not principal.may_use(record.name):
+                continue
             try:
                 await record.require_ready()
                 names = await models.names()
@@ -130,30 +137,27 @@ class ModelDirectory:
                 # The others are there.
                 continue
             for name in names:
-                if name not in found and (principal.may_use(name) or principal.may_use(record.name)):
+                if name not in derived and name not in found:
                     model = models.known(name)
                     found[name] = Listed(name, model.version if model else "", "READY", "")
         return [found[name] for name in sorted(found)]
 
-    def check_allowed(self, principal: Principal, name: str) -> None:
-        """Refuse a caller whose key is for other models. What a plugin names its models is for who may use it, too.
-
-        Raises
-        ------
-        Forbidden
-        """
-        if principal.models is None or principal.may_use(name):
-            return
-        derived, sources = self._all()
-        if name not in derived and any(principal.may_use(record.name) for record, _ in sources):
-            return
-        can = ", ".join(sorted(principal.models)[:20]) or "none"
-        raise Forbidden(f"the key is not for the model {name[:80]!r}; its models: {can}")
+    def _for(self, name: str, principal: Principal) -> _Known:
+        """What the caller may use to find a model of this name. Raises Forbidden where that is nothing."""
+        known = self._all()
+        if principal.models is None:
+            return known
+        derived, sources = known
+        allowed = [] if name in derived else [source for source in sources if principal.may_use(source[0].name)]
+        if not allowed and not (name in derived and principal.may_use(name)):
+            can = ", ".join(sorted(principal.models)[:20]) or "none"
+            raise Forbidden(f"the key is not for the model {name[:80]!r}; its models: {can}")
+        return derived, allowed
 
     def _unknown(self, name: str) -> NotFound:
         return NotFound(f"there is no model {name[:80]!r} here; GET /v2/models lists those that there are")
 
-    def _all(self) -> tuple[dict[str, PredictModel], list[tuple[PluginRecord, TensorModels]]]:
+    def _all(self) -> _Known:
         """Made when first asked for: by then it is known which plugins could be mounted."""
         if self._found is None:
             derived: dict[str, PredictModel] = {}

@@ -44,8 +44,10 @@ class Infer:
         path: Mapping[str, str] = scope["path_params"]
         name, version = path["model"], path.get("version")
         principal = principal_of(scope)
-        if principal.models is not None:
-            self._directory.check_allowed(principal, name)
+        # First: nothing of the body is read for who may not.
+        served = self._directory.known(name, principal) if version is None else None
+        if served is None:
+            served = await self._directory.find(name, principal, version)
         length, asks = None, False
         for key, value in scope["headers"]:
             if key == _HEADER_LENGTH:
@@ -55,9 +57,6 @@ class Infer:
             elif key == b"content-encoding" and value.lower() != b"identity":
                 raise UnsupportedMediaType("the body is compressed; send it as it is, without Content-Encoding")
         asked = read_request(await _body(receive), length)
-        served = self._directory.known(name) if version is None else None
-        if served is None:
-            served = await self._directory.find(name, version)
         served.form.check(asked)
         found: Mapping[str, Array]
         with _Watch(receive) as watch:

@@ -196,15 +196,13 @@ def _directory(request: Request) -> ModelDirectory:
 
 
 async def _metadata(request: Request, name: str, version: str | None = None) -> Any:
-    directory = _directory(request)
-    directory.check_allowed(principal_of(request), name)
-    served = await directory.find(name, version)
-    versions = await directory.versions(name)
-    return metadata(served, name, versions)
+    directory, principal = _directory(request), principal_of(request)
+    served = await directory.find(name, principal, version)
+    if version is not None and not served.model.version:
+        await directory.check_ready(name, principal, version)
+    return metadata(served, name, await directory.versions(name, principal))
 
 
 async def _ready(request: Request, name: str, version: str | None = None) -> ModelReady:
-    directory = _directory(request)
-    directory.check_allowed(principal_of(request), name)
-    await directory.check_ready(name, version)
+    await _directory(request).check_ready(name, principal_of(request), version)
     return ModelReady(name=name)
