@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs backends campaign lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving backends campaign lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ campaign: $(DEV) ## kill and cut off real processes 200 times, and count what wa
 
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
+
+bench-serving: $(DEV) ## measure what serving costs beside KServe, MLServer, LitServe and BentoML (ten minutes; wrk is needed)
+	$(BIN)/python -m benchmarks.serving $(ARGS)
 
 # The job systems to compare with, apart: they are no dependencies. A part of $(VENV), so that it goes with it.
 $(PEERS): pyproject.toml $(SETUP)

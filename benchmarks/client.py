@@ -25,6 +25,7 @@ class Reply:
     body: bytes
     took_s: float
     cache: str
+    version: str
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -61,7 +62,8 @@ class Client:
         except (OSError, http.client.HTTPException) as exc:
             self._connection.close()
             raise NoAnswer(f"{method} {path}: {type(exc).__name__} {exc}") from exc
-        return Reply(response.status, content, time.perf_counter() - started, response.getheader("X-Cache", ""))
+        told = (response.getheader(name, "") for name in ("X-Cache", "X-Model-Version"))
+        return Reply(response.status, content, time.perf_counter() - started, *told)
 
     @property
     def local_port(self) -> int:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.imputation_accuracy_tables import COVERAGE, COVERAGE_OF_FIFTH, OURS, Group
+from benchmarks.svg import svg, text
 
 _COLOURS = {
     OURS: "#0b7285", "linear": "#868e96", "train mean": "#ced4da", "plain": "#f08c00", "MICE forest": "#9775fa",
 }  # fmt: skip
 _SHADES = ("#0b7285", "#3bc9db", "#5c940d", "#a9e34b")
-_TEXT = 'font-family="sans-serif" font-size="12" fill="#343a40"'
 
 
 def errors(found: Sequence[Group]) -> str:
@@ -18,17 +18,17 @@ def errors(found: Sequence[Group]) -> str:
     parts, y = [], 30
     largest = max(float(error.mean()) for group in found for error in group.errors.values())
     for group in found:
-        parts.append(_text(10, y, f"{group.data}, {group.protocol}", "bold"))
+        parts.append(text(10, y, f"{group.data}, {group.protocol}", "bold"))
         y += 8
         for who, error in group.errors.items():
             mean = float(error.mean())
             width = 420 * mean / largest
-            parts.append(_text(110, y + 13, who, anchor="end"))
+            parts.append(text(110, y + 13, who, anchor="end"))
             parts.append(f'<rect x="118" y="{y + 2}" width="{width:.1f}" height="14" fill="{_COLOURS[who]}"/>')
-            parts.append(_text(124 + width, y + 13, f"{mean:.3f}"))
+            parts.append(text(124 + width, y + 13, f"{mean:.3f}"))
             y += 19
         y += 26
-    return _svg(620, y, "Mean error of hidden values, in standard deviations of the indicator", parts)
+    return svg(620, y, "Mean error of hidden values, in standard deviations of the indicator", parts)
 
 
 def coverage(found: Sequence[Group]) -> str:
@@ -44,9 +44,9 @@ def coverage(found: Sequence[Group]) -> str:
             f'<rect x="{left}" y="{at(end):.1f}" width="{width}" height="{at(start) - at(end):.1f}" fill="{colour}"/>'
         )
     steps = np.arange(low, 1.001, 0.05)
-    parts += [_text(left - 8, at(share) + 4, f"{share:.0%}", anchor="end") for share in steps]
+    parts += [text(left - 8, at(share) + 4, f"{share:.0%}", anchor="end") for share in steps]
     middles = [left + width * (k + 0.5) / 5 for k in range(5)]
-    parts += [_text(x, top + height + 18, f"fifth {k + 1}", anchor="middle") for k, x in enumerate(middles)]
+    parts += [text(x, top + height + 18, f"fifth {k + 1}", anchor="middle") for k, x in enumerate(middles)]
     for number, group in enumerate(found):
         points = [(x, at(max(share, low))) for x, share in zip(middles, group.by_fifth, strict=False)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -55,18 +55,7 @@ def coverage(found: Sequence[Group]) -> str:
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>' for x, y in points]
         y = top + 20 + 20 * number
         parts.append(f'<circle cx="{left + width + 16}" cy="{y - 4}" r="4" fill="{colour}"/>')
-        parts.append(_text(left + width + 26, y, f"{group.data}, {group.protocol}"))
-    return _svg(
+        parts.append(text(left + width + 26, y, f"{group.data}, {group.protocol}"))
+    return svg(
         660, top + height + 30, "Coverage of the 90% intervals, from the least missing targets to the most", parts
     )
-
-
-def _text(x: float, y: float, text: str, weight: str = "normal", anchor: str = "start") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {_TEXT} font-weight="{weight}" text-anchor="{anchor}">{text}</text>'
-
-
-def _svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
-    box = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + 20}" role="img">'
-    ground = f'<rect width="{width}" height="{height + 20}" fill="white"/>'
-    moved = f'<g transform="translate(0 20)">{"".join(parts)}</g>'
-    return f"{box}<title>{title}</title>{ground}{_text(10, 20, title, 'bold')}{moved}</svg>\n"

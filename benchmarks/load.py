@@ -49,7 +49,7 @@ def measure(bench: Bench, data: Data) -> None:
         for client in clients.values():
             questions.warm(client)
             client.__exit__(None, None, None)
-        with _probing(server.port, pids) as idle:
+        with probing(server.port, pids) as idle:
             time.sleep(IDLE_S)
         requests = [[encode(questions.manual()).decode() for _ in range(loops)] for _ in range(USERS)]
         done = _run(server, pids, requests)
@@ -68,7 +68,7 @@ def _wait_until_ready(client: Client) -> None:
 def _run(server: Server, pids: list[int], requests: list[list[str]]) -> Run:
     over, spread = threading.Event(), list[int]()
     look = threading.Thread(target=_look, args=(pids, over, spread))
-    with _probing(server.port, pids) as probes:
+    with probing(server.port, pids) as probes:
         before = server.cpu_s()
         look.start()
         try:
@@ -98,7 +98,7 @@ def _look(pids: list[int], over: threading.Event, spread: list[int]) -> None:
 
 
 @contextlib.contextmanager
-def _probing(port: int, pids: list[int]) -> Iterator[Seen]:
+def probing(port: int, pids: list[int]) -> Iterator[Seen]:
     """What a prober sees meanwhile; filled in at the end."""
     seen = Seen()
     prober = subprocess.Popen(

@@ -42,7 +42,8 @@ from common.settings import (
 )
 from tests.support.issuer import AUDIENCE, Issuer, sign
 
-PATH = "/sample_model/predict"
+# One that keeps nothing.
+PATH = "/sample_model/test_endpoint1"
 BODY = json.dumps({"requiredField": "benchmark"}).encode()
 # The most that a request may cost more than one to the app without security, in microseconds.
 REACH = {"key": 40.0, "token seen before": 60.0}

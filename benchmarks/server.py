@@ -36,6 +36,11 @@ class Server:
     state : its ATOLL_STATE; empty for a first start.
     cpus : the CPUs it may use, all by default.
     settings : more environment variables, e.g. PREDICT_THREADS.
+    checkout : the code that is run.
+
+    Attributes
+    ----------
+    waits : until it is ready; else until it has an address.
     """
 
     def __init__(
@@ -46,12 +51,15 @@ class Server:
         workers: int = 1,
         cpus: set[int] | None = None,
         settings: dict[str, str] | None = None,
+        checkout: Path = REPOSITORY,
     ) -> None:
         self._command = [sys.executable, "-m", "common.host", "--port", "0", "--workers", str(workers)]
         self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._environment |= {"ATOLL_STATE": str(state), "DATASET_PATH": str(dataset), **(settings or {})}
         self._workers = workers
         self._cpus = cpus
+        self._checkout = checkout
+        self.waits = True
         self.port = 0
         self.ready_s = 0.0
 
@@ -62,7 +70,7 @@ class Server:
             # A session of its own, so that all its processes can be ended together.
             self._process = subprocess.Popen(
                 self._command,
-                cwd=REPOSITORY,
+                cwd=self._checkout,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
@@ -88,7 +96,7 @@ class Server:
                 raise ServerFailed(f"the server ended with {self._process.returncode}:\n{self._logged()[-3000:]}")
             found = re.search(r"http://127\.0\.0\.1:(\d+)", self._logged()) if not self.port else None
             self.port = int(found[1]) if found else self.port
-            if self.port and self._is_ready():
+            if self.port and (not self.waits or self._is_ready()):
                 return
             time.sleep(0.01)
         raise ServerFailed(f"the server was not ready in {START_LIMIT_S:.0f} s:\n{self._logged()[-3000:]}")

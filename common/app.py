@@ -15,6 +15,7 @@ from common.errors import AtollError
 from common.http import openapi
 from common.http.boundary import RequestBoundary
 from common.http.cors import Cors
+from common.http.direct import Direct
 from common.http.guard import Guard
 from common.http.headers import SecurityHeaders
 from common.http.hosts import AllowedHosts
@@ -113,6 +114,8 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     routes.include(app)
     mount_all(app, runtime.records)
     rules = Rules.of(app)
+    # In the router's place, within the framework's own middleware.
+    app.router.middleware_stack = Direct(app.router.app, app.dependency_overrides)
     for route in rules.undeclared:
         log.error("route without a scope; only `admin` may use it", route=route)
     examples = {

@@ -28,6 +28,7 @@ from common.errors import (
     problem,
 )
 from common.host.files import file_limit
+from common.host.joined import JoinedWrites
 from common.http.headers import completed
 from common.security.limits.client import named, parsed
 from common.settings import get_settings
@@ -137,22 +138,18 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count(len(name) + len(value) + 4)
-
     def on_headers_complete(self) -> None:
         self._in_head = False
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES:
+            self._raise(_too_large())
         told = _ambiguity(self.parser.get_http_version(), self.headers)
         if told:
             self._raise(BadRequest(f"{told}; send HTTP/1.1 as RFC 9112 has it"))
         if len(self.pipeline) >= _MAX_WAITING:
             self._raise(BadRequest("too many requests wait on this connection; wait for their answers"))
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = JoinedWrites(self.transport, self.loop)  # type: ignore[assignment]  # as one
         if self.parser.should_upgrade():
             # Nobody here speaks what would follow.
             self.cycle.keep_alive = False
@@ -178,11 +175,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or BadRequest("the request is not well-formed; send HTTP/1.1 as RFC 9112 has it"))
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES and self._in_head:
-            self._raise(_too_large())
 
     def _raise(self, refusal: AtollError) -> None:
         self._refusal = refusal

@@ -4,19 +4,18 @@ An exception that leaves the ASGI app loses its response under Azure Functions, 
 uvicorn; so a guard stands around all that is inside.
 """
 
+import random
 import re
 import time
-import uuid
+from functools import lru_cache
 
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars, unbind_contextvars
 
 from common.http.current import CURRENT_SCOPE
 from common.http.guard import Guard
 from common.telemetry import metrics
-from common.telemetry.logs import get_logger
-
-log = get_logger("atoll.http")
+from common.telemetry.access import write_access
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z._:-]{1,128}")
 UNMATCHED = "(unmatched)"
@@ -31,7 +30,8 @@ def request_id_of(scope: Scope) -> str:
         if name == b"x-request-id" and _GIVEN_ID.fullmatch(value):
             given: bytes = value
             return given.decode("ascii")
-    return uuid.uuid4().hex
+    # For people to find a request by. Nothing depends on its being a secret, which a system call each would make it.
+    return f"{random.getrandbits(128):032x}"
 
 
 def route_template(scope: Scope) -> str:
@@ -44,6 +44,12 @@ def route_template(scope: Scope) -> str:
     prefix: str = getattr(state, MOUNTED_STATE, {}).get(id(route), "")
     path: str = route.path
     return prefix + path
+
+
+@lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """The series of a kind of request, found once: finding them takes longer than counting."""
+    return metrics.REQUESTS.labels(method, route, status), metrics.SECONDS.labels(method, route)
 
 
 class RequestBoundary:
@@ -75,23 +81,20 @@ class RequestBoundary:
                 message = {**message, "body": b""}
             await send(message)
 
-        tokens = bind_contextvars(request_id=request_id)
         current = CURRENT_SCOPE.set(scope)
         try:
             await self.app(scope, receive, send_with_id)
             self._observe(scope, "HEAD" if head else scope["method"], status, time.perf_counter() - started)
         finally:
             CURRENT_SCOPE.reset(current)
-            reset_contextvars(**tokens)
-            # Bound by authentication, within; the access log is written here.
-            unbind_contextvars("principal")
 
     @staticmethod
     def _observe(scope: Scope, method: str, status: int, seconds: float) -> None:
         # The template, never the path, and no invented method: a label value for each given would grow without end.
         route = route_template(scope)
         label = method if route != UNMATCHED and method in _METHODS else "*"
-        metrics.REQUESTS.labels(label, route, status).inc()
-        metrics.SECONDS.labels(label, route).observe(seconds)
+        requests, durations = _series(label, route, status)
+        requests.inc()
+        durations.observe(seconds)
         if not route.startswith(("/health", "/metrics")):
-            log.info("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+            write_access(method, scope["path"], status, round(seconds * 1000, 2))

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Any header may be sent with them (`Authorization`, `Idempotency-Key`, …): the key decides what may be done.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+_VARY = (b"vary", b"Origin")
 _EXPOSED = (
     "ETag",
     "Location",
@@ -42,7 +43,11 @@ class Cors(CORSMiddleware):
 
         async def send_varying(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).add_vary_header("Origin")
+                headers = message.setdefault("headers", [])
+                if any(name == b"vary" for name, _ in headers):
+                    MutableHeaders(scope=message).add_vary_header("Origin")
+                else:
+                    message["headers"] = [*headers, _VARY]
             await send(message)
 
         return send_varying

@@ -22,6 +22,9 @@ _EVERYWHERE: tuple[Header, ...] = (
 # A year. Not of subdomains: they may be other people's.
 _HTTPS_ONLY: Header = (b"strict-transport-security", b"max-age=31536000")
 _NO_STORE: Header = (b"cache-control", b"no-store")
+# Where an answer has none of these names, as most do not, nothing has to be looked at one by one.
+_USUAL = (*_EVERYWHERE, _NO_STORE)
+_NAMES = frozenset({name for name, _ in _EVERYWHERE} | {b"cache-control", b"etag", b"location"})
 # Kept by the browser of one caller, and asked about each time.
 _ASK_AGAIN: Header = (b"cache-control", b"private, no-cache")
 
@@ -52,11 +55,14 @@ def completed(headers: Iterable[Header], scope: Scope) -> list[Header]:
     """
     found = list(headers)
     own = {name for name, _ in found}
-    if b"location" in own:
-        found = [_without_host(header, scope) for header in found]
-    found += [header for header in _EVERYWHERE if header[0] not in own]
-    if b"cache-control" not in own:
-        found.append(_ASK_AGAIN if b"etag" in own else _NO_STORE)
+    if own.isdisjoint(_NAMES):
+        found += _USUAL
+    else:
+        if b"location" in own:
+            found = [_without_host(header, scope) for header in found]
+        found += [header for header in _EVERYWHERE if header[0] not in own]
+        if b"cache-control" not in own:
+            found.append(_ASK_AGAIN if b"etag" in own else _NO_STORE)
     if scope.get("scheme") == "https" and _HTTPS_ONLY[0] not in own and not _is_local(scope):
         found.append(_HTTPS_ONLY)
     return found

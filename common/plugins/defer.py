@@ -63,7 +63,8 @@ def _record_of(request: Request, name: str) -> PluginRecord | None:
 
 
 def _to_be_queued(record: PluginRecord, request: Request, values: Mapping[str, Any]) -> bool:
-    preferred = prefers_async(request.headers.getlist("prefer"))
+    headers = request.scope["headers"]
+    preferred = prefers_async([value.decode("latin-1") for name, value in headers if name == b"prefer"])
     estimate: Callable[[Any], float] | None = record.plugin.estimate
     if is_replay(request.scope) or (not preferred and estimate is None):
         return False

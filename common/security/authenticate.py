@@ -10,7 +10,6 @@ from typing import Any
 from starlette._utils import get_route_path  # what the framework matches its routes against
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
 from common.errors import AtollError, DependencyFailed, TooManyRequests, Unauthorized
 from common.http.replay import replayed_by
@@ -115,10 +114,6 @@ class Authenticate:
             except (Unauthorized, DependencyFailed, TooManyRequests) as error:
                 state[_PRINCIPAL] = ANONYMOUS
                 state[_REFUSAL] = challenged(error, "invalid_token")
-        principal: Principal = state[_PRINCIPAL]
-        if principal.id:
-            # The boundary takes it out again.
-            bind_contextvars(principal=principal.id)
         await self.app(scope, receive, send)
 
     def _admit_anonymous(self, scope: Scope, headers: Mapping[bytes, Sequence[bytes]], state: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.errors import AtollError, Forbidden, NotFound
 from common.http.boundary import route_template
+from common.http.direct import MATCHED, Matched
 from common.http.problems import from_http_exception, problem_response
 from common.security.audit.refusals import Refusals
 from common.security.authenticate import principal_of, refusal_of
@@ -80,7 +81,7 @@ class Authorise:
         principal = principal_of(scope)
         path, method = get_route_path(scope), scope.get("method", "")
         is_websocket = scope["type"] == "websocket"
-        found = rules.find(path, method, is_websocket=is_websocket)
+        found = here = rules.find(path, method, is_websocket=is_websocket)
         if found is None:
             # The framework redirects to the same path with a slash more or less.
             found = rules.find(path.rstrip("/") if path.endswith("/") else path + "/", method)
@@ -89,6 +90,8 @@ class Authorise:
         need = _need(found, method)
         error = decide(principal, need, _model(need, found))
         if error is None:
+            if here is not None and not here.is_partial:
+                scope[MATCHED] = Matched(found.rule.context, found.parameters)
             return None
         # For the metrics: which route it was.
         scope["route"] = found.rule.route

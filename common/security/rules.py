@@ -148,8 +148,12 @@ class Rule:
     pattern: re.Pattern[str]
     methods: frozenset[str]
     needs: Mapping[str, Need]
-    route: BaseRoute
+    context: RouteContext
     is_websocket: bool = False
+
+    @property
+    def route(self) -> BaseRoute:
+        return self.context.original_route
 
     def need(self, method: str) -> Need:
         return self.needs[method] if method in self.needs else self.needs[_OTHER]
@@ -195,6 +199,14 @@ class Rules:
             if head is not None
         }
         self._anywhere = [rule for rule in self._rules if _head(rule.path) is None]
+        # Most requests go to a path without parameters: what the search below finds for it is known beforehand.
+        self._exact = {
+            (rule.path, method): found
+            for rule in self._rules
+            if "{" not in rule.path and not rule.is_websocket
+            for method in rule.methods
+            if (found := self._search(rule.path, method)) is not None
+        }
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules)
@@ -210,6 +222,10 @@ class Rules:
 
     def find(self, path: str, method: str, *, is_websocket: bool = False) -> Found | None:
         """The route that answers, as the framework finds it: the first with path and method, else with the path."""
+        known = None if is_websocket else self._exact.get((path, method))
+        return known or self._search(path, method, is_websocket=is_websocket)
+
+    def _search(self, path: str, method: str, *, is_websocket: bool = False) -> Found | None:
         partial: Found | None = None
         for rule in self._by_head.get(path[1:].partition("/")[0], self._anywhere):
             if rule.is_websocket is not is_websocket or (match := rule.pattern.match(path)) is None:
@@ -228,7 +244,7 @@ class Rules:
         needs = {method: self._need(method, path, plugin) for method in methods}
         needs[_OTHER] = self._need(_OTHER, path, plugin)
         is_websocket = not hasattr(context.original_route, "methods") and hasattr(context.original_route, "endpoint")
-        return Rule(path, pattern, methods, needs, context.original_route, is_websocket)
+        return Rule(path, pattern, methods, needs, context, is_websocket)
 
     def _need(self, method: str, path: str, plugin: PluginRoutes | None) -> Need:
         if plugin is not None:

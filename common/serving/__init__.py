@@ -12,9 +12,11 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from common.errors import TooLarge
+from common.http.written import WrittenJson
 from common.serving.answers import Answers
 from common.serving.asked import asked_by
 from common.serving.gone import unless_gone
+from common.serving.items import Answered, Looked
 
 __all__ = ["Answers", "answer", "answer_items"]
 
@@ -65,10 +67,11 @@ async def answer_items(
         raise TooLarge(f"{len(items)} items are more than one request may hold; send at most {most} at a time")
     server = runtime.items[model]
     asked = asked_by(request)
-    answered = server.kept_already(items, asked)
+    looked = server.look(items, asked)
+    answered = looked if isinstance(looked, Answered) else None
+    if isinstance(looked, Looked):
+        answered = await unless_gone(request, server.predict(items, asked, looked))
     if answered is None:
-        answered = await unless_gone(request, server.predict(items, asked))
-        if answered is None:
-            return Response(status_code=_CLIENT_CLOSED_REQUEST)
+        return Response(status_code=_CLIENT_CLOSED_REQUEST)
     body = around[0] + b",".join(answered.outcomes) + around[1]
-    return Response(body, media_type="application/json", headers={"X-Cache": answered.cache})
+    return WrittenJson(body, (b"x-cache", answered.cache.encode()))

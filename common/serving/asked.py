@@ -19,8 +19,14 @@ def asked_by(request: Request) -> Asked:
     Invalid
         `X-Timeout-Ms` is no number of milliseconds.
     """
-    headers = request.headers
-    cache, allowed_s = headers.get("cache-control", ""), timeout_s(headers.get("x-timeout-ms"))
+    cache = allowed = None
+    # Once through, as they came: the framework's mapping goes through all of them for each name.
+    for name, value in request.scope["headers"]:
+        if name == b"cache-control":
+            cache = cache or value.decode("latin-1")
+        elif name == b"x-timeout-ms":
+            allowed = allowed or value.decode("latin-1")
+    cache, allowed_s = cache or "", timeout_s(allowed)
     deadline_s = None if allowed_s is None else time.monotonic() + allowed_s
     no_store = "no-store" in cache
     caller = _caller(request)

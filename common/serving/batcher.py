@@ -82,6 +82,10 @@ class Batcher(Generic[Item]):
         self._quick_runs = 0
         self._s_per_cost = 0.0
         self._loop = asyncio.get_running_loop()
+        # Found once: finding a series takes as long as counting into it.
+        self._items_seen = metrics.BATCH_ITEMS.labels(name)
+        self._waits_seen = metrics.BATCH_WAIT_SECONDS.labels(name)
+        self._seconds_seen = metrics.BATCH_SECONDS.labels(name)
 
     @property
     def is_quick(self) -> bool:
@@ -131,7 +135,7 @@ class Batcher(Generic[Item]):
 
     def _dispatch(self) -> None:
         self._is_due = False
-        while self._free and (batch := self._next()):
+        while self._free and len(self._queue) and (batch := self._next()):
             self._free -= 1
             if self.is_quick and self._is_small(batch):
                 self._run_inline(batch)
@@ -152,14 +156,18 @@ class Batcher(Generic[Item]):
                 entry.outcome.set_exception(late(self._name))
             else:
                 live.append((caller, entry))
-        chosen = pack([entry.cost for _, entry in live], self._how.budget, self._how.max_items)
-        taken = set(chosen)
-        self._queue.put_back(pair for place, pair in enumerate(live) if place not in taken)
-        batch = [live[place][1] for place in chosen]
+        if len(live) == 1:
+            # A lone caller's, the most usual one.
+            batch = [live[0][1]]
+        else:
+            chosen = pack([entry.cost for _, entry in live], self._how.budget, self._how.max_items)
+            taken = set(chosen)
+            self._queue.put_back(pair for place, pair in enumerate(live) if place not in taken)
+            batch = [live[place][1] for place in chosen]
         if batch:
             self._queued_cost -= sum(entry.cost for entry in batch)
-            metrics.BATCH_ITEMS.labels(self._name).observe(len(batch))
-            metrics.BATCH_WAIT_SECONDS.labels(self._name).observe(now_s - min(entry.since_s for entry in batch))
+            self._items_seen.observe(len(batch))
+            self._waits_seen.observe(now_s - min(entry.since_s for entry in batch))
         return batch
 
     def _is_small(self, batch: list[Ticket[Item]]) -> bool:
@@ -185,7 +193,7 @@ class Batcher(Generic[Item]):
         self._quick_runs = self._quick_runs + 1 if seconds < _INLINE_S else 0
         each_s = seconds / (batch[-1].cost * len(batch))
         self._s_per_cost += 0.2 * (each_s - self._s_per_cost)
-        metrics.BATCH_SECONDS.labels(self._name).observe(seconds)
+        self._seconds_seen.observe(seconds)
         for entry, outcome in zip(batch, outcomes, strict=True):
             # The caller may have gone meanwhile.
             if entry.outcome.done():

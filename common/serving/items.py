@@ -75,6 +75,14 @@ class Answered:
         return "partial" if self.hits else "miss"
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was in memory: the keys of all items, and the outcomes of some."""
+
+    keys: list[bytes]
+    found: dict[bytes, bytes]
+
+
 class ItemServer(Generic[Item]):
     """The way of one model's items. One a model and process.
 
@@ -107,23 +115,32 @@ class ItemServer(Generic[Item]):
         # The Functions worker may use more than one loop, and queued predictions have one of their own.
         self._hits = metrics.CACHE_ITEMS.labels(name, "hit")
         self._misses = metrics.CACHE_ITEMS.labels(name, "miss")
+        # The version of the last key, and the digest that keys of it begin with.
+        self._start = ("", blake2b(f"{name}\n\n".encode(), digest_size=_KEY_BYTES))
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _OnLoop[Item]] = weakref.WeakKeyDictionary()
 
-    def kept_already(self, items: Sequence[Item], asked: Asked) -> Answered | None:
-        """The outcomes where all of them are in memory, without a step of the event loop; else None."""
-        if self._kept is None or asked.fresh:
-            return None
-        outcomes = []
-        for key in self._keys(self._kept, items):
-            kept = self._cache.get(key)
-            if kept is None:
-                return None
-            outcomes.append(kept)
-        self._hits.inc(len(outcomes))
-        return Answered(outcomes, len(outcomes))
+    def look(self, items: Sequence[Item], asked: Asked) -> "Answered | Looked":
+        """The outcomes where all of them are in memory; else what is there, for `predict`. Awaits nothing."""
+        if self._kept is None:
+            return Looked([], {})
+        keys = self._keys(self._kept, items)
+        found: dict[bytes, bytes] = {}
+        if not asked.fresh:
+            for key in keys:
+                kept = self._cache.get(key)
+                if kept is not None:
+                    found[key] = kept
+        if asked.fresh or not all(key in found for key in keys):
+            return Looked(keys, found)
+        self._hits.inc(len(keys))
+        return Answered([found[key] for key in keys], len(keys))
 
-    async def predict(self, items: Sequence[Item], asked: Asked) -> Answered:
+    async def predict(self, items: Sequence[Item], asked: Asked, looked: "Looked | None" = None) -> Answered:
         """The outcome of each item, as bytes (JSON).
+
+        Parameters
+        ----------
+        looked : what `look` found a moment ago.
 
         Raises
         ------
@@ -134,13 +151,12 @@ class ItemServer(Generic[Item]):
         """
         if self._kept is None:
             return Answered(await self._run(items, asked), 0)
-        keys = self._keys(self._kept, items)
-        found: dict[bytes, bytes] = {}
-        if not asked.fresh:
-            for key in keys:
-                kept = self._cache.get(key)
-                if kept is not None:
-                    found[key] = kept
+        if looked is None:
+            first = self.look(items, asked)
+            if isinstance(first, Answered):
+                return first
+            looked = first
+        keys, found = looked.keys, looked.found
         missing = {key: item for key, item in zip(keys, items, strict=True) if key not in found}
         if missing and self._second is not None and not asked.fresh:
             found |= await self._from_second(self._kept, self._second, missing)
@@ -153,7 +169,10 @@ class ItemServer(Generic[Item]):
 
     def _keys(self, kept: Kept[Item], items: Sequence[Item]) -> list[bytes]:
         # A version has a start of its own, so that what another one said is never found.
-        start = blake2b(f"{self.name}\n{self._version()}\n".encode(), digest_size=_KEY_BYTES)
+        version = self._version()
+        if version != self._start[0]:
+            self._start = version, blake2b(f"{self.name}\n{version}\n".encode(), digest_size=_KEY_BYTES)
+        start = self._start[1]
         keys = []
         for item in items:
             digest = start.copy()
@@ -272,10 +291,28 @@ class _OnLoop(Generic[Item]):
 
 async def _settled(outcomes: Sequence["asyncio.Future[bytes]"], deadline_s: float | None, name: str) -> None:
     """Wait until all have ended, without cancelling them, unlike `await`: others may wait for the same."""
-    if not outcomes:
+    pending = {outcome for outcome in outcomes if not outcome.done()}
+    if not pending:
         return
-    timeout_s = None if deadline_s is None else max(0.0, deadline_s - time.monotonic())
-    _, pending = await asyncio.wait(outcomes, timeout=timeout_s)
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def end(outcome: "asyncio.Future[bytes] | None" = None) -> None:
+        if outcome is not None:
+            pending.discard(outcome)
+        if not waiter.done() and (outcome is None or not pending):
+            waiter.set_result(None)
+
+    for outcome in tuple(pending):
+        outcome.add_done_callback(end)
+    timer = None if deadline_s is None else loop.call_later(max(0.0, deadline_s - time.monotonic()), end)
+    try:
+        await waiter
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for outcome in pending:
+            outcome.remove_done_callback(end)
     if pending:
         raise late(name)
 

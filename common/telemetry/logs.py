@@ -5,16 +5,19 @@ Atoll's own loggers and those of libraries (uvicorn, azure) go through one handl
 
 import logging
 import sys
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
 
 from common.settings import TelemetrySettings
 from common.telemetry.masking import mask
+from common.telemetry.request import add_request
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    add_request,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -42,6 +45,16 @@ class _Masked(structlog.stdlib.ProcessorFormatter):
         return mask(super().format(record))
 
 
+class JsonHandler(logging.StreamHandler[TextIO]):
+    """Writes JSON lines, to which `common.telemetry.access` adds its own."""
+
+    def write(self, line: str) -> None:
+        """Write a finished line, as `emit` does."""
+        with self.lock or nullcontext():
+            self.stream.write(line + self.terminator)
+            self.flush()
+
+
 def configure_logs(settings: TelemetrySettings) -> None:
     """Send every log record through structlog to standard error. May be called again; the last call counts."""
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
@@ -53,7 +66,7 @@ def configure_logs(settings: TelemetrySettings) -> None:
         foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder(), _without_colour_codes],
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = JsonHandler(sys.stderr) if as_json else logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     for old in root.handlers[:]:

@@ -1,11 +1,15 @@
-"""The plugin to copy: a typed request, a typed answer, three routes, and a training (`training.py`, `space.py`).
+"""The plugin to copy: a typed request, a typed answer, three routes, batches, and a training (`training.py`,
+`space.py`).
 
 Everything here is optional but `router`. `docs/plugins.md` walks through it.
 """
 
-from fastapi import APIRouter
+from collections.abc import Sequence
 
-from common.plugins import BaseDefinition, Plugin, param
+from fastapi import APIRouter, Request, Response
+
+from common.plugins import BaseDefinition, Kept, Plugin, param
+from common.serving import answer_items
 from models.sample import space
 from models.sample.training import SampleTraining, train
 
@@ -25,10 +29,14 @@ class SampleResponse(BaseDefinition):
     resp1: str = param(title="Response", example="Test 1")
 
 
-@router.post("/predict", summary="Predict")
-async def predict(body: SampleRequest) -> SampleResponse:
-    """A model of your own stands here. Work of more than a millisecond belongs on a thread: `common.serving.answer`."""
-    return SampleResponse(resp1=f"Hello {body.requiredField}")
+def greet(names: Sequence[str]) -> list[dict[str, str]]:
+    """A model of your own stands here: it gets what several callers ask at the same time, and answers each."""
+    return [{"resp1": f"Hello {name}"} for name in names]
+
+
+@router.post("/predict", summary="Predict", response_model=SampleResponse)
+async def predict(body: SampleRequest, request: Request) -> Response:
+    return await answer_items(request, "sample", [body.requiredField], around=(b"", b""))
 
 
 @router.post("/test_endpoint1", summary="Answers the same to every valid request")
@@ -43,6 +51,8 @@ async def test_endpoint2(name: str) -> str:
 
 plugin = Plugin(
     title="Sample Model",
+    predict_batch=greet,
+    cache=Kept(str.encode),
     examples={"hello": {"requiredField": "required 123"}},
     train=train,
     train_request=SampleTraining,

@@ -17,8 +17,8 @@ from pathlib import Path
 PAD, UNKNOWN, START, END = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 # A word that is longer is no word; cutting it would cost the square of its length.
 MAX_WORD_CHARS = 64
-# Words remembered; about 10 MB.
-_MEMORY = 50_000
+# Words of several pieces that are remembered; about 2 MB.
+_MEMORY = 10_000
 
 _ASCII_WORDS = re.compile(r"[a-z0-9]+|[^\sa-z0-9]").findall
 _WORDS = re.compile(r"[^\W_]+|[^\w\s]|_").findall
@@ -87,13 +87,16 @@ class Tokenizer:
         return words(text)
 
     def _numbers_of(self, said: Iterable[str], most: int) -> list[int]:
-        known = self._known
+        whole, known = self._numbers, self._known
         numbers: list[int] = []
         for word in said:
-            found = known.get(word)
-            if found is None:
-                found = self._learn(word)
-            numbers += found
+            number = whole.get(word)
+            if number is not None:
+                # As most words are; what says so needs no memory of its own.
+                numbers.append(number)
+            else:
+                found = known.get(word)
+                numbers += self._learn(word) if found is None else found
             if len(numbers) > most:
                 del numbers[most:]
                 break

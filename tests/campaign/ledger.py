@@ -113,7 +113,10 @@ class Hit:
 
 
 def hits(lines: Sequence[Line], losses: Iterable[Loss]) -> list[Hit]:
-    """The jobs that each loss hit: begun in one of the lost processes, and not at their end."""
+    """The jobs that each loss hit: begun in one of the lost processes, not at their end, and not begun again elsewhere.
+
+    A process that was frozen may still be at an attempt that was given up long ago; nobody waits for that one.
+    """
     begun: dict[str, list[Line]] = defaultdict(list)
     finished: dict[str, float] = {}
     for line in lines:
@@ -125,7 +128,8 @@ def hits(lines: Sequence[Line], losses: Iterable[Loss]) -> list[Hit]:
     found = []
     for loss in losses:
         for job, runs in begun.items():
-            if any(_was_in(run, loss, finished.get(run.run, math.inf)) for run in runs):
+            last = max((run for run in runs if run.t_s <= loss.t_s), key=lambda run: run.t_s, default=None)
+            if last is not None and last.pid in loss.pids and loss.t_s <= finished.get(last.run, math.inf):
                 later = [run.t_s for run in runs if run.t_s > loss.t_s]
                 found.append(Hit(job, loss.t_s, min(later, default=math.inf)))
     return found
@@ -142,7 +146,3 @@ def noticed(found: Iterable[Hit], changes: Sequence[tuple[float, str]]) -> list[
     for t_s, job in changes:
         moments[job].append(t_s)
     return [min((t_s for t_s in moments[hit.job] if t_s >= hit.t_s), default=math.inf) - hit.t_s for hit in found]
-
-
-def _was_in(run: Line, loss: Loss, end_s: float) -> bool:
-    return run.pid in loss.pids and run.t_s <= loss.t_s <= end_s

@@ -62,6 +62,11 @@ def test_a_loss_does_not_hit_what_has_ended_or_not_begun() -> None:
     assert ledger.hits(lines, [Loss(5, frozenset({1}))]) == []
 
 
+def test_a_loss_does_not_hit_a_job_that_has_begun_again_elsewhere() -> None:
+    lines = [line(1, "begin"), line(3, "begin", run="r2", pid=2)]
+    assert ledger.hits(lines, [Loss(5, frozenset({1}))]) == []
+
+
 def test_a_job_that_never_begins_again_waits_for_ever() -> None:
     assert ledger.hits([line(1, "begin")], [Loss(5, frozenset({1}))]) == [Hit("a", 5, math.inf)]
 
