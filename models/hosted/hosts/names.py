@@ -27,16 +27,24 @@ class Names:
         self._given = tuple(given)
         self._hosts: tuple[Host, ...] = ()
         self._until_s = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     async def hosts(self) -> tuple[Host, ...]:
-        """What was known goes on where a name cannot be looked up; none where it never could."""
-        now_s = time.monotonic()
-        if now_s >= self._until_s:
-            # Before the answer: one asks, the others go on with what is known.
-            self._until_s = now_s + _TRUST_S
+        """What was known goes on where a name cannot be looked up, and while it is; none where it never could."""
+        if self._looking is None and time.monotonic() >= self._until_s:
+            self._looking = asyncio.ensure_future(self._look())
+        if not self._hosts and self._looking is not None:
+            # For all that wait: whoever goes away must not end it.
+            await asyncio.shield(self._looking)
+        return self._hosts
+
+    async def _look(self) -> None:
+        try:
             found = [host for name in self._given for host in await _look_up(name)]
             self._hosts = tuple(dict.fromkeys(found)) or self._hosts
-        return self._hosts
+        finally:
+            self._until_s = time.monotonic() + _TRUST_S
+            self._looking = None
 
 
 async def _look_up(given: str) -> list[Host]:

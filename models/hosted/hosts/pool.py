@@ -51,9 +51,13 @@ class HostPool:
             async with places:
                 return await self.call(path, body, headers)
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(body)) for body in bodies]
-        return [task.result() for task in tasks]
+        tasks = [asyncio.ensure_future(one(body)) for body in bodies]
+        try:
+            return list(await asyncio.gather(*tasks))
+        finally:
+            # Those that are left where one came to nothing.
+            for task in tasks:
+                task.cancel()
 
     async def call(self, path: str, body: Any, headers: Mapping[str, str]) -> Any:
         """`POST` a body to one host after the other until one answers; its JSON.
