@@ -190,7 +190,7 @@ class NewUpload(BaseModel):
     library_version: str | None = Field(None, max_length=100)
     model_description: str | None = Field(None, max_length=MAX_DESCRIPTION_CHARS)
     alias: str | None = Field(None, pattern=ALIAS_PATTERN, description="Also point this alias to the new version.")
-    metrics: dict[str, float] = Field(
+    metrics: dict[str, Annotated[float, Field(strict=True, allow_inf_nan=False)]] = Field(
         default_factory=dict, max_length=100, description="What was measured.", examples=[{"accuracy": 0.97}]
     )
 
