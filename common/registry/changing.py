@@ -1,7 +1,7 @@
 """What a process changes in the registry: aliases, shares, descriptions; and what it deletes."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -173,16 +173,23 @@ class Changing:
         *,
         description: str | None = None,
         tags: Mapping[str, str] | Iterable[str] | None = None,
+        metrics: Mapping[str, Any] | None = None,
         also: Also[None] | None = None,
     ) -> None:
         """Change the description and the tags of a model, or of one version; None leaves what is there.
+
+        Parameters
+        ----------
+        metrics : figures of a version, measured after it was published; others that it has stay.
 
         Raises
         ------
         NotFound, Invalid
         """
         self._change(
-            lambda c: removal.describe(c, model, number, description=description, tags=tags), also, repeatable=True
+            lambda c: removal.describe(c, model, number, description=description, tags=tags, metrics=metrics),
+            also,
+            repeatable=True,
         )
 
     def _change(

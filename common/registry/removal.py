@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from common.errors import Conflict
 from common.registry import rows, store, tables
-from common.registry.versions import check_description, check_tags, is_model, listed
+from common.registry.versions import check_description, check_tags, finite, is_model, listed
 
 
 def delete_version(connection: sa.Connection, model: str, number: int) -> None:
@@ -69,8 +69,13 @@ def describe(
     *,
     description: str | None = None,
     tags: Mapping[str, str] | Iterable[str] | None = None,
+    metrics: Mapping[str, Any] | None = None,
 ) -> None:
     """Change the description and the tags of a model, or of one version; None leaves what is there.
+
+    Parameters
+    ----------
+    metrics : figures of a version, measured after it was published; others that it has stay.
 
     Raises
     ------
@@ -88,6 +93,9 @@ def describe(
         store.check_there(connection, model, number)
         of = (tables.versions.c.model == model) & (tables.versions.c.number == number)
         change = sa.update(tables.versions).where(of)
+        if metrics:
+            had = connection.execute(sa.select(tables.versions.c.metrics).where(of)).scalar_one()
+            values["metrics"] = had | finite(dict(metrics))
     if values:
         connection.execute(change.values(**values))
         store.note_change(connection, model)

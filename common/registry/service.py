@@ -59,6 +59,10 @@ class Registry(Changing):
         self._known: dict[str, tuple[int, Version]] = {}
         self._routings: dict[str, tuple[int, Routing]] = {}
 
+    @property
+    def database(self) -> Database:
+        return self._database
+
     def publish(
         self,
         model: str,

@@ -153,8 +153,12 @@ def check_alias(alias: str) -> None:
         raise Invalid(f"{alias[:80]!r} is no alias; a lower-case letter, then letters, digits and `-`, at most 63")
 
 
+def is_artefact(name: str) -> bool:
+    return _ARTEFACT.fullmatch(name) is not None
+
+
 def check_artefact(name: str) -> None:
-    if not _ARTEFACT.fullmatch(name):
+    if not is_artefact(name):
         raise Invalid(f"{name[:80]!r} is no name of an artefact; letters, digits, `.`, `_`, `-`, at most 128")
 
 

@@ -1,6 +1,6 @@
 """`/registry`: describes models and versions anew, and deletes them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,6 +44,17 @@ class About(BaseModel):
         return sorted(self.model_dump(exclude_none=True))
 
 
+class AboutVersion(About):
+    """The same of a version."""
+
+    metrics: dict[str, Annotated[float, Field(allow_inf_nan=False)]] | None = Field(
+        None,
+        max_length=100,
+        description="Figures measured after it was published; others that it has stay.",
+        examples=[{"accuracy": 0.97}],
+    )
+
+
 @router.patch("/{model}", summary="Describe a model", responses={**MISSING, **BODY})
 async def describe_model(request: Request, model: str, about: About) -> ModelEntry:
     def change() -> ModelEntry:
@@ -69,17 +80,23 @@ async def delete_model(request: Request, model: str) -> None:
 
 
 @router.patch("/{model}/versions/{n}", summary="Describe a version", responses={**MISSING, **BODY})
-async def describe_version(request: Request, model: str, n: Number, about: About) -> Version:
+async def describe_version(request: Request, model: str, n: Number, about: AboutVersion) -> Version:
     def change() -> Version:
         registry = registry_of(request)
 
         def recorded(connection: "Connection", _: None) -> None:
-            target = f"{model}:{n}"
             audit(
-                "version.described", by=principal_of(request), target=target, connection=connection, changed=about.told
+                "version.described",
+                by=principal_of(request),
+                target=f"{model}:{n}",
+                connection=connection,
+                changed=about.told,
+                metrics=[f"{name} {value:g}" for name, value in (about.metrics or {}).items()],
             )
 
-        registry.describe(model, n, description=about.description, tags=about.tags, also=recorded)
+        registry.describe(
+            model, n, description=about.description, tags=about.tags, metrics=about.metrics, also=recorded
+        )
         return registry.get(model, n)
 
     return await run_in_threadpool(change)
