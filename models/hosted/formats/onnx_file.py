@@ -11,7 +11,7 @@ from common.errors import Invalid
 from common.serving.tensors import Array, TensorSpec
 from models.hosted.formats import Found
 from models.hosted.formats.card import Card
-from models.hosted.formats.datatypes import NUMPY, ONNX
+from models.hosted.formats.datatypes import ONNX
 from models.hosted.formats.protobuf import Damaged, external_files, producer
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def described(path: Path, content: memoryview, request: Mapping[str, Any], data:
     import onnxruntime
 
     try:
-        session = _session(path, data, 1)
+        session = open_session(path, data, 1)
     except Exception as exc:  # noqa: BLE001 - the runtime's errors have no class in common
         raise Invalid(f"ONNX Runtime {onnxruntime.__version__} cannot open the model: {_said(exc)}") from None
     inputs = [_spec(one, "input") for one in session.get_inputs()]
@@ -69,7 +69,7 @@ def described(path: Path, content: memoryview, request: Mapping[str, Any], data:
 
 def open(card: Card, files: Callable[[str], Path], threads: int) -> "OnnxRunner":  # noqa: A001 - what a format does
     data = {name: files(artefact) for name, artefact in card.files.items()}
-    return OnnxRunner(_session(files(card.main), data, threads), [spec.name for spec in card.outputs])
+    return OnnxRunner(open_session(files(card.main), data, threads), [spec.name for spec in card.outputs])
 
 
 class OnnxRunner:
@@ -120,7 +120,8 @@ def as_columns(found: Any) -> Array:
     return array
 
 
-def _session(path: Path, data: Mapping[str, Path], threads: int) -> "onnxruntime.InferenceSession":
+def open_session(path: Path, data: Mapping[str, Path], threads: int) -> "onnxruntime.InferenceSession":
+    """data: files that it keeps tensors in, by the names it gives them. Raises what the runtime raises."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -163,6 +164,3 @@ def _said(exc: Exception) -> str:
     for part in ("[ONNXRuntimeError] : ", "Load model from "):
         text = text.replace(part, "")
     return text[:_TOLD_CHARS]
-
-
-__all__ = ["MODEL", "NUMPY", "OnnxRunner", "as_columns", "as_text", "described", "external", "mapped", "open", "read"]
