@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from common.errors import Invalid
 from common.serving.tensors import Array, TensorSpec
@@ -96,14 +97,13 @@ def open(card: Card, files: Callable[[str], Path], threads: int) -> ClassifierRu
     return ClassifierRunner(graph, card, _tokenizer(files(_TOKENIZER)))
 
 
-def _scores(logits: Array, activation: str) -> Array:
+def _scores(logits: NDArray[np.float64], activation: str) -> NDArray[np.float64]:
     if activation == "none":
         return logits
     if activation == "sigmoid":
-        found: Array = 1 / (1 + np.exp(-logits))
-        return found
+        return np.asarray(1 / (1 + np.exp(-logits)))
     away = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return away / away.sum(axis=1, keepdims=True)
+    return np.asarray(away / away.sum(axis=1, keepdims=True))
 
 
 def _activation(config: Mapping[str, Any], labels: tuple[str, ...]) -> str:

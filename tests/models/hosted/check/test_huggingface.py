@@ -33,8 +33,9 @@ def asked(runner: Runner, texts: list[str]) -> tuple[list[str], np.ndarray]:  # 
 
 @pytest.mark.parametrize("architecture", [DISTILBERT, BERT])
 def test_answers_are_those_of_the_model_that_was_sent(tmp_path: Path, architecture: str) -> None:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
+    reason = "compared with the library itself where it is installed: pip install '.[train]'"
+    torch = pytest.importorskip("torch", reason=reason)
+    transformers = pytest.importorskip("transformers", reason=reason)
     folder = make_classifier(tmp_path / "m", architecture, labels=("gloomy", "glad"))  # type: ignore[arg-type]
     with check(packed(folder), "m.zip", Limits()) as found:
         assert (found.format, found.library) == ("huggingface", "transformers")
