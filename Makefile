@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving backends campaign lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving backends campaign campaign-registry lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ backends: $(DEV) ## start PostgreSQL, Azurite and Redis for a try, and print the
 
 campaign: $(DEV) ## kill and cut off real processes 200 times, and count what was lost (half an hour; ARGS=--help tells more)
 	$(BIN)/python -m tests.campaign --kills 200 $(ARGS)
+
+campaign-registry: $(DEV) ## kill processes that change the registry 200 times, and count what does not fit (minutes)
+	$(BIN)/python -m tests.campaign_registry --kills 200 $(ARGS)
 
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
