@@ -65,6 +65,7 @@ class Blobs:
 
     def __init__(self, share: Share, cache_dir: Path) -> None:
         self.share = share
+        self.cache_dir = cache_dir
         self._cache_dir = cache_dir / "blobs"
 
     def put(self, content: Path | bytes | Iterable[bytes]) -> BlobRef:

@@ -42,7 +42,7 @@ class VersionLoader:
         card = self.card
         threads = min(_MOST_THREADS, cpu_count()) if card.run_s > _WORTH_THREADS_S else 1
         try:
-            runner = format_of(card.format).open(card, self._file, threads)
+            runner = format_of(card.format).open(card, self._file, threads, self.blobs.cache_dir / "mapped")
         except Invalid as exc:
             # Whoever asks did nothing wrong.
             raise ModelUnavailable(exc.detail, retry_after_s=5) from exc

@@ -45,8 +45,13 @@ class Format(Protocol):
         """Look at a file, in the process of a check. Raises Invalid."""
         ...
 
-    def open(self, card: Card, files: Callable[[str], Path], threads: int) -> Runner:
-        """Open the artefacts of a checked model, in the host too. May raise anything."""
+    def open(self, card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> Runner:
+        """Open the artefacts of a checked model, in the host too. May raise anything.
+
+        Parameters
+        ----------
+        cache : folder for what processes share of large models; None in a check.
+        """
         ...
 
 

@@ -91,9 +91,9 @@ class ClassifierRunner:
         return {LABEL: self._labels[logits.argmax(axis=1)], SCORES: scores}
 
 
-def open(card: Card, files: Callable[[str], Path], threads: int) -> ClassifierRunner:  # noqa: A001 - what a format does
+def open(card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> ClassifierRunner:  # noqa: A001 - what a format does
     data = {name: files(artefact) for name, artefact in card.files.items() if name != _TOKENIZER}
-    graph = onnx_file.open_session(files(card.main), data, threads)
+    graph = onnx_file.open_session(files(card.main), data, threads, cache)
     return ClassifierRunner(graph, card, _tokenizer(files(_TOKENIZER)))
 
 

@@ -80,6 +80,6 @@ class _Runner:
         return {"output": np.asarray(self._predict(feeds["input"], num_threads=self._threads))}
 
 
-def open(card: Card, files: Callable[[str], Path], threads: int) -> _Runner:  # noqa: A001 - what a format does
+def open(card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> _Runner:  # noqa: A001 - what a format does
     lightgbm = needed("lightgbm", "LightGBM")
     return _Runner(lightgbm.Booster(model_file=str(files(card.main)), params={"verbose": -1}), threads)

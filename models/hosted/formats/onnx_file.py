@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common.errors import Invalid
+from common.serving import mapped_onnx
 from common.serving.tensors import Array, TensorSpec
 from models.hosted.formats import Found
 from models.hosted.formats.card import Card
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MODEL = "model.onnx"
 _TOLD_CHARS = 300
+_COPIES = 32
 
 
 def read(path: Path, request: Mapping[str, Any], folder: Path) -> Found:
@@ -67,9 +69,9 @@ def described(path: Path, content: memoryview, request: Mapping[str, Any], data:
     return Found(card, {MODEL: path, **artefacts})
 
 
-def open(card: Card, files: Callable[[str], Path], threads: int) -> "OnnxRunner":  # noqa: A001 - what a format does
+def open(card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> "OnnxRunner":  # noqa: A001 - what a format does
     data = {name: files(artefact) for name, artefact in card.files.items()}
-    return OnnxRunner(open_session(files(card.main), data, threads), [spec.name for spec in card.outputs])
+    return OnnxRunner(open_session(files(card.main), data, threads, cache), [spec.name for spec in card.outputs])
 
 
 class OnnxRunner:
@@ -120,8 +122,20 @@ def as_columns(found: Any) -> Array:
     return array
 
 
-def open_session(path: Path, data: Mapping[str, Path], threads: int) -> "onnxruntime.InferenceSession":
-    """data: files that it keeps tensors in, by the names it gives them. Raises what the runtime raises."""
+def open_session(
+    path: Path, data: Mapping[str, Path], threads: int, cache: Path | None = None
+) -> "onnxruntime.InferenceSession":
+    """
+    Parameters
+    ----------
+    data : files that it keeps tensors in, by the names it gives them.
+    cache : folder for copies of large models that processes share; `path` is named by its digest there.
+
+    Raises
+    ------
+    Exception
+        What the runtime raises.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -134,6 +148,13 @@ def open_session(path: Path, data: Mapping[str, Path], threads: int) -> "onnxrun
     if threads > 1:
         # Threads that wait by turning round would take the CPU from the requests of others.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if not data:
+        copy = None if cache is None else mapped_onnx.mapped(path, cache, digest=path.name, kept=_COPIES)
+        if copy is not None:
+            # It is what the runtime made of the model: nothing is left to be done.
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        # Not by its bytes, which would be there twice. It names no other files: that was looked at.
+        return onnxruntime.InferenceSession(str(copy or path), options, providers=["CPUExecutionProvider"])
     # Mapped: processes share the pages, and what is never asked for is never read.
     maps = [mapped(file) for file in data.values()]
     if maps:

@@ -50,5 +50,5 @@ def beside(model: str, wanted: list[str], files: Mapping[str, Path]) -> dict[str
     return found
 
 
-def open(card: Card, files: Callable[[str], Path], threads: int) -> Runner:  # noqa: A001 - what a format does
-    return onnx_file.open(card, files, threads)
+def open(card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> Runner:  # noqa: A001 - what a format does
+    return onnx_file.open(card, files, threads, cache)

@@ -119,7 +119,7 @@ class SkopsRunner:
         return found
 
 
-def open(card: Card, files: Callable[[str], Path], threads: int) -> SkopsRunner:  # noqa: A001 - what a format does
+def open(card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> SkopsRunner:  # noqa: A001 - what a format does
     estimator = load(files(card.main))
     check_trees(estimator)
     _on_this_thread(estimator)

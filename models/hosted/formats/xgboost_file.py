@@ -61,7 +61,7 @@ class _Runner:
         return {"output": np.asarray(self._predict(feeds["input"], validate_features=False))}
 
 
-def open(card: Card, files: Callable[[str], Path], threads: int) -> _Runner:  # noqa: A001 - what a format does
+def open(card: Card, files: Callable[[str], Path], threads: int, cache: Path | None = None) -> _Runner:  # noqa: A001 - what a format does
     return _Runner(_booster(needed("xgboost", "XGBoost"), files(card.main), card.main, threads))
 
 

@@ -220,10 +220,10 @@ def test_more_models_than_fit_are_all_answered(tmp_path: Path) -> None:
         for _ in range(2):
             for number in range(8):
                 assert await answer(site, f"m{number}") == 0
-        assert site.models.pool.taken_bytes <= 20 * MB
+        assert site.models.pool.taken_bytes <= 10 * MB
         assert 0 < len(site.models.pool.keys) < 8
 
-    site = Site(tmp_path, pool_bytes=20 * MB)
+    site = Site(tmp_path, pool_bytes=10 * MB)
     for number in range(8):
         site.publish_file(f"m{number}", heavy(tmp_path / "h.onnx", 2 * MB + 16 * number), "default")
     asyncio.run(asked())
@@ -237,7 +237,7 @@ def test_a_pinned_model_stays_whatever_else_is_asked_for(tmp_path: Path) -> None
         assert site.models.known("hosted.m0") is not None
         assert site.models.known("hosted.m1") is None
 
-    site = Site(tmp_path, pool_bytes=20 * MB, pinned=["hosted.m0"])
+    site = Site(tmp_path, pool_bytes=10 * MB, pinned=["hosted.m0"])
     for number in range(8):
         site.publish_file(f"m{number}", heavy(tmp_path / "h.onnx", 2 * MB + 16 * number), "default")
     asyncio.run(asked())
@@ -369,8 +369,12 @@ def test_a_model_that_is_put_out_ends_at_once(tmp_path: Path) -> None:
         pool: ModelPool[HostedModel] = site.models.pool
         assert pool.taken_bytes > 0
         pool.forget(pool.keys[0])
-        await asyncio.sleep(0)
-        assert pool.taken_bytes == 0
+        # The thread that loaded it may not have come to its end.
+        for _ in range(200):
+            if pool.taken_bytes == 0:
+                return
+            await asyncio.sleep(0.01)
+        pytest.fail(f"{pool.taken_bytes} bytes are still counted")
 
     site = Site(tmp_path)
     site.publish("a", 1, "default")
