@@ -13,7 +13,6 @@ from typing import Any, TextIO
 import uvicorn
 
 from common.errors import SettingsError
-from common.host.protocol import BoundedProtocol
 from common.host.tls import make_context, serves_https, uvicorn_context, warning_about
 from common.security.anonymous import AnonymousRule
 from common.security.keys.held import needs_first
@@ -48,7 +47,8 @@ def serve(
     http = settings.http
     options: dict[str, Any] = {
         "factory": True,
-        "http": BoundedProtocol,
+        # By name: it brings the metrics, which look once, when they are imported, whether processes share them.
+        "http": "common.host.protocol:BoundedProtocol",
         # Whom to believe about a caller's address is `TRUSTED_PROXIES`' to say; uvicorn would believe this machine.
         "proxy_headers": False,
         "log_config": None,
@@ -61,16 +61,16 @@ def serve(
     if http.grpc_port:
         _check_grpc(settings, port, tls=is_tls)
     _say(settings, port, tls=is_tls, out=out)
-    if needs_first(settings) and "http" in settings.roles:
-        # Brings SQLAlchemy, which a server for this machine alone starts without.
-        from common.security.keys.first import ensure_first
-
-        configure_logs(settings.telemetry)
-        ensure_first(settings, out)
     # uvicorn, once it has shut down, raises the signal that it got again, which would end this process before it has
     # cleaned up.
     signal.signal(signal.SIGTERM, _end)
     with _shared_metrics(settings):
+        if needs_first(settings) and "http" in settings.roles:
+            # Brings SQLAlchemy, which a server for this machine alone starts without.
+            from common.security.keys.first import ensure_first
+
+            configure_logs(settings.telemetry)
+            ensure_first(settings, out)
         uvicorn.run(
             FACTORY,
             host=http.host,
