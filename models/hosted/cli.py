@@ -54,7 +54,8 @@ def push(
     for note in made["notes"]:
         typer.echo(f"  {note}")
     row = "[" + ", ".join(["0"] * max(1, made["inputs"][0]["shape"][-1] if made["inputs"] else 1)) + "]"
-    typer.echo(f"ask it: curl {client.url}/hosted/models/{made['tag']}/predict \\")
+    ref = made["tag"] if "default" in made["aliases"] else made["ref"]
+    typer.echo(f"ask it: curl {client.url}/hosted/models/{ref}/predict \\")
     typer.echo(f"  -H 'Content-Type: application/json' -d '{{\"values\": {row}}}'")
 
 
