@@ -3,9 +3,7 @@
 All layers of the app stand before it as before any route: authentication, scopes, limits, request ids, metrics.
 """
 
-import asyncio
 from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -14,13 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from common.errors import BadRequest, UnsupportedMediaType
 from common.security.authenticate import principal_of
-from common.security.principal import Principal
 from common.serving.asked import asked_by
+from common.serving.gone import unless_gone
 from common.serving.items import Asked
 from common.serving.oip.derived import PredictModel
 from common.serving.oip.directory import ModelDirectory
-from common.serving.oip.reading import HEADER_LENGTH, read_request
-from common.serving.tensors import check_inputs
+from common.serving.oip.reading import HEADER_LENGTH, InferRequest, read_request
+from common.serving.tensors import TensorModel, check_inputs
 
 if TYPE_CHECKING:
     from common.serving.tensors import Array
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 _HEADER_LENGTH = HEADER_LENGTH.lower().encode()
 _JSON, _BINARY = (b"content-type", b"application/json"), (b"content-type", b"application/octet-stream")
 _ASKING = frozenset({b"cache-control", b"x-timeout-ms"})
-# An answer that takes longer is given up when its caller has gone; most have been given by then.
-_LOOK_AFTER_S = 0.05
 # nginx's status for it; nobody sees it but the log and the metrics.
 _CLIENT_CLOSED_REQUEST = 499
 
@@ -58,24 +54,18 @@ class Infer:
                 raise UnsupportedMediaType("the body is compressed; send it as it is, without Content-Encoding")
         asked = read_request(await _body(receive), length)
         served.form.check(asked)
-        found: Mapping[str, Array]
-        with _Watch(receive) as watch:
-            model = served.model
-            if isinstance(model, PredictModel):
-                found, answered = await model.answer(asked, scope, version)
-            else:
-                check_inputs(model.inputs, asked.inputs, asked.datatypes)
-                how = asked_by(Request(scope)) if asks else Asked(caller=_caller(principal, scope))
-                found, answered = await model.infer(asked.inputs, how), model.version
-        if watch.is_gone:
+        request = Request(scope, receive)
+        answered = await unless_gone(request, _ask(served.model, asked, request, version, asks=asks))
+        if answered is None:
             await Response(status_code=_CLIENT_CLOSED_REQUEST)(scope, receive, send)
             return
+        found, number = answered
         body, json_length = served.form.write(asked, found)
         headers = [_JSON if json_length is None else _BINARY, (b"content-length", b"%d" % len(body))]
         if json_length is not None:
             headers.append((_HEADER_LENGTH, b"%d" % json_length))
-        if answered:
-            headers.append((b"x-model-version", answered.encode("latin-1", "replace")))
+        if number:
+            headers.append((b"x-model-version", number.encode("latin-1", "replace")))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -94,44 +84,22 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _caller(principal: Principal, scope: Scope) -> str:
-    client = scope.get("client")
-    return principal.id or (client[0] if client else "")
+async def _ask(
+    model: TensorModel | PredictModel, asked: InferRequest, request: Request, version: str | None, *, asks: bool
+) -> "tuple[Mapping[str, Array], str]":
+    """The outputs, and the version that answered.
 
-
-class _Watch:
-    """Gives up what is done within when the caller goes away: servers do not, and its place in a queue stayed taken.
-
-    Costs a timer; who answers at once needs nobody to look.
+    Parameters
+    ----------
+    asks : headers say how to answer.
     """
-
-    __slots__ = ("_looking", "_receive", "_task", "_timer", "is_gone")
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._looking: asyncio.Task[None] | None = None
-        self.is_gone = False
-
-    def __enter__(self) -> "_Watch":
-        self._task = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(_LOOK_AFTER_S, self._look)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None) -> bool:
-        self._timer.cancel()
-        if self._looking is not None:
-            self._looking.cancel()
-        if not self.is_gone or kind is not asyncio.CancelledError or self._task is None:
-            return False
-        self._task.uncancel()
-        return True
-
-    def _look(self) -> None:
-        self._looking = asyncio.ensure_future(self._wait())
-
-    async def _wait(self) -> None:
-        # The body has been read; what still comes can only be that. Some hosts do not tell.
-        message = await self._receive()
-        if message["type"] == "http.disconnect" and self._task is not None:
-            self.is_gone = True
-            self._task.cancel()
+    scope = request.scope
+    if isinstance(model, PredictModel):
+        return await model.answer(asked, scope, version)
+    check_inputs(model.inputs, asked.inputs, asked.datatypes)
+    if asks:
+        how = asked_by(request)
+    else:
+        client = scope.get("client")
+        how = Asked(caller=principal_of(scope).id or (client[0] if client else ""))
+    return await model.infer(asked.inputs, how), model.version
