@@ -120,7 +120,7 @@ async def complete(request: Request, upload_id: Id) -> Uploaded:
                 begun.alias,
                 begun.metrics,
             )
-            found = accept(runtime.registry, begun.tag, sent, by)
+            found = accept(runtime, begun.tag, sent, by)
         finally:
             landing.close()
         parts.finish(share, begun, found.version)

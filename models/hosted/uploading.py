@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -15,9 +14,6 @@ from common.security.principal import Principal
 from models.hosted import service
 from models.hosted.definitions import Uploaded, read_metrics
 from models.hosted.uploads import received
-
-if TYPE_CHECKING:
-    from common.registry.service import Registry
 
 # Each check starts a process that may take gigabytes; more of them wait.
 _CHECKS = CapacityLimiter(2)
@@ -88,10 +84,10 @@ async def upload(
             read_metrics(fields.get("metrics") or metrics),
         )
         by = principal_of(request)
-        return await to_thread.run_sync(lambda: accept(runtime.registry, tag, sent, by), limiter=_CHECKS)
+        return await to_thread.run_sync(lambda: accept(runtime, tag, sent, by), limiter=_CHECKS)
 
 
-def accept(registry: "Registry", tag: str, sent: Sent, by: Principal) -> Uploaded:
+def accept(runtime: Runtime, tag: str, sent: Sent, by: Principal) -> Uploaded:
     """Check a file in a process of its own, and publish it; blocks.
 
     Raises
@@ -102,7 +98,7 @@ def accept(registry: "Registry", tag: str, sent: Sent, by: Principal) -> Uploade
     """
     # Brings what checks need; most processes never check a model.
     from common.registry.versions import check_alias
-    from models.hosted.check import Asked, check
+    from models.hosted.check import Asked, Limits, check
 
     library_version = sent.library_version
     if library_version is not None and len(library_version) > _VERSION_CHARS:
@@ -111,9 +107,14 @@ def accept(registry: "Registry", tag: str, sent: Sent, by: Principal) -> Uploade
         check_alias(sent.alias)
     description = service.told_description(sent.description)
     asked = Asked(library_version=(library_version or "").rpartition("==")[2].strip() or None)
-    with check(sent.path, sent.filename, asked=asked) as checked:
+    try:
+        checked = check(sent.path, sent.filename, Limits.of(runtime.settings.models), asked)
+    except Invalid as exc:
+        # Libraries name the file that they were given, which is nobody's business.
+        raise Invalid(exc.detail.replace(str(sent.path), sent.filename), errors=exc.errors) from None
+    with checked:
         return service.publish(
-            registry,
+            runtime.registry,
             tag,
             checked,
             filename=sent.filename,

@@ -33,7 +33,8 @@ def main() -> None:
     except Invalid as exc:
         told = {"refused": exc.detail}
     except MemoryError:
-        told = {"refused": f"the model takes more than {request['memory_bytes'] / 1e6:.0f} MB of memory"}
+        most = f"{request['memory_bytes'] / 1e6:.0f} MB of memory"
+        told = {"refused": f"the model takes more than {most} to load and run (MODEL_CHECK_MEMORY_BYTES)"}
     except Exception as exc:  # noqa: BLE001 - what a file can bring about in a library knows no end
         told = {"refused": f"the file cannot be read as {kind}: {type(exc).__name__}: {str(exc)[:_TOLD_CHARS]}"}
     result = Path(request["folder"]) / "result.json"

@@ -50,6 +50,8 @@ def described(path: Path, content: memoryview, request: Mapping[str, Any], data:
     try:
         session = open_session(path, data, 1)
     except Exception as exc:  # noqa: BLE001 - the runtime's errors have no class in common
+        if "bad_alloc" in str(exc):
+            raise MemoryError from None
         raise Invalid(f"ONNX Runtime {onnxruntime.__version__} cannot open the model: {_said(exc)}") from None
     inputs = [_spec(one, "input") for one in session.get_inputs()]
     if not inputs:
