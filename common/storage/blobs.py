@@ -67,6 +67,8 @@ class Blobs:
         self.share = share
         self.cache_dir = cache_dir
         self._cache_dir = cache_dir / "blobs"
+        # Copies that this process has read: where they lay, how large they were, and when they were written.
+        self._seen: dict[str, tuple[int, int, int]] = {}
 
     def put(self, content: Path | bytes | Iterable[bytes]) -> BlobRef:
         """Write a blob, unless it is there and whole. Putting the same content twice, or at once, is harmless.
@@ -168,7 +170,7 @@ class Blobs:
         return self.copy(ref)
 
     def copy(self, ref: BlobRef, max_bytes: int | None = None) -> Path:
-        """A copy of the blob on this machine's disk, checked now, though the share may be mounted; all processes share
+        """A copy of the blob on this machine's disk, checked, though the share may be mounted; all processes share
         it. Where it is whole, the share is not asked.
 
         Parameters
@@ -182,9 +184,7 @@ class Blobs:
         CorruptBlob
         """
         kept = self._cache_dir / ref.sha256[:2] / ref.sha256
-        if kept.is_file() and _digest(kept) == ref:
-            with suppress(OSError):
-                os.utime(kept)
+        if self._is_kept(kept, ref):
             return kept
         if max_bytes is not None:
             self._make_room(max_bytes - ref.size_bytes)
@@ -200,6 +200,21 @@ class Blobs:
                 raise
         return kept
 
+    def _is_kept(self, kept: Path, ref: BlobRef) -> bool:
+        """Whether a copy is there and whole. One that nobody has written to since this process read it is not read."""
+        try:
+            found = kept.stat()
+            told = (found.st_ino, found.st_size, found.st_mtime_ns)
+            if self._seen.get(ref.sha256) != told:
+                if _digest(kept) != ref:
+                    return False
+                self._seen[ref.sha256] = told
+            # When it was used, which is not when it was written.
+            os.utime(kept, ns=(time.time_ns(), found.st_mtime_ns))
+        except OSError:
+            return False
+        return True
+
     def _make_room(self, max_bytes: int) -> None:
         """Remove the oldest copies until those that stay take no more."""
         found = []
@@ -207,7 +222,7 @@ class Blobs:
             # Others clean up too.
             with suppress(OSError):
                 told = path.stat()
-                found.append((told.st_mtime, told.st_size, path))
+                found.append((told.st_atime_ns, told.st_size, path))
         found.sort()
         taken = sum(size for _, size, _ in found)
         for _, size, path in found:
