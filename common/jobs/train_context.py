@@ -185,6 +185,7 @@ class TrainContext:
         signature: Mapping[str, Any] | None = None,
         description: str = "",
         tags: Mapping[str, str] | Sequence[str] = (),
+        snapshot: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a version of the model when, and only when, the job succeeds. Called again, the last call counts.
 
@@ -196,14 +197,20 @@ class TrainContext:
         data_hash : of the data trained on.
         signature : inputs and outputs, each with `name`, `datatype` and `shape` as the Open Inference Protocol has it.
         description, tags : for people; tags are texts by name, or names only.
+        snapshot : inputs trained on, an array of n numbers or texts by name (those of the plugin's `row`), an output as
+            `output.name`. 5000 rows of them are kept as the artefact `snapshot.npz`, which `…/drift` compares with.
 
         Raises
         ------
         Invalid
-            A name cannot be used, or a text is too long.
+            A name cannot be used, a text is too long, or the snapshot has no columns of equal length.
         ShareFull, ShareDown
         """
-        named = artefacts if isinstance(artefacts, Mapping) else {ONLY_ARTEFACT: artefacts}
+        named = dict(artefacts) if isinstance(artefacts, Mapping) else {ONLY_ARTEFACT: artefacts}
+        if snapshot is not None:
+            from common.registry.drift.snapshot import SNAPSHOT, packed
+
+            named[SNAPSHOT] = packed(snapshot, signature)
         for name in named:
             check_artefact(name)
         if alias is not None:

@@ -104,6 +104,8 @@ class Plugin:
         exception among them is that item's alone. It runs on a thread, with items of several requests; or `Batching`,
         which also says what an item costs. `common.serving.answer_items` is the way to it.
     cache : what determines an item's result, which is kept under it.
+    row : an item of `predict_batch` as numbers and texts by name. Without it no rows of the model's requests are kept
+        for comparisons with its training (`PUT /registry/{model}/sampling`).
     version : names what answers now: results of another version are not found. By default a digest of the code.
     estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
         that is to be queued is looked at by it first; one that takes longer than `ASYNC_AFTER_S` is queued unasked.
@@ -145,6 +147,7 @@ class Plugin:
     prefixes: Sequence[OldPrefix] = ()
     predict_batch: Batching[Any] | Callable[[Sequence[Any]], Sequence[Any]] | None = None
     cache: Kept[Any] | None = None
+    row: Callable[[Any], Mapping[str, Any]] | None = None
     version: Callable[[], str] | None = None
     estimate: Callable[[Any], float] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -187,6 +190,8 @@ class Plugin:
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
         if self.predict_batch is None and (self.cache is not None or self.version is not None):
             raise ValueError("`cache` and `version` belong to `predict_batch`; declare it too")
+        if self.row is not None and (self.predict_batch is None or not callable(self.row)):
+            raise ValueError("`row` is a function of an item of `predict_batch`; declare that too")
         if self.serve_version is not None and self.load is None:
             raise ValueError("`serve_version` belongs to `load`; declare it too")
         run = self.predict_batch.run if isinstance(self.predict_batch, Batching) else self.predict_batch

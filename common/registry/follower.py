@@ -47,6 +47,11 @@ class Follower:
         self._refused: int | None = None
         self.has_begun = False
 
+    @property
+    def number(self) -> int | None:
+        """Of the version that serves; None where it is what the plugin has of its own."""
+        return self._serves
+
     def begin(self) -> None:
         """The first look, before the model is loaded. Raises what the plugin raises."""
         with self._looking:

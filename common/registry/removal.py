@@ -53,7 +53,7 @@ def delete_model(connection: sa.Connection, model: str) -> int:
     NotFound
     """
     check_model_there(connection, model)
-    for table in (tables.traffic, tables.history, tables.aliases, tables.artefacts):
+    for table in (tables.sampling, tables.traffic, tables.history, tables.aliases, tables.artefacts):
         connection.execute(sa.delete(table).where(table.c.model == model))
     gone = connection.execute(sa.delete(tables.versions).where(tables.versions.c.model == model)).rowcount
     cleared: dict[str, Any] = {"description": "", "tags": {}}

@@ -88,6 +88,15 @@ traffic = sa.Table(
     sa.ForeignKeyConstraint(["model", "alias"], ["registry_aliases.model", "registry_aliases.alias"]),
 )
 
+# What is kept of a model's requests; nothing of those that are not here.
+sampling = sa.Table(
+    "registry_sampling",
+    metadata,
+    sa.Column("model", _MODEL, sa.ForeignKey("registry_models.name"), primary_key=True),
+    sa.Column("how", sa.JSON, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+)
+
 # Blobs of the share that no version needed when somebody looked, and since when.
 unreferenced = sa.Table(
     "registry_unreferenced",

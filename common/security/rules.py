@@ -56,6 +56,7 @@ ANY = Need()
 PREDICT, TRAIN, SUBMIT, ADMIN = map(Need, (Scope.PREDICT, Scope.TRAIN, Scope.SUBMIT, Scope.ADMIN))
 _OF_MODEL = Need(Scope.PREDICT, model_parameter="model")
 _OVER_MODEL = Need(Scope.ADMIN, model_parameter="model")
+_TRAINS_MODEL = Need(Scope.TRAIN, model_parameter="model")
 
 # Stands for the methods that a route does not name.
 _OTHER = "*"
@@ -90,6 +91,13 @@ OWN: Mapping[str, Need] = {
     "POST /registry/{model}/promote": _OVER_MODEL,
     "PUT /registry/{model}/traffic": _OVER_MODEL,
     "DELETE /registry/{model}/traffic": _OVER_MODEL,
+    "GET /registry/{model}/sampling": _OF_MODEL,
+    "PUT /registry/{model}/sampling": _OVER_MODEL,
+    "DELETE /registry/{model}/sampling": _OVER_MODEL,
+    # Who publishes versions.
+    "PUT /registry/{model}/versions/{n}/snapshot": _TRAINS_MODEL,
+    # It tells what others ask, and costs.
+    "POST /registry/{model}/versions/{n}/drift": _OVER_MODEL,
     "GET /jobs": ANY,
     "GET /jobs/{job_id}": ANY,
     "GET /jobs/{job_id}/result": ANY,

@@ -27,3 +27,18 @@ class RegistrySettings(Area):
         validation_alias="REGISTRY_GRACE_HOURS",
         description="Hours that the files of a version stay on the share after it was deleted.",
     )
+    sampling: bool = Field(
+        False,
+        validation_alias="SAMPLING",
+        description="Whether rows of requests and answers may be kept on the share, of models for which "
+        "`PUT /registry/{model}/sampling` asks for it; without it nothing is.",
+    )
+    sample_days: float = Field(
+        30.0, gt=0, validation_alias="SAMPLE_DAYS", description="Days after which kept rows are removed."
+    )
+    sample_bytes: int = Field(
+        50_000_000,
+        ge=100_000,
+        validation_alias="SAMPLE_BYTES",
+        description="Bytes of kept rows of each version on the share; the oldest go when there are more.",
+    )

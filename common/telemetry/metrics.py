@@ -79,6 +79,16 @@ SHADOW_ANSWERS = Counter(
     ("model", "version", "shadow", "outcome"),
 )
 
+SAMPLE_ROWS = Counter(
+    "atoll_sample_rows_total", "Rows of requests chosen to be kept, by what became of them.", ("model", "outcome")
+)
+DRIFT_PSI = Gauge(
+    "atoll_drift_psi",
+    "Population stability index of a column, as of the last comparison.",
+    ("model", "version", "column"),
+    multiprocess_mode="mostrecent",
+)
+
 # From a prediction (10 ms) to a training that takes all day.
 _JOB_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 14400, 43200, 86400)
 

@@ -96,6 +96,7 @@ async def predicted(request: Request, reference: Reference, which: Which, pixels
         version = version.model_copy(update={"number": model.number})
     with observed(version):
         found = await model.infer(feeds, asked_by(request))
+    runtime.sampler.offer(version.model, version.number, feeds, found)
     _show_shadow(models, chosen, feeds, found)
     outputs = {spec.name: to_values(found[spec.name]) for spec in model.outputs if spec.name in found}
     return Answered(reference.tag, model.number, chosen.alias, outputs)

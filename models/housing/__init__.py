@@ -85,6 +85,7 @@ plugin = Plugin(
     load=_load,
     predict_batch=Batching(predict_batch, cost=_cost, budget=4096, max_items=256),
     cache=Kept(Asked.key, prefix="w255-cache-prediction"),
+    row=Asked.row,
     version=version,
     serve_version=serve_version,
     prefixes=[OldPrefix("/lab", framework_error)],

@@ -68,6 +68,7 @@ plugin = Plugin(
     load=_load,
     predict_batch=Batching(predict_batch, cost=cost, budget=BUDGET, max_items=128),
     cache=Kept(Asked.key, prefix="fastapi-cache-project"),
+    row=Asked.row,
     version=version,
     prefixes=[OldPrefix("/project", framework_error)],
     examples={"love and hate": {"text": ["I love this", "I hate this"]}},

@@ -102,4 +102,7 @@ async def _ask(
     else:
         client = scope.get("client")
         how = Asked(caller=principal_of(scope).id or (client[0] if client else ""))
-    return await model.infer(asked.inputs, how), model.version
+    found = await model.infer(asked.inputs, how)
+    if model.version:
+        scope["app"].state.runtime.sampler.offer(model.name, model.version, asked.inputs, found)
+    return found, model.version
