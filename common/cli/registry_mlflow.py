@@ -1,5 +1,6 @@
 """`atoll registry export` and `import`: versions as MLflow keeps models."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -141,6 +142,7 @@ def _upload(
         "filename": found.main,
         "library_version": found.library_version,
         "model_description": description or None,
+        "metrics": json.dumps(metrics) if metrics else None,
         "alias": alias,
     }
     with connected(context, url) as client:
@@ -154,8 +156,6 @@ def _upload(
             repeat=Repeat.UNLESS_SENT,
         )
         told: dict[str, Any] = client.run(client.flows.send(call)).value
-        if metrics:
-            client.describe(f"{plugin}.{tag}", told["version"], metrics=metrics)
     return told
 
 

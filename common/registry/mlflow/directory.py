@@ -174,7 +174,7 @@ def _read_ours(folder: Path, ours: Mapping[str, Any], flavors: Mapping[str, Any]
 
 
 def _mlmodel(folder: Path) -> Mapping[str, Any]:
-    import yaml  # type: ignore[import-untyped]  # has no types of its own
+    import yaml
 
     path = folder / MLMODEL
     if not path.is_file():
