@@ -8,9 +8,12 @@ from fastapi import APIRouter
 
 from common.plugins import OldPrefix, Plugin
 from common.settings import get_settings
+from common.telemetry.logs import get_logger
 from models.hosted import landing, old_api, routes, routes_hosts, routes_parts, routes_predict
 from models.hosted.parts import FOLDER
 from models.hosted.wiring import hosted
+
+log = get_logger("atoll.hosted")
 
 router = APIRouter(prefix="/hosted", tags=["Hosted models"])
 for part in (routes, routes_predict, routes_parts, routes_hosts):
@@ -18,6 +21,7 @@ for part in (routes, routes_predict, routes_parts, routes_hosts):
 
 
 def _load() -> None:
+    log.info("upload a model with: atoll registry push FILE --name TAG")
     landing.sweep(get_settings().storage.cache_dir / "uploads")
 
 

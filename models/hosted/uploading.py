@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
@@ -14,6 +15,9 @@ from common.security.principal import Principal
 from models.hosted import service
 from models.hosted.definitions import Uploaded, read_metrics
 from models.hosted.uploads import received
+
+if TYPE_CHECKING:
+    from models.hosted.check import Checked
 
 # Each check starts a process that may take gigabytes; more of them wait.
 _CHECKS = CapacityLimiter(2)
@@ -113,6 +117,7 @@ def accept(runtime: Runtime, tag: str, sent: Sent, by: Principal) -> Uploaded:
         # Libraries name the file that they were given, which is nobody's business.
         raise Invalid(exc.detail.replace(str(sent.path), sent.filename), errors=exc.errors) from None
     with checked:
+        _check_room(checked, runtime.settings.models.pool_bytes)
         return service.publish(
             runtime.registry,
             tag,
@@ -124,6 +129,16 @@ def accept(runtime: Runtime, tag: str, sent: Sent, by: Principal) -> Uploaded:
             description=description,
             alias=sent.alias,
             metrics=sent.metrics,
+        )
+
+
+def _check_room(checked: "Checked", pool_bytes: int) -> None:
+    """Refuse what could never be opened here. Raises Invalid."""
+    needed = max(checked.card.memory_bytes, sum(file.stat().st_size for file in checked.artefacts.values()))
+    if needed > pool_bytes:
+        raise Invalid(
+            f"the model takes {needed / 1e6:.0f} MB once it is open, and all models together may take "
+            f"{pool_bytes / 1e6:.0f} MB here (MODEL_POOL_BYTES)"
         )
 
 

@@ -36,7 +36,7 @@ def brightness(path: Path, side: int = 8) -> Path:
 
 
 def heavy(path: Path, size_bytes: int) -> Path:
-    """A model of about that size, at most 2 GB, that does little: it adds the first of many rows to each that it gets."""
+    """A model of about that size, at most 2 GB, that does little: it adds the first of many rows to each row."""
     rows = max(1, size_bytes // 4 // IRIS_COLUMNS)
     weights = numpy_helper.from_array(np.ones((rows, IRIS_COLUMNS), dtype=np.float32), "W")
     first = numpy_helper.from_array(np.array(0, dtype=np.int64), "first")

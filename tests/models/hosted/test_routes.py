@@ -19,7 +19,7 @@ from common.errors import Unavailable
 from models.hosted import landing
 from tests.models.hosted.conftest import Site
 from tests.support.clients import connected
-from tests.support.onnx_models import add, brightness
+from tests.support.onnx_models import add, brightness, heavy
 from tests.support.problems import assert_invalid, assert_problem
 
 
@@ -332,6 +332,14 @@ def test_a_blob_with_a_flipped_bit_is_found_and_put_aside(site: Site) -> None:
     shutil.rmtree(site.state / "cache", ignore_errors=True)
     assert site.predict("iris", [0, 0, 0, 0]).status_code in (424, 503)
     assert list((site.state / "share" / "quarantine").iterdir())
+
+
+def test_a_model_that_could_never_be_opened_here_is_refused(site: Site) -> None:
+    models = site.client.app.state.runtime.settings.models  # type: ignore[attr-defined]
+    models.pool_bytes = 1_000_000
+    answer = site.upload("iris", heavy(site.folder / "heavy.onnx", 2_000_000))
+    assert_problem(answer, 422, told="MODEL_POOL_BYTES")
+    assert site.client.get("/hosted/models").json() == []
 
 
 def test_an_upload_that_is_larger_than_allowed_is_refused(site: Site) -> None:
