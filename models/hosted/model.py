@@ -40,6 +40,28 @@ _PLATFORMS = {
 }
 
 
+class Pace:
+    """How long runs take: seconds of the first row, and of each further one. Learned from every run.
+
+    By the CPU time of the thread that ran: what the machine did meanwhile does not count.
+    """
+
+    __slots__ = ("row_s", "run_s")
+
+    def __init__(self, run_s: float) -> None:
+        self.run_s = run_s or _DIRECT_S
+        self.row_s = self.run_s / 8
+
+    def expected_s(self, rows: int) -> float:
+        return self.run_s + rows * self.row_s
+
+    def note(self, rows: int, taken_s: float) -> None:
+        if rows == 1:
+            self.run_s += _LEARN * (taken_s - self.run_s)
+        else:
+            self.row_s += _LEARN * (max(0.0, taken_s - self.run_s) / rows - self.row_s)
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     feeds: dict[str, Array]
@@ -68,9 +90,7 @@ class HostedModel:
         self._runner = runner
         self._executor = executor
         self._running = 0
-        # Seconds of a run of one row, and of each further one; learned from every run on the loop.
-        self._run_s = card.run_s or _DIRECT_S
-        self._row_s = self._run_s / 8
+        self._pace = Pace(card.run_s)
         # Threads may ask on event loops of their own.
         self._batchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher[_Item]] = (
             weakref.WeakKeyDictionary()
@@ -94,7 +114,7 @@ class HostedModel:
         Busy, TooManyRequests, Unavailable
         """
         feeds, rows = self._fit(inputs)
-        if self._run_s + rows * self._row_s < _DIRECT_S:
+        if self._pace.expected_s(rows) < _DIRECT_S:
             return self._run_here(feeds, rows)
         self._running += 1
         try:
@@ -103,16 +123,12 @@ class HostedModel:
             self._running -= 1
 
     def _run_here(self, feeds: dict[str, Array], rows: int) -> dict[str, Array]:
-        started = time.perf_counter()
+        started_s = time.thread_time()
         try:
             found = self._runner.run(feeds)
         except Exception as exc:  # noqa: BLE001 - whatever a library raises for numbers that it does not like
             raise _refused(exc) from None
-        taken_s = time.perf_counter() - started
-        if rows == 1:
-            self._run_s += _LEARN * (taken_s - self._run_s)
-        else:
-            self._row_s += _LEARN * (max(0.0, taken_s - self._run_s) / rows - self._row_s)
+        self._pace.note(rows, time.thread_time() - started_s)
         return found
 
     async def _run_queued(self, item: _Item, asked: Asked) -> Mapping[str, Array]:
@@ -133,10 +149,10 @@ class HostedModel:
         return cast("Mapping[str, Array]", found)
 
     def _batcher(self) -> Batcher[_Item]:
-        row_s = max(self._row_s, 1e-7)
+        row_s = max(self._pace.row_s, 1e-7)
         how = Batching(
             # Not a method: a model that is put out has to end at once, which circles would prevent.
-            partial(_run_items, self._runner, [spec.name for spec in self.inputs]),
+            partial(_run_timed, self._runner, self._pace, [spec.name for spec in self.inputs]),
             cost=_rows,
             budget=max(_LEAST_ROWS, min(_MOST_ROWS, int(_BATCH_S / row_s))),
             max_items=64 if self.card.batches else 1,
@@ -148,6 +164,13 @@ class HostedModel:
 
 def _rows(item: _Item) -> int:
     return item.rows
+
+
+def _run_timed(runner: Runner, pace: Pace, names: Sequence[str], items: Sequence[_Item]) -> list[Any]:
+    started_s = time.thread_time()
+    outcomes = _run_items(runner, names, items)
+    pace.note(sum(item.rows for item in items), time.thread_time() - started_s)
+    return outcomes
 
 
 def _run_items(runner: Runner, names: Sequence[str], items: Sequence[_Item]) -> list[Any]:
