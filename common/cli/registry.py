@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from common.cli import registry_local, registry_mlflow
+from common.cli import registry_drift, registry_local, registry_mlflow
 from common.cli.plugged import PluggedGroup
 from common.cli.remote import AsJson, Url, connected, print_json, print_table, prints_json
 from common.cli.steps import telling_errors
@@ -235,6 +235,9 @@ def delete(
     typer.echo(f"{_named(model, version or name)} deleted", err=True)
 
 
+app.command("drift")(registry_drift.drift)
+app.command("sampling")(registry_drift.sampling)
+app.command("snapshot")(registry_drift.snapshot)
 app.command("verify")(registry_local.verify)
 app.command("gc")(registry_local.collect)
 app.command("export")(registry_mlflow.export)

@@ -6,9 +6,10 @@ from typing import Any
 from common.client import registry_flows
 from common.client.calls import Answer, Call, Flow
 from common.client.flows import Flows
+from common.client.registry_drift import AsyncDriftCalls, DriftCalls
 
 
-class RegistryCalls:
+class RegistryCalls(DriftCalls):
     """Part of `Client`."""
 
     flows: Flows
@@ -100,7 +101,7 @@ class RegistryCalls:
         return value
 
 
-class AsyncRegistryCalls:
+class AsyncRegistryCalls(AsyncDriftCalls):
     """Part of `AsyncClient`; parameters and errors are those of `RegistryCalls`."""
 
     flows: Flows
