@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = get_logger("atoll.registry")
 
-_EVERY_S = 1.0
+# With the half second for which `Registry` trusts what it knows, less than the second within which a change serves.
+_EVERY_S = 0.4
 
 
 class Follower:
@@ -112,7 +113,7 @@ class Following:
         self._started = threading.Lock()
 
     def start(self) -> None:
-        """Look every second from now on, once a process."""
+        """Look again and again from now on, once a process."""
         if self.followers and self._started.acquire(blocking=False):
             threading.Thread(target=self._run, name="follow-versions", daemon=True).start()
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,30 +22,49 @@ log = get_logger("atoll.registry")
 T = TypeVar("T")
 
 DONE, REFUSED, FAILED = "done", "refused", "failed"
+# Of a model that has no versions.
+OWN = "own"
 SAME, DIFFERENT, DROPPED = "same", "different", "dropped"
 # A series each, for as long as the process lives; further ones are counted together.
 _MAX_SERIES = 2000
 _OTHER = "other"
-_seen: set[tuple[str, int]] = set()
+_seen: set[tuple[str, str]] = set()
 
 
-@contextmanager
-def observed(version: Version) -> Iterator[None]:
-    """Count what is done within it as a request that the version answered, by how it ends."""
-    began_s, outcome = time.perf_counter(), FAILED
-    try:
-        yield
+class observed_as:  # noqa: N801  # reads as what it does: `with observed_as(…):`
+    """Count what is done within it as a request that a version answered, by how it ends.
+
+    A class, not a generator: it stands around every prediction.
+
+    Parameters
+    ----------
+    version : number, or what the model calls what it has of its own.
+    """
+
+    __slots__ = ("_began_s", "_model", "_version")
+
+    def __init__(self, model: str, version: int | str) -> None:
+        self._model = model
+        self._version = version
+
+    def __enter__(self) -> None:
+        self._began_s = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         outcome = DONE
-    except AtollError as exc:
-        outcome = FAILED if exc.status >= 500 else REFUSED
-        raise
-    finally:
-        count(version.model, version.number, time.perf_counter() - began_s, outcome)
+        if error is not None:
+            outcome = REFUSED if isinstance(error, AtollError) and error.status < 500 else FAILED
+        count(self._model, self._version, time.perf_counter() - self._began_s, outcome)
 
 
-def count(model: str, number: int, seconds: float, outcome: str = DONE) -> None:
+def observed(version: Version) -> observed_as:
+    """As `observed_as`, of a version of the registry."""
+    return observed_as(version.model, version.number)
+
+
+def count(model: str, version: int | str, seconds: float, outcome: str = DONE) -> None:
     """Count a request that a version answered: `done`, `refused` (what was sent cannot be), or `failed`."""
-    requests, durations = _series(model, _label(model, number), outcome)
+    requests, durations = _series(model, _label(model, version), outcome)
     requests.inc()
     durations.observe(seconds)
 
@@ -139,9 +157,10 @@ def _series(model: str, label: str, outcome: str) -> tuple[Counter, Histogram]:
     )
 
 
-def _label(model: str, number: int) -> str:
-    if (model, number) not in _seen:
+def _label(model: str, version: int | str) -> str:
+    label = str(version)
+    if (model, label) not in _seen:
         if len(_seen) >= _MAX_SERIES:
             return _OTHER
-        _seen.add((model, number))
-    return str(number)
+        _seen.add((model, label))
+    return label

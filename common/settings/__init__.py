@@ -120,6 +120,7 @@ AREAS: tuple[type[Area], ...] = (
     StorageSettings,
     ServingSettings,
     HostingSettings,
+    ModelSettings,
     DatabaseSettings,
     RegistrySettings,
     JobSettings,

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from common.errors import BadRequest, UnsupportedMediaType
+from common.registry.observe import OWN, observed_as
 from common.security.authenticate import principal_of
 from common.serving.asked import asked_by
 from common.serving.gone import unless_gone
@@ -102,7 +103,8 @@ async def _ask(
     else:
         client = scope.get("client")
         how = Asked(caller=principal_of(scope).id or (client[0] if client else ""))
-    found = await model.infer(asked.inputs, how)
+    with observed_as(model.name, model.version or OWN):
+        found = await model.infer(asked.inputs, how)
     if model.version:
         scope["app"].state.runtime.sampler.offer(model.name, model.version, asked.inputs, found)
     return found, model.version

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from common.errors import Invalid, Unavailable
 from common.registry.choose import Chosen
-from common.registry.observe import Shadows, agree, observed
+from common.registry.observe import Shadows, agree, observed, observed_as
 from common.registry.versions import Version
 
 
@@ -57,6 +57,12 @@ def test_a_request_is_counted_for_the_version_that_answered(model: str, error: E
             answer()
     assert value("atoll_model_version_requests_total", model=model, version="3", outcome=outcome) == 1
     assert value("atoll_model_version_seconds_count", model=model, version="3") == 1
+
+
+def test_what_a_model_has_of_its_own_is_counted_by_its_name(model: str) -> None:
+    with observed_as(model, "box"):
+        pass
+    assert value("atoll_model_version_requests_total", model=model, version="box", outcome="done") == 1
 
 
 def show(model: str, ask: Callable[[Version], Any], times: int = 1, at_once: int = 4) -> dict[str, float]:
