@@ -1,5 +1,6 @@
 """The models that take tensors, by name: those that plugins declare, and one for each plugin's `POST …/predict`."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -79,8 +80,13 @@ class ModelDirectory:
             return Served(self._form(predict, name), predict)
         for record, models in sources:
             await record.require_ready()
-            if name in await models.names():
+            try:
                 model = await models.find(name, version)
+            except NotFound:
+                # Of one that it knows, it says which versions there are.
+                if name in await models.names():
+                    raise
+            else:
                 return Served(self._form(model, name), model)
         raise self._unknown(name)
 
@@ -91,7 +97,7 @@ class ModelDirectory:
             return ()
         for record, models in sources:
             await record.require_ready()
-            if name in await models.names():
+            with contextlib.suppress(NotFound):
                 return await models.versions(name)
         raise self._unknown(name)
 

@@ -132,6 +132,12 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     return closed_app(tmp_path_factory.mktemp("closed"), path=(PLUGINS,), serve=("tensors", "sample"))
 
 
+def test_a_version_that_is_not_there_is_told_with_those_that_are(client: Client) -> None:
+    answer = client.post("/v2/models/linear/versions/9/infer", json={"inputs": []})
+    assert_problem(answer, 404, told="there are 1 and 2")
+    assert_problem(client.get("/v2/models/nope"), 404, told="GET /v2/models lists those that there are")
+
+
 def test_a_key_is_needed_to_infer_and_none_for_health(closed: FastAPI) -> None:
     client = Client(closed)
     assert_problem(client.post("/v2/models/echo-int8/infer", json=X), 401)

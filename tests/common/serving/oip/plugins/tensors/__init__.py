@@ -77,10 +77,14 @@ class Models:
         return [*self._models, "linear"]
 
     async def versions(self, name: str) -> Sequence[str]:
+        if name not in await self.names():
+            raise NotFound(f"there is no {name!r}")
         return ["1", "2"] if name == "linear" else ["1"]
 
     async def find(self, name: str, version: str | None = None) -> TensorModel:
         if name != "linear":
+            if name not in self._models:
+                raise NotFound(f"there is no {name!r}")
             return self._models[name]
         number = {None: "1", "candidate": "2", "1": "1", "2": "2"}.get(version)
         if number is None:
