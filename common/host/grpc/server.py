@@ -89,6 +89,10 @@ class GrpcServer:
             options=[
                 ("grpc.max_receive_message_length", largest),
                 ("grpc.max_send_message_length", -1),
+                # As the HTTP side's header; a token may have several thousand characters.
+                ("grpc.max_metadata_size", 65_536),
+                ("grpc.absolute_max_metadata_size", 65_536),
+                ("grpc.max_concurrent_streams", 256),
                 ("grpc.so_reuseport", 1),
                 # Pings of idle connections are welcome, as load balancers send them.
                 ("grpc.keepalive_permit_without_calls", 1),
