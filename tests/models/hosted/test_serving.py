@@ -44,10 +44,12 @@ class Site:
         """A version that adds `number`."""
         return self.publish_file(tag, add(self.folder / "made.onnx", number), alias)
 
-    def publish_file(self, tag: str, path: Path, alias: str | None = None) -> Version:
+    def publish_file(self, tag: str, path: Path, alias: str | None = None, memory_bytes: int | None = None) -> Version:
         # In this process, which a file of our own cannot harm.
         told = examine("onnx", {"path": str(path), "folder": str(self.folder)})
         card = self.folder / CARD
+        # What a process with other threads grows by is no measure.
+        told["card"]["memory_bytes"] = memory_bytes or 10 * path.stat().st_size
         card.write_bytes(orjson.dumps(told["card"]))
         artefacts = {"model.onnx": path, CARD: card}
         return self.registry.publish(f"hosted.{tag}", artefacts, author="tests", code_version="1", alias=alias)
@@ -219,13 +221,13 @@ def test_more_models_than_fit_are_all_answered(tmp_path: Path) -> None:
     async def asked() -> None:
         for _ in range(2):
             for number in range(8):
-                assert await answer(site, f"m{number}") == 0
+                assert await answer(site, f"m{number}") == 1
         assert site.models.pool.taken_bytes <= 10 * MB
-        assert 0 < len(site.models.pool.keys) < 8
+        assert len(site.models.pool.keys) == 5
 
     site = Site(tmp_path, pool_bytes=10 * MB)
     for number in range(8):
-        site.publish_file(f"m{number}", heavy(tmp_path / "h.onnx", 2 * MB + 16 * number), "default")
+        site.publish_file(f"m{number}", heavy(tmp_path / "h.onnx", MB + 16 * number), "default", 2 * MB)
     asyncio.run(asked())
 
 
@@ -239,7 +241,7 @@ def test_a_pinned_model_stays_whatever_else_is_asked_for(tmp_path: Path) -> None
 
     site = Site(tmp_path, pool_bytes=10 * MB, pinned=["hosted.m0"])
     for number in range(8):
-        site.publish_file(f"m{number}", heavy(tmp_path / "h.onnx", 2 * MB + 16 * number), "default")
+        site.publish_file(f"m{number}", heavy(tmp_path / "h.onnx", MB + 16 * number), "default", 2 * MB)
     asyncio.run(asked())
 
 
