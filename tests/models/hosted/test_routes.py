@@ -16,9 +16,10 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from common.errors import Unavailable
+from common.telemetry import metrics
 from models.hosted import landing
 from tests.models.hosted.conftest import Site
-from tests.support.clients import connected
+from tests.support.clients import connected, until
 from tests.support.onnx_models import add, brightness, heavy
 from tests.support.problems import assert_invalid, assert_problem
 
@@ -355,3 +356,36 @@ def test_an_upload_that_is_larger_than_allowed_is_refused(site: Site) -> None:
 
     assert_problem(site.client.post("/hosted/models/iris", content=untold()), 413, told="MAX_MODEL_BYTES")
     assert site.uploading == []
+
+
+def test_a_shadow_is_asked_too_and_only_counted(site: Site) -> None:
+    for number in (1, 2):
+        site.upload("iris", add(site.folder / "iris.onnx", number), **({"alias": "candidate"} if number == 2 else {}))
+    registry = site.client.app.state.runtime.registry  # type: ignore[attr-defined]
+    registry.set_traffic("hosted.iris", {"default": 1.0}, shadow="candidate")
+    line = 'atoll_shadow_answers_total{model="hosted.iris",outcome="different",shadow="2",version="1"}'
+
+    def different() -> float:
+        return sum(
+            float(text.rpartition(" ")[2]) for text in metrics.exposition().decode().splitlines() if line in text
+        )
+
+    before = different()
+
+    async def ask() -> list[httpx.Response]:
+        async with connected(site.client.app) as client:
+            body = {"values": [0, 0, 0, 0]}
+            answers = [await client.post("/hosted/models/iris/predict", json=body) for _ in range(3)]
+            await until(lambda: different() >= before + 3)
+            return answers
+
+    assert [answer.json()["version"] for answer in asyncio.run(ask())] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "body", [{"json": {"values": [1, 2, 3, 4]}}, {"files": {"path": ("x.png", b"x", "image/png")}}]
+)
+def test_a_prediction_may_be_queued(iris: Site, body: dict[str, Any]) -> None:
+    answer = iris.client.post("/hosted/models/iris/predict", headers={"Prefer": "respond-async"}, **body)
+    assert answer.status_code == 202
+    assert answer.json()["model"] == "hosted"
