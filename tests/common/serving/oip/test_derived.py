@@ -155,6 +155,28 @@ def test_what_would_take_too_long_is_refused_before_it_begins(long: Client) -> N
     assert 300 not in long.get("/long/calls").json()
 
 
+def test_a_row_beyond_what_the_route_takes_is_refused(tmp_path: Path) -> None:
+    source = """
+        from fastapi import APIRouter
+        from common.plugins import BaseDefinition, Plugin, param
+
+        router = APIRouter()
+
+        class Question(BaseDefinition):
+            text: str = param(title="Text")
+
+        @router.post("/predict")
+        async def predict(body: Question) -> int:
+            return len(body.text)
+
+        plugin = Plugin(max_body_bytes=40)
+    """
+    client = Client(make_app(tmp_path / "state", path=(write_plugin(tmp_path, "small", source),), serve=("small",)))
+    assert outputs(infer(client, "small", [tensor("text", "BYTES", [2], ["a", "b" * 20])])) == {"output": [1, 20]}
+    answer = infer(client, "small", [tensor("text", "BYTES", [2], ["a", "b" * 40])])
+    assert_problem(answer, 413, told="at most 40")
+
+
 def test_a_version_goes_to_the_route_that_takes_one(long: Client) -> None:
     body = {"inputs": [tensor("seconds", "INT32", [1], [1])]}
     answer = long.post("/v2/models/long/versions/7/infer", json=body)

@@ -174,3 +174,29 @@ def test_a_key_for_some_models_asks_lists_and_sees_these_alone(
     refused = {client.post(f"/v2/models/{name}/infer", json=X, headers=key).status_code for name in asked - allowed}
     assert refused <= {403, 404}
     assert set(client.get("/v2/models", headers=key).json()["models"]) & asked == allowed
+
+
+def test_a_route_that_asks_for_more_than_predict_is_closed_by_tensors_too(tmp_path: Path) -> None:
+    source = """
+        from fastapi import APIRouter
+        from common.plugins import BaseDefinition, Plugin, param
+
+        router = APIRouter()
+
+        class Question(BaseDefinition):
+            x: int = param(title="x")
+
+        @router.post("/predict")
+        async def predict(body: Question) -> int:
+            return body.x
+
+        plugin = Plugin(scopes={"POST /predict": "train"})
+    """
+    app = closed_app(tmp_path / "state", path=(write_plugin(tmp_path, "dear", source),), serve=("dear",))
+    client, body = Client(app), {"inputs": [tensor("x", "INT64", [1], [3])]}
+    refused = client.post("/v2/models/dear/infer", json=body, headers=bearer(make_key(app, Scope.PREDICT)))
+    assert_problem(refused, 403, told="`train`")
+    both = bearer(make_key(app, Scope.PREDICT, Scope.TRAIN))
+    assert client.post("/v2/models/dear/infer", json=body, headers=both).json()["outputs"][0]["data"] == [3]
+    opened = closed_app(tmp_path / "open", path=(tmp_path,), serve=("dear",), anonymous=frozenset({Scope.PREDICT}))
+    assert_problem(Client(opened).post("/v2/models/dear/infer", json=body), 401)
