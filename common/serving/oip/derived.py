@@ -13,7 +13,6 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Scope
@@ -28,10 +27,13 @@ from common.security.authenticate import principal_of, refusal_of
 from common.security.authorise import decide
 from common.security.rules import ADMIN, RULES_STATE, Found, Rules
 from common.serving.tensors import TensorSpec
+from common.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from common.serving.oip.reading import InferRequest
     from common.serving.tensors import Array
+
+log = get_logger("atoll.serving")
 
 PLATFORM = "atoll_plugin"
 # What the caller sends that says how to answer, and nothing of the body or the connection.
@@ -75,7 +77,8 @@ class PredictModel:
             return None
         try:
             return cls(record, record.prefix + found[0], found[1], body, rows_at_once)
-        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError):
+        except Exception as exc:  # noqa: BLE001 - whatever a plugin's types do, the others have to be served
+            log.error("no tensors can be made of a predict route", model=record.name, reason=f"{exc}"[:300])
             return None
 
     @property

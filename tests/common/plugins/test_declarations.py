@@ -79,6 +79,7 @@ class _Loader:
         ({"large_bodies": "POST /files"}, "Plugin(large_bodies='POST /files')"),
         ({"cli": {"push": "mine:push"}}, "Plugin(cli="),
         ({"cli": {"registry push": "mine"}}, "Plugin(cli="),
+        ({"tensors": object()}, "names, versions, find, known"),
         ({"leaves": "folder"}, "Plugin(leaves='folder')"),
         ({"leaves": [""]}, "Plugin(leaves=[''])"),
     ],

@@ -77,6 +77,25 @@ def test_a_predict_without_a_definition_makes_no_model(tmp_path: Path) -> None:
     assert Client(app).get("/v2/models").json() == {"models": []}
 
 
+def test_types_without_a_json_schema_make_no_model_and_take_nothing_else_down(tmp_path: Path) -> None:
+    source = """
+        from collections.abc import Callable
+        from fastapi import APIRouter
+        from common.plugins import BaseDefinition, param
+
+        router = APIRouter()
+
+        class Question(BaseDefinition):
+            x: Callable[[], int] = param(title="x")
+
+        @router.post("/predict")
+        async def predict(body: Question) -> int:
+            return 0
+    """
+    app = make_app(tmp_path / "state", path=(write_plugin(tmp_path, "odd", source),), serve=("odd", "sample"))
+    assert Client(app).get("/v2/models").json() == {"models": ["sample"]}
+
+
 def test_all_models_are_listed_by_name(client: Client) -> None:
     names = client.get("/v2/models").json()["models"]
     assert names == sorted(names)
