@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving backends campaign campaign-registry lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-hosted backends campaign campaign-registry lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ lint: $(DEV) ## ruff and mypy
 
 bench: $(DEV) ## measure what the docs claim (minutes)
 	$(BIN)/python -m benchmarks.imputation $(ARGS)
+
+bench-hosted: $(DEV) ## measure hosted models beside KServe, MLServer, LitServe, BentoML and PyTriton (half an hour; wrk is needed)
+	$(BIN)/python -m benchmarks.hosted $(ARGS)
 
 backends: $(DEV) ## start PostgreSQL, Azurite and Redis for a try, and print the settings for make run
 	@exec $(BIN)/python -m tests.support

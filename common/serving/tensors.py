@@ -6,7 +6,7 @@ schema of their `/predict`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from common.errors import Invalid
 from common.serving.items import Asked
@@ -126,4 +126,13 @@ class TensorModels(Protocol):
 
     def known(self, name: str) -> TensorModel | None:
         """The version that serves, where it is loaded and may be used without a look anywhere; else None."""
+        ...
+
+
+@runtime_checkable
+class TellsReasons(Protocol):
+    """What `TensorModels` may also do."""
+
+    def reasons(self) -> Mapping[str, str]:
+        """Why versions do not serve that an alias points to, or that were asked for, by `name:number`."""
         ...

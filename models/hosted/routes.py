@@ -22,6 +22,7 @@ from models.hosted.definitions import (
     Uploaded,
     split_ref,
 )
+from models.hosted.formats.card import NanPolicy
 from models.hosted.uploading import runtime_of, upload
 from models.hosted.uploads import ANY_SIZE
 
@@ -78,6 +79,10 @@ async def post_model(
     alias: Annotated[
         str | None, Query(pattern=ALIAS_PATTERN, description="Is pointed to the new version, e.g. `candidate`.")
     ] = None,
+    nan: Annotated[
+        NanPolicy | None,
+        Query(description="What becomes of NaN in its inputs; by default refused where the model makes NaN of it."),
+    ] = None,
     metrics: Annotated[
         str | None, Query(description='What was measured: a JSON object of numbers by name, `{"accuracy": 0.97}`.')
     ] = None,
@@ -96,6 +101,7 @@ async def post_model(
         description=model_description,
         alias=alias,
         metrics=metrics,
+        nan=nan,
     )
 
 

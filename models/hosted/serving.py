@@ -142,6 +142,8 @@ class HostedModels:
                 found = await self._opened_soon(version, key)
                 if found is None:
                     return await self._opened_now(before, _key(before))
+        if self._reasons:
+            self._reasons.pop(version.ref, None)
         if chosen.alias is not None and self._served.get((version.model, chosen.alias)) is not version:
             self._now_serves(chosen.alias, version)
         return found
@@ -178,7 +180,6 @@ class HostedModels:
     def _now_serves(self, alias: str, version: Version) -> None:
         before = self._served.get((version.model, alias))
         self._served[version.model, alias] = version
-        self._reasons.pop(version.ref, None)
         if alias == DEFAULT_ALIAS and version.model in (self._settings or get_settings()).models.pinned:
             self.pool.pin(_key(version))
             if before is not None and before.number != version.number:

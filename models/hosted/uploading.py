@@ -14,6 +14,7 @@ from common.security.authenticate import principal_of
 from common.security.principal import Principal
 from models.hosted import service
 from models.hosted.definitions import Uploaded, read_metrics
+from models.hosted.formats.card import NanPolicy
 from models.hosted.uploads import received
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Sent:
     description: str | None = None
     alias: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    nan: NanPolicy | None = None
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -62,6 +64,7 @@ async def upload(
     description: str | None = None,
     alias: str | None = None,
     metrics: str | None = None,
+    nan: str | None = None,
 ) -> Uploaded:
     """Make a version of the file that a request carries. What a form says goes before the other arguments.
 
@@ -86,9 +89,20 @@ async def upload(
             fields.get("model_description") or description,
             fields.get("alias") or alias,
             read_metrics(fields.get("metrics") or metrics),
+            _nan(fields.get("nan") or nan),
         )
         by = principal_of(request)
         return await to_thread.run_sync(lambda: accept(runtime, tag, sent, by), limiter=_CHECKS)
+
+
+def _nan(given: str | None) -> NanPolicy | None:
+    if given is None:
+        return None
+    if given == "allow":
+        return "allow"
+    if given == "refuse":
+        return "refuse"
+    raise Invalid.field("nan", "is `allow` or `refuse`", given)
 
 
 def accept(runtime: Runtime, tag: str, sent: Sent, by: Principal) -> Uploaded:
@@ -110,7 +124,7 @@ def accept(runtime: Runtime, tag: str, sent: Sent, by: Principal) -> Uploaded:
     if sent.alias is not None:
         check_alias(sent.alias)
     description = service.told_description(sent.description)
-    asked = Asked(library_version=(library_version or "").rpartition("==")[2].strip() or None)
+    asked = Asked((library_version or "").rpartition("==")[2].strip() or None, sent.nan)
     try:
         checked = check(sent.path, sent.filename, Limits.of(runtime.settings.models), asked)
     except Invalid as exc:

@@ -1,6 +1,6 @@
 """The hosted models of each app of this process: one registry, one pool of open models each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -48,10 +48,16 @@ class HostedHere:
     def known(self, name: str) -> TensorModel | None:
         return self._current().known(name)
 
+    def reasons(self) -> Mapping[str, str]:
+        """Why versions do not serve that should, by `hosted.<tag>:<number>`."""
+        runtime = _runtime_here()
+        found = self._alone if runtime is None else self._by_runtime.get(runtime)
+        # Where nothing was opened yet, nothing has failed.
+        return {} if found is None else found.reasons()
+
     def _current(self) -> "HostedModels":
-        scope: Scope | None = CURRENT_SCOPE.get()
-        runtime = getattr(scope["app"].state, "runtime", None) if scope and "app" in scope else None
-        if isinstance(runtime, Runtime):
+        runtime = _runtime_here()
+        if runtime is not None:
             return self.of(runtime)
         if self._alone is None:
             from models.hosted.serving import HostedModels
@@ -59,6 +65,13 @@ class HostedHere:
             settings = get_settings()
             self._alone = HostedModels(OwnRegistry(settings, lambda: None), settings)
         return self._alone
+
+
+def _runtime_here() -> Runtime | None:
+    """That of the app that answers the request under way."""
+    scope: Scope | None = CURRENT_SCOPE.get()
+    runtime = getattr(scope["app"].state, "runtime", None) if scope and "app" in scope else None
+    return runtime if isinstance(runtime, Runtime) else None
 
 
 hosted = HostedHere()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from common.errors import Invalid
 from models.hosted.check import Checked, Limits, check
@@ -26,7 +27,7 @@ def opened(found: Checked) -> Runner:
     return format_of("huggingface").open(found.card, lambda name: found.artefacts[name], 1)
 
 
-def asked(runner: Runner, texts: list[str]) -> tuple[list[str], np.ndarray]:  # type: ignore[type-arg]
+def asked(runner: Runner, texts: list[str]) -> tuple[list[str], NDArray[np.float32]]:
     outputs = runner.run({"text": np.array([text.encode() for text in texts], object)})
     return [label.decode() for label in outputs["label"]], outputs["scores"]
 
