@@ -29,7 +29,7 @@ def opened(found: Checked) -> Runner:
 
 def asked(runner: Runner, texts: list[str]) -> tuple[list[str], NDArray[np.float32]]:
     outputs = runner.run({"text": np.array([text.encode() for text in texts], object)})
-    return [label.decode() for label in outputs["label"]], outputs["scores"]
+    return [label.decode() for label in outputs["label"]], outputs["scores"].astype(np.float32)
 
 
 @pytest.mark.parametrize("architecture", [DISTILBERT, BERT])
