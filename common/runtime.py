@@ -213,7 +213,7 @@ class Runtime:
 
     def stop(self) -> None:
         """Let running jobs end for a while, and put the rest back. Nothing depends on it being called."""
-        self.sampler.flush()
+        self.sampler.stop()
         with self._jobs_lock:
             jobs = self._jobs
         if jobs is None:

@@ -75,6 +75,18 @@ class Layout:
             return plan.names, flat.astype(np.float64)
         return plan.names, _texts(flat) if plan.is_text else _lengths(flat)
 
+    @staticmethod
+    def rows_of(tensors: "Mapping[str, Array]") -> int:
+        """How many rows tensors have in common; 0 where they have none."""
+        rows = -1
+        for array in tensors.values():
+            shape = array.shape
+            found = shape[0] if shape else 0
+            if rows not in (-1, found):
+                return 0
+            rows = found
+        return max(rows, 0)
+
     def keeps(self, *names: str) -> bool:
         return not any(name in self.drop for name in names)
 
@@ -91,12 +103,6 @@ class Layout:
         kept = [at for at in range(width) if self.keeps(f"{name}.{at}", f"{side}{name}.{at}")]
         names = tuple(f"{side}{called}.{at}{end}" for at in kept)
         return Plan(names, None if len(kept) == width else np.array(kept, np.intp), is_text=keeps_text)
-
-
-def rows_of(tensors: "Mapping[str, Array]") -> int:
-    """How many rows they have in common; 0 where they have none."""
-    counts = {array.shape[0] if array.ndim else 0 for array in tensors.values()}
-    return counts.pop() if len(counts) == 1 else 0
 
 
 def flat(row: Mapping[str, Any]) -> dict[str, float | str | None]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from common.clock import Clock, SystemClock
@@ -16,6 +17,8 @@ from common.telemetry import metrics
 from common.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from common.registry.drift.columns import Array, Layout
     from common.registry.drift.definitions import Sampling
     from common.registry.service import Registry
@@ -102,11 +105,17 @@ class Sampler:
         self._waiting: dict[tuple[str, int], _Waiting] = {}
         self._size_bytes = 0
         self._started = threading.Lock()
+        self._stopping = threading.Event()
 
     def start(self) -> None:
         """Look for what is wanted, and write what was kept, from now on; once a process."""
         if self.is_on and self._started.acquire(blocking=False):
             threading.Thread(target=self._run, name="samples", daemon=True).start()
+
+    def stop(self) -> None:
+        """Write what waits, and look no more. Nothing depends on it being called."""
+        self._stopping.set()
+        self.flush()
 
     def offer(
         self, model: str, version: str | int, inputs: "Mapping[str, Array]", outputs: "Mapping[str, Array]"
@@ -184,12 +193,12 @@ class Sampler:
         inputs: "Mapping[str, Array]",
         outputs: "Mapping[str, Array]",
     ) -> None:
-        from common.registry.drift.columns import INPUT, OUTPUT, rows_of
-
-        rows = rows_of(inputs)
+        rows = wanted.layout.rows_of(inputs)
         chosen = _chosen(rows, wanted.how.fraction)
         if chosen is None:
             return
+        from common.registry.drift.columns import INPUT, OUTPUT
+
         parts = []
         for side, tensors in ((INPUT, inputs), (OUTPUT, outputs)):
             for name, array in tensors.items():
@@ -283,8 +292,7 @@ class Sampler:
         log.debug("nothing kept of a request", model=model, error=f"{type(exc).__name__}: {exc}"[:200])
 
     def _run(self) -> None:
-        waiting = threading.Event()
-        while not waiting.wait(_LOOK_S):
+        while not self._stopping.wait(_LOOK_S):
             self.look()
             self.flush(only_due=True)
 
@@ -295,11 +303,17 @@ def _chosen(rows: int, fraction: float) -> "Sequence[int] | Array | None":
         return [0] if random.random() < fraction else None
     if rows < 1:
         return None
-    import numpy as np
-
-    generator = np.random.default_rng()
+    generator = _generator()
     count = min(int(generator.binomial(rows, fraction)), MOST_OF_A_REQUEST)
     return generator.choice(rows, count, replace=False, shuffle=False) if count else None
+
+
+@lru_cache(maxsize=1)
+def _generator() -> "np.random.Generator":
+    """Its draws are behind a lock of its own."""
+    import numpy as np
+
+    return np.random.default_rng()
 
 
 def _answer(told: Any) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common.registry.drift.columns import INPUT, OUTPUT, Layout, flat, of_rows, rows_of, together
+from common.registry.drift.columns import INPUT, OUTPUT, Layout, flat, of_rows, together
 
 
 def block(layout: Layout, name: str, array: np.ndarray, side: str = INPUT) -> dict[str, list[object]]:
@@ -58,10 +58,10 @@ def test_empty_tensors_are_no_columns(width: int) -> None:
 
 
 def test_tensors_with_different_numbers_of_rows_have_none_in_common() -> None:
-    assert rows_of({"a": np.ones((3, 2)), "b": np.ones(3)}) == 3
-    assert rows_of({"a": np.ones((3, 2)), "b": np.ones(2)}) == 0
-    assert rows_of({"a": np.array(1.0)}) == 0
-    assert rows_of({}) == 0
+    assert Layout.rows_of({"a": np.ones((3, 2)), "b": np.ones(3)}) == 3
+    assert Layout.rows_of({"a": np.ones((3, 2)), "b": np.ones(2)}) == 0
+    assert Layout.rows_of({"a": np.array(1.0)}) == 0
+    assert Layout.rows_of({}) == 0
 
 
 def test_items_are_rows_of_numbers_and_texts() -> None:
