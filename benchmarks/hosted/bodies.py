@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_iris
 
-from benchmarks.hosted.peers.work import INPUT
+from benchmarks.hosted.peers.work import INPUT, LABEL
 
 JSON, BINARY = "JSON", "binary"
 
@@ -32,13 +32,14 @@ def rows(count: int) -> NDArray[np.float32]:
 def v2_json(count: int) -> Body:
     data = [round(float(value), 2) for value in rows(count).ravel()]
     tensor = {"name": INPUT, "shape": [count, 4], "datatype": "FP32", "data": data}
-    return Body(json.dumps({"inputs": [tensor]}, separators=(",", ":")).encode())
+    return Body(json.dumps({"inputs": [tensor], "outputs": [{"name": LABEL}]}, separators=(",", ":")).encode())
 
 
 def v2_binary(count: int) -> Body:
     data = rows(count).tobytes()
     tensor = {"name": INPUT, "shape": [count, 4], "datatype": "FP32", "parameters": {"binary_data_size": len(data)}}
-    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}, separators=(",", ":")).encode()
+    asked = {"inputs": [tensor], "outputs": [{"name": LABEL}], "parameters": {"binary_data_output": True}}
+    head = json.dumps(asked, separators=(",", ":")).encode()
     return Body(head + data, "application/octet-stream", len(head))
 
 

@@ -20,7 +20,7 @@ class Served(Model):
         is_binary = (payload.parameters or {}).get("binary_data_output", False)
         output = InferOutput(work.LABEL, list(found.shape), "INT64")
         output.set_data_from_numpy(found, binary_data=bool(is_binary))
-        return InferResponse(payload.id, self.name, [output])
+        return InferResponse(payload.id or "1", self.name, [output])
 
 
 if __name__ == "__main__":
