@@ -32,7 +32,7 @@ def main(
     """Prove that the registry stays whole: real processes, killed by SIGKILL in the middle of what they do.
 
     Three processes at a time publish versions, move aliases, roll back, promote, share requests, describe, delete, and
-    collect what nobody needs, all without a grace, on two models whose versions share their contents. Half of them kill
+    collect what nobody needs, all without a grace, on two models whose versions share their contents. Most of them kill
     themselves at a chosen place (before or after a statement, a commit, in the middle of a file), the others are killed
     whenever it is. Each says before and after each deed what it is, and in the end all of it is compared with what is
     there. Exit code 1: something does not fit; database, share and ledger are kept.

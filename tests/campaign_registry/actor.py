@@ -22,8 +22,8 @@ from tests.campaign_registry.mines import Mine, MinedShare
 
 MODELS = ("one", "two")
 ALIASES = ("default", "candidate", "third")
-# Few, so that what one process publishes is what another one has just deleted or collects.
-CONTENTS = 6
+# Few, so that what one process publishes is often what another one has just deleted or collects.
+CONTENTS = 24
 KEPT = 12
 _SETTINGS = RegistrySettings(keep_versions=KEPT, keep_days=0)
 

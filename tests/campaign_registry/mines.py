@@ -46,6 +46,7 @@ class Mine:
         def after(*given: Any) -> None:
             self.pass_(f"after {_verb(given[2])}")
 
+        # `BEGIN` is a statement of its own, a commit is none.
         sa.event.listen(engine, "before_cursor_execute", before)
         sa.event.listen(engine, "after_cursor_execute", after)
         sa.event.listen(engine, "commit", lambda _: self.pass_("before COMMIT"))
@@ -79,4 +80,4 @@ class MinedShare(DirectoryShare):
 
 
 def _verb(statement: str) -> str:
-    return statement.split(None, 1)[0].upper() if statement.strip() else "a statement"
+    return statement.split(None, 1)[0].strip(";").upper() if statement.strip() else "a statement"

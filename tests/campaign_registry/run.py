@@ -88,8 +88,8 @@ def _kill(
     actors: list[multiprocessing.process.BaseProcess] = []
 
     def start() -> None:
-        # Half of them kill themselves at a chosen place, the others are killed whenever it is.
-        mined = rng.randrange(1, 12) if rng.random() < 0.5 else None
+        # Most of them kill themselves at a chosen place, the others are killed whenever it is.
+        mined = rng.randrange(1, 8) if rng.random() < 0.75 else None
         given = (str(folder), url, rng.getrandbits(32), mined)
         actor = context.Process(target=act, args=given, daemon=True)
         actor.start()
