@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-hosted backends campaign campaign-registry lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment backends campaign campaign-registry lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procr
 
 bench-serving: $(DEV) ## measure what serving costs beside KServe, MLServer, LitServe and BentoML (ten minutes; wrk is needed)
 	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-sentiment: $(DEV) ## measure sentiment beside transformers' pipeline (ten minutes; wrk and redis-server are needed)
+	$(BIN)/python -m benchmarks.sentiment $(ARGS)
 
 # The job systems to compare with, apart: they are no dependencies. A part of $(VENV), so that it goes with it.
 $(PEERS): pyproject.toml $(SETUP)

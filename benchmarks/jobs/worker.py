@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -32,6 +33,7 @@ class Worker:
 
     def __enter__(self) -> "Worker":
         self._log = tempfile.TemporaryFile("w+")
+        # A session of its own, so that whoever ends the benchmark does not end a part of it before it is looked at.
         self._process = subprocess.Popen(
             self._command,
             cwd=REPOSITORY,
@@ -39,6 +41,7 @@ class Worker:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         return self
 
@@ -48,6 +51,8 @@ class Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_S)
         kill(family)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._log.close()
 

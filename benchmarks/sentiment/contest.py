@@ -176,11 +176,11 @@ def _tell(bench: Bench, found: dict[tuple[str, str], list[Sample]]) -> None:
                     cell.title if name == ATOLL else "",
                     name,
                     f"{row.rate:.1f}",
-                    _times(row.rate, peer and peer.rate),
+                    _times(row.rate, peer.rate if peer else None),
                     f"{row.p50_s * 1000:.0f} ms",
                     f"{row.p99_s * 1000:.0f} ms",
                     f"{row.cpu_s * 1000:.2f} ms",
-                    _times(peer and peer.cpu_s, row.cpu_s),
+                    _times(peer.cpu_s if peer else None, row.cpu_s),
                     f"{row.pss_bytes / 1e6:.0f} MB",
                 )
             )
@@ -194,6 +194,7 @@ def _tell(bench: Bench, found: dict[tuple[str, str], list[Sample]]) -> None:
             bench.add(ATOLL, f"uncached-{cell.name}", title, row.rate / peer.rate, "x", reach, 1)
     errors = sum(run.errors for runs in found.values() for run in runs)
     bench.add("all", "uncached-errors", "requests that failed", errors, "", Reach(0, "value"))
+    table.note = "All servers run at once, and those of Atoll share the weights, which count in parts."
     bench.table(table)
     bench.details["uncached"] = [
         {"cell": cell, "server": name, "runs": [asdict(run) for run in runs]} for (cell, name), runs in found.items()

@@ -49,7 +49,7 @@ class Image:
     ) -> Server:
         """As an API pod of one model runs; nothing else is set but where things are."""
         state = self.registered if registered else self.state
-        given = {"SERVICE_MODEL": "sentiment", "ATOLL_ROLES": "http", "LOG_LEVEL": "WARNING", **settings}
+        given = {"SERVICE_MODEL": "sentiment", "ATOLL_ROLES": "http", "LOGGING_LEVEL": "WARNING", **settings}
         if redis is not None:
             given["REDIS_URL"] = redis
         checkout = REPOSITORY if registered else self.checkout

@@ -59,7 +59,8 @@ class Cells:
 
     @property
     def cells(self) -> list[Cell]:
-        return sorted({cell for cell, _ in self.runs}, key=lambda cell: (cell.model, cell.connections))
+        found = {cell for cell, _ in self.runs}
+        return sorted(found, key=lambda cell: (cell.model == FOREST, cell.model, cell.connections))
 
     def names(self, cell: Cell) -> list[str]:
         return [name for known, name in self.runs if known == cell]
@@ -119,6 +120,23 @@ def verdicts(facts: Sequence[Fact]) -> str:
             limit = f"{sign} {fact.reach.limit:g}"
             lines.append(f"- {told[fact.verdict]}: {fact.data}: {fact.title}: {fact.value:.2f} ({limit})")
     return "\n".join(lines)
+
+
+def summary(cells: Cells) -> str:
+    """CPU for a request, one row a contestant: the whole in a few lines, for the docs."""
+    columns = cells.cells
+    names = list(dict.fromkeys(name for cell in columns for name in cells.names(cell)))
+    head = ["CPU a request", *(str(cell).replace("_", " ") for cell in columns), "PSS"]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    for name in names:
+        row = [name]
+        for cell in columns:
+            found, ratio = cells.median(cell, name), cells.ratio(cell, name, BARE)
+            told = "" if ratio is None or name == BARE else f" ({ratio:.2f})"
+            row.append("" if found is None else f"{found.cpu_s * 1e6:,.0f} µs{told}")
+        most = max(found.pss_bytes for cell in columns if (found := cells.median(cell, name)) is not None)
+        lines.append("| " + " | ".join([*row, f"{most / 1e6:.0f} MB"]) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def table(cells: Cells) -> str:

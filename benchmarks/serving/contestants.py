@@ -102,7 +102,7 @@ def _atoll_settings(state: Path, _: int) -> dict[str, str]:
 
 def _atoll_lean(state: Path, port: int) -> dict[str, str]:
     """What the others do: answer requests, without a line in a log for each, and without a job system beside."""
-    return _atoll_settings(state, port) | {"LOG_LEVEL": "WARNING", "ATOLL_ROLES": "http"}
+    return _atoll_settings(state, port) | {"LOGGING_LEVEL": "WARNING", "ATOLL_ROLES": "http"}
 
 
 def _as_here(name: str) -> str:

@@ -53,14 +53,17 @@ def load(
         A request was not answered 200, or not at all.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(_BODIES), url]
-    with pinned(cpus):
-        done = subprocess.run(
-            [*command, "--", template, str(first), str(distinct)],
-            capture_output=True,
-            text=True,
-            timeout=seconds + _PATIENCE_S,
-            check=False,
-        )
+    try:
+        with pinned(cpus):
+            done = subprocess.run(
+                [*command, "--", template, str(first), str(distinct)],
+                capture_output=True,
+                text=True,
+                timeout=seconds + _PATIENCE_S,
+                check=False,
+            )
+    except subprocess.TimeoutExpired as exc:
+        raise NotMeasured(f"wrk did not end within {exc.timeout:.0f} s") from None
     if done.returncode or not done.stdout:
         raise NotMeasured(f"wrk ended with {done.returncode}: {(done.stderr or done.stdout)[-500:]}")
     found = json.loads(done.stdout.splitlines()[-1])

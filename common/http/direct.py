@@ -23,6 +23,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import ResponseValidationError
 from fastapi.routing import APIRoute, RouteContext
 from pydantic_core import from_json
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.http.written import WrittenJson
@@ -63,7 +64,7 @@ class Direct:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         matched: Matched | None = scope.get(MATCHED)
-        if matched is None or scope["type"] != "http" or not isinstance(matched.context.original_route, APIRoute):
+        if matched is None or scope["type"] != "http" or not isinstance(matched.context.original_route, Route):
             await self._router(scope, receive, send)
             return
         context = matched.context
@@ -119,6 +120,8 @@ class _Form:
     @classmethod
     def of(cls, context: RouteContext) -> "_Form | None":
         """The form of a route; None where it is not the usual one."""
+        if not isinstance(context.original_route, APIRoute):
+            return None
         dependant: Dependant = context.dependant
         field = context.body_field
         own = getattr(type(context.original_route), "get_route_handler", None) is APIRoute.get_route_handler

@@ -1,7 +1,7 @@
 """Errors become answers: problem+json, or on an old prefix the shape its old clients know."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -37,6 +37,8 @@ _JSON = ("application/json", "+json")
 _SHOWN_ERRORS = 50
 # Their text is meant for callers; of any other 5xx only the log has it.
 _EXPLAINED = frozenset({503, 507})
+# orjson writes 254 levels.
+_DEEPEST = 50
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -46,11 +48,31 @@ def problem_response(error: AtollError, scope: Scope) -> Response:
     app = scope.get("app")
     for prefix, shape in getattr(getattr(app, "state", None), LEGACY_STATE, {}).items():
         if path == prefix or path.startswith(prefix + "/"):
-            body = _masked(orjson.dumps(shape(error), default=str))
+            body = _masked(_legacy(shape(error)))
             return Response(body, error.status, error.headers, media_type="application/json")
     request_id = scope.get("state", {}).get("request_id", "")
     body = _masked(orjson.dumps(problem(error, instance=shorten_path(path), request_id=request_id), default=str))
     return Response(body, error.status, error.headers, media_type=PROBLEM_JSON)
+
+
+def _legacy(found: Any) -> bytes:
+    """A body in an old shape, as JSON. It may quote what the caller sent: half a character, or lists without end."""
+    try:
+        return orjson.dumps(found, default=str)
+    except TypeError:
+        return orjson.dumps(_sendable(found), default=str)
+
+
+def _sendable(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping | list | tuple) and depth == _DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        return {_sendable(str(key)): _sendable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sendable(item, depth + 1) for item in value]
+    return value
 
 
 def _masked(body: bytes) -> bytes:

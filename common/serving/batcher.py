@@ -1,7 +1,9 @@
 """Micro-batches without waiting: an idle model starts at once, a busy one gathers what comes meanwhile.
 
-There is no time to wait for company: the first item runs as soon as the event loop comes round, and what arrives while
-it runs makes the next batch. So a lone caller loses nothing, and under load batches grow by themselves.
+Nobody waits for company while nothing runs: the first item runs as soon as the event loop comes round, and what arrives
+while it runs makes the next batch. So a lone caller loses nothing, and under load batches grow by themselves. Where
+several batches may run at once, a second one beside the first gathers for a moment: those who were answered together
+come back one by one, and the first of them must not run alone.
 """
 
 import asyncio
@@ -25,7 +27,12 @@ _WINDOW = 256
 _INLINE_S = 0.0005
 # After as many quick runs on a thread a model counts as quick; one slow run on the loop and it does not.
 _QUICK_RUNS = 8
-_FIRST_GUESS_S = 0.01
+# After as many lone items in a row the next one is not expected to get company either.
+_LONE_RUNS = 8
+# A batch beside others gathers for this share of the time that a batch takes, and no longer than that; unless as much
+# waits as this part of a full one.
+_GATHER, _LONGEST_GATHER_S = 0.1, 0.005
+_ENOUGH = 4
 # One caller may hold half of the queue: the others still find a place.
 _SHARE = 0.5
 
@@ -78,9 +85,16 @@ class Batcher(Generic[Item]):
         self._lanes = lanes
         self._queue: FairQueue[Ticket[Item]] = FairQueue()
         self._queued_cost = 0
+        # Tickets that were left since the queue was last looked through.
+        self._left = 0
         self._is_due = False
         self._quick_runs = 0
         self._s_per_cost = 0.0
+        self._mean_s = 0.0
+        # Batches in a row that were one item which had no company in its round of the loop.
+        self._lone_runs = 0
+        self._has_run_now = False
+        self._gathering: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         # Found once: finding a series takes as long as counting into it.
         self._items_seen = metrics.BATCH_ITEMS.labels(name)
@@ -92,13 +106,17 @@ class Batcher(Generic[Item]):
         """Whether runs are so short that they are done on the event loop."""
         return self._quick_runs >= _QUICK_RUNS
 
-    def submit(self, item: Item, caller: str = "", deadline_s: float | None = None) -> Ticket[Item]:
+    def submit(
+        self, item: Item, caller: str = "", deadline_s: float | None = None, *, lone: bool = False
+    ) -> Ticket[Item]:
         """Let `item` wait for its turn.
 
         Parameters
         ----------
         caller : callers take turns.
         deadline_s : on `time.monotonic`; an item that has not begun by then is not run.
+        lone : its request has no other items. Where the requests before it had no company either, and the model is
+            quick, it is run at once: a round of the event loop costs more than such a run.
 
         Raises
         ------
@@ -108,14 +126,48 @@ class Batcher(Generic[Item]):
             This caller alone holds half of it.
         """
         cost = max(1, self._how.cost(item))
-        if self._queued_cost + cost > self._how.queue_cost and len(self._queue):
+        if self._is_full(cost) and self._left:
+            self._forget_left()
+        if self._is_full(cost):
             raise self._full(caller)
         outcome: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(item, cost, outcome, deadline_s, time.monotonic())
+        if self._has_run_now:
+            # There is company after all.
+            self._lone_runs = 0
+        elif lone and self._lone_runs >= _LONE_RUNS and self.is_quick and self._free and not len(self._queue):
+            self._run_now(ticket)
+            return ticket
         self._queue.put(caller, ticket)
         self._queued_cost += cost
         self._wake()
         return ticket
+
+    def _run_now(self, ticket: Ticket[Item]) -> None:
+        self._has_run_now = True
+        self._loop.call_soon(self._end_round)
+        self._items_seen.observe(1)
+        self._waits_seen.observe(0.0)
+        self._free -= 1
+        self._run_inline([ticket])
+
+    def _end_round(self) -> None:
+        self._has_run_now = False
+
+    def leave(self, ticket: Ticket[Item]) -> None:
+        """Nobody waits for `ticket` any more: it is not run, and its place is free."""
+        if ticket.outcome.cancel():
+            self._left += 1
+
+    def _is_full(self, cost: int) -> bool:
+        return self._queued_cost + cost > self._how.queue_cost and len(self._queue) > 0
+
+    def _forget_left(self) -> None:
+        """Give the places of those who have gone to others, before anybody is refused for them."""
+        self._left = 0
+        waiting = self._queue.take(len(self._queue))
+        self._queued_cost -= sum(entry.cost for _, entry in waiting if entry.outcome.done())
+        self._queue.put_back(pair for pair in waiting if not pair[1].outcome.done())
 
     def _full(self, caller: str) -> AtollError:
         metrics.BATCH_REJECTED.labels(self._name).inc()
@@ -129,12 +181,27 @@ class Batcher(Generic[Item]):
 
     def _wake(self) -> None:
         # Once a round of the loop, so that requests that are read in the same round run together.
-        if self._free and not self._is_due and len(self._queue):
-            self._is_due = True
-            self._loop.call_soon(self._dispatch)
+        if not self._free or self._is_due or not len(self._queue):
+            return
+        if self._is_worth_waiting:
+            if self._gathering is None:
+                wait_s = min(_LONGEST_GATHER_S, _GATHER * self._mean_s)
+                self._gathering = self._loop.call_later(wait_s, self._dispatch)
+            return
+        self._is_due = True
+        self._loop.call_soon(self._dispatch)
+
+    @property
+    def _is_worth_waiting(self) -> bool:
+        """Whether others run, and little waits."""
+        is_little = self._queued_cost * _ENOUGH < self._how.budget and len(self._queue) < self._how.max_items
+        return self._free < self._lanes and is_little
 
     def _dispatch(self) -> None:
         self._is_due = False
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         while self._free and len(self._queue) and (batch := self._next()):
             self._free -= 1
             if self.is_quick and self._is_small(batch):
@@ -160,11 +227,14 @@ class Batcher(Generic[Item]):
             # A lone caller's, the most usual one.
             batch = [live[0][1]]
         else:
-            chosen = pack([entry.cost for _, entry in live], self._how.budget, self._how.max_items)
+            # What waits is shared among those who could run it, in parts that are worth it.
+            share = max(-(-self._queued_cost // self._free), self._how.budget // _ENOUGH)
+            chosen = pack([entry.cost for _, entry in live], min(self._how.budget, share), self._how.max_items)
             taken = set(chosen)
             self._queue.put_back(pair for place, pair in enumerate(live) if place not in taken)
             batch = [live[place][1] for place in chosen]
         if batch:
+            self._lone_runs = self._lone_runs + 1 if len(batch) == 1 and not len(self._queue) else 0
             self._queued_cost -= sum(entry.cost for entry in batch)
             self._items_seen.observe(len(batch))
             self._waits_seen.observe(now_s - min(entry.since_s for entry in batch))
@@ -191,6 +261,7 @@ class Batcher(Generic[Item]):
     def _done(self, batch: list[Ticket[Item]], outcomes: Sequence[Outcome], seconds: float) -> None:
         self._free += 1
         self._quick_runs = self._quick_runs + 1 if seconds < _INLINE_S else 0
+        self._mean_s += 0.2 * (seconds - self._mean_s)
         each_s = seconds / (batch[-1].cost * len(batch))
         self._s_per_cost += 0.2 * (each_s - self._s_per_cost)
         self._seconds_seen.observe(seconds)

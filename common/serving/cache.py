@@ -46,7 +46,8 @@ class ByteCache:
             old = self._entries.get(key)
             if old is not None:
                 self._drop(key, old[0])
-            self._entries[key] = (value, time.monotonic() + ttl_s)
+            # A copy: what orjson writes is cut from a buffer of 4 KB, of which hardly anything else can use the rest.
+            self._entries[key] = (b"".join((value, b"")), time.monotonic() + ttl_s)
             self.size_bytes += cost
             while self.size_bytes > self.max_bytes:
                 oldest, (dropped, _) = next(iter(self._entries.items()))

@@ -202,11 +202,11 @@ class ItemServer(Generic[Item]):
         try:
             # One by one: those before the one that is refused have to be taken back.
             for item in items:
-                tickets.append(batcher.submit(item, asked.caller, asked.deadline_s))  # noqa: PERF401 - see above
+                tickets.append(batcher.submit(item, asked.caller, asked.deadline_s, lone=len(items) == 1))  # noqa: PERF401 - see above
             await _settled([ticket.outcome for ticket in tickets], asked.deadline_s, self.name)
         finally:
             for ticket in tickets:
-                ticket.outcome.cancel()
+                batcher.leave(ticket)
         return _results([ticket.outcome for ticket in tickets])
 
     async def _share(self, missing: Mapping[bytes, Item], asked: Asked) -> dict[bytes, bytes]:
@@ -216,20 +216,22 @@ class ItemServer(Generic[Item]):
         try:
             for key, item in missing.items():
                 # Who asks for a fresh outcome shares only with others who do.
-                flight = flights[key] = self._flight(here, (key, asked.fresh), item, asked)
+                flight = flights[key] = self._flight(here, (key, asked.fresh), item, asked, lone=len(missing) == 1)
                 flight.join(asked)
             outcomes = [flight.ticket.outcome for flight in flights.values()]
             await _settled(outcomes, asked.deadline_s, self.name)
         finally:
             for flight in flights.values():
-                flight.leave()
+                flight.leave(here.batcher)
         return dict(zip(flights, _results(outcomes), strict=True))
 
-    def _flight(self, here: "_OnLoop[Item]", key: tuple[bytes, bool], item: Item, asked: Asked) -> "_Flight[Item]":
+    def _flight(
+        self, here: "_OnLoop[Item]", key: tuple[bytes, bool], item: Item, asked: Asked, *, lone: bool
+    ) -> "_Flight[Item]":
         known = here.flights.get(key)
         if known is not None:
             return known
-        flight = here.flights[key] = _Flight(here.batcher.submit(item, asked.caller, asked.deadline_s))
+        flight = here.flights[key] = _Flight(here.batcher.submit(item, asked.caller, asked.deadline_s, lone=lone))
         version = self._version()
 
         def ended(outcome: "asyncio.Future[bytes]") -> None:
@@ -274,11 +276,10 @@ class _Flight(Generic[Item]):
         if asked.deadline_s is None or (ticket.deadline_s is not None and asked.deadline_s > ticket.deadline_s):
             ticket.deadline_s = asked.deadline_s
 
-    def leave(self) -> None:
+    def leave(self, batcher: Batcher[Item]) -> None:
         self.waiting -= 1
         if not self.waiting:
-            # Nothing happens where it is done.
-            self.ticket.outcome.cancel()
+            batcher.leave(self.ticket)
 
 
 @dataclass(slots=True, eq=False)

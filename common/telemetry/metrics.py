@@ -56,14 +56,10 @@ BATCH_REJECTED = Counter(
     "atoll_batch_rejected_total", "Items refused because the queue was full, or their time over.", ("model",)
 )
 
-MODEL_POOL_BYTES = Gauge(
-    "atoll_model_pool_bytes", "Memory that open model versions take.", multiprocess_mode="livesum"
-)
+MODEL_POOL_BYTES = Gauge("atoll_model_pool_bytes", "Memory that open model versions take.", multiprocess_mode="livesum")
 MODEL_POOL_MODELS = Gauge("atoll_model_pool_models", "Model versions that are open.", multiprocess_mode="livesum")
 MODEL_POOL_LOADS = Counter("atoll_model_pool_loads_total", "Loads of model versions.", ("outcome",))
-MODEL_POOL_LOAD_SECONDS = Histogram(
-    "atoll_model_pool_load_seconds", "Time to load a model version.", buckets=_SECONDS
-)
+MODEL_POOL_LOAD_SECONDS = Histogram("atoll_model_pool_load_seconds", "Time to load a model version.", buckets=_SECONDS)
 MODEL_POOL_EVICTIONS = Counter("atoll_model_pool_evictions_total", "Model versions put out to make room.")
 MODEL_POOL_REFUSED = Counter("atoll_model_pool_refused_total", "Loads refused because all others were in use.")
 

@@ -98,7 +98,9 @@ def test_a_new_plugin_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "prices" / "__init__.py").read_text() == "mine = True"
 
 
-@pytest.mark.parametrize("name", ["sample", "imputation", "timeseries", "countries", "survey", "sentiment", "housing", "hosted"])
+@pytest.mark.parametrize(
+    "name", ["sample", "imputation", "timeseries", "countries", "survey", "sentiment", "housing", "hosted"]
+)
 def test_every_bundled_plugin_passes_the_check(tmp_path: Path, name: str) -> None:
     code, out, err = atoll(tmp_path, "plugin", "check", name)
     assert (code, err) == (0, ""), out

@@ -6,6 +6,8 @@ from pathlib import Path
 from tests.support.servers import run_python
 
 HEAVY = ["cryptography", "jwt", "onnxruntime", "optuna", "pandas", "redis", "scipy", "sklearn", "torch", "transformers"]
+# structlog's, not ours.
+HEAVY += ["pygments", "rich"]
 CODE = """
 import json, sys, threading
 from common.app import create_app

@@ -99,3 +99,9 @@ def test_what_nobody_waits_for_is_not_run(server: Server, tmp_path: Path) -> Non
     go(tmp_path)
     wait_for(lambda: ask(server, "stays").status_code == 200, "an answer to the one that stays")
     assert seen(server)["ran"] == ["runs", "stays"]
+
+
+def test_its_place_in_a_full_queue_is_anothers_at_once(server: Server) -> None:
+    leave(server)
+    # Refused for its time, not for the queue: the first item still runs.
+    assert "X-Timeout-Ms" in ask(server, "waits", X_Timeout_Ms="20").text

@@ -30,6 +30,14 @@ def test_port_0_picks_a_free_port(start_server: Callable[..., Server]) -> None:
     assert [server.get("/").status_code for server in (first, second)] == [200, 200]
 
 
+def test_a_server_as_it_comes_tells_what_it_answered(start_server: Callable[..., Server]) -> None:
+    server = start_server(env=ALONE)
+    server.post("/sample_model/predict", json={"requiredField": "you"})
+    page = server.get("/metrics").text
+    assert 'atoll_http_requests_total{method="POST",route="/sample_model/predict",status="200"} 1.0' in page
+    assert 'atoll_cache_items_total{model="sample",outcome="miss"} 1.0' in page
+
+
 def test_an_option_counts_before_the_setting(start_server: Callable[..., Server]) -> None:
     server = start_server("--port", "0", "--host", "127.0.0.1", env=ALONE | {"PORT": "1", "HOST": "203.0.113.1"})
     assert server.url.startswith("http://127.0.0.1:")

@@ -60,6 +60,62 @@ def test_an_idle_model_starts_at_once_and_a_busy_one_gathers(executor: ThreadPoo
     assert model.batches == [[0], [1, 2, 3, 4, 5]]
 
 
+def test_a_batch_beside_another_gathers_for_a_moment(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=2)
+        # How long a batch takes is what it takes usually.
+        model.gate = threading.Event()
+        slow = batcher.submit(0)
+        await asyncio.sleep(0.5)
+        model.gate.set()
+        await slow.outcome
+        model.gate, model.begun = threading.Event(), threading.Event()
+        tickets = [batcher.submit(1)]
+        await asyncio.to_thread(model.begun.wait, 30)
+        for number in (2, 3, 4):
+            # Each in a round of the loop of its own.
+            tickets.append(batcher.submit(number))
+            await asyncio.sleep(0)
+        assert model.batches == [[0], [1]]
+        model.gate.set()
+        await asyncio.wait([ticket.outcome for ticket in tickets])
+
+    on_loop(work)
+    assert model.batches == [[0], [1], [2, 3, 4]]
+
+
+def test_a_batch_beside_another_does_not_wait_where_enough_is_there(executor: ThreadPoolExecutor) -> None:
+    model = Model(threading.Event())
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model, budget=8), executor, lanes=2)
+        batcher._mean_s = 1e9
+        tickets = [batcher.submit(0)]
+        await asyncio.to_thread(model.begun.wait, 30)
+        model.begun.clear()
+        tickets += [batcher.submit(number) for number in (1, 2)]
+        await asyncio.to_thread(model.begun.wait, 30)
+        assert model.gate is not None
+        model.gate.set()
+        await asyncio.wait([ticket.outcome for ticket in tickets])
+
+    on_loop(work)
+    assert model.batches == [[0], [1, 2]]
+
+
+def test_what_waits_is_shared_among_those_who_can_run_it(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model, budget=16), executor, lanes=2)
+        await asyncio.wait([batcher.submit(number).outcome for number in range(10)])
+
+    on_loop(work)
+    assert sorted(model.batches) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+
+
 def test_a_failing_item_fails_alone(executor: ThreadPoolExecutor) -> None:
     model = Model()
 
@@ -189,5 +245,42 @@ def test_quick_runs_move_to_the_event_loop_and_a_slow_one_back(executor: ThreadP
         await batcher.submit(1).outcome
         await batcher.submit(1).outcome
         assert threads[-1]
+
+    on_loop(work)
+
+
+def test_a_quick_model_runs_a_lone_item_at_once_until_there_is_company(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        for number in range(500):
+            if (ticket := batcher.submit(number, lone=True)).outcome.done():
+                break
+            await ticket.outcome
+        assert ticket.outcome.done()
+        # In the same round of the loop: the next ones wait for each other.
+        together = [batcher.submit(number, lone=True) for number in (1, 2, 3)]
+        assert not any(ticket.outcome.done() for ticket in together)
+        await asyncio.wait([ticket.outcome for ticket in together])
+        assert model.batches[-1] == [1, 2, 3]
+        assert not batcher.submit(4, lone=True).outcome.done()
+
+    on_loop(work)
+
+
+def test_items_of_one_request_are_not_run_one_by_one(executor: ThreadPoolExecutor) -> None:
+    model = Model()
+
+    async def work() -> None:
+        batcher = Batcher("m", Batching(model), executor, lanes=1)
+        for number in range(500):
+            if (ticket := batcher.submit(number, lone=True)).outcome.done():
+                break
+            await ticket.outcome
+        await asyncio.sleep(0)
+        tickets = [batcher.submit(number) for number in (1, 2)]
+        await asyncio.wait([ticket.outcome for ticket in tickets])
+        assert model.batches[-1] == [1, 2]
 
     on_loop(work)

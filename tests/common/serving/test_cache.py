@@ -1,5 +1,7 @@
 from collections import OrderedDict
 
+import orjson
+import psutil
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,3 +98,14 @@ def test_a_cache_of_no_bytes_keeps_nothing() -> None:
     cache = ByteCache(0)
     cache.put(b"key", b"")
     assert len(cache) == 0
+
+
+def test_what_is_kept_takes_about_the_memory_that_is_counted() -> None:
+    cache = ByteCache(100_000_000)
+    score = {"label": "POSITIVE", "score": 0.75}
+    process = psutil.Process()
+    before = process.memory_info().rss
+    for number in range(20_000):
+        cache.put(number.to_bytes(16, "big"), orjson.dumps([score, score]))
+    # Not that of the buffers that the values were written in, which is ten times as much.
+    assert process.memory_info().rss - before < 3 * cache.size_bytes

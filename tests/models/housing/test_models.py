@@ -1,6 +1,7 @@
 """The models themselves: equal to scikit-learn's, honest about their error, explained."""
 
 import gzip
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -84,12 +85,14 @@ def test_what_is_written_is_read_again(part: Part, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [SVR, TREES, CARD])
-@pytest.mark.parametrize("fault", ["missing", "truncated"])
+@pytest.mark.parametrize("fault", ["missing", "truncated", "foreign"])
 def test_a_folder_with_a_bad_file_is_refused_by_its_name(tmp_path: Path, name: str, fault: str) -> None:
     for file in (SVR, TREES, CARD):
         (tmp_path / file).write_bytes((BOX / file).read_bytes())
     if fault == "missing":
         (tmp_path / name).unlink()
+    elif fault == "foreign":
+        (tmp_path / name).write_bytes(pickle.dumps({"weights": [0.5] * 1000}))
     else:
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: len(content) // 2])

@@ -125,6 +125,25 @@ def test_what_is_no_number_is_refused(client: Client, number: str) -> None:
     assert client.post("/lab/predict", content=text, headers=headers).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/housing/predict", "/lab/predict", "/lab/bulk-predict"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"houses":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"MedInc": 1%s}' % (b"0" * 5000),
+        b'{"houses":' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"MedInc": "\\ud800"}',
+        b'{"\\ud800": 1}',
+        b'{"houses": [null, 1, "a", []]}',
+        b'"\\u0000"',
+    ],
+)
+def test_strange_bodies_are_refused(client: Client, path: str, body: bytes) -> None:
+    got = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert got.status_code in (400, 422)
+
+
 def test_a_missing_figure_and_too_many_houses_are_refused(client: Client) -> None:
     assert_problem(client.post("/housing/predict", json={"MedInc": 1}), 422)
     too_many = client.post("/housing/bulk-predict", json={"houses": [HOUSE] * 10_001})

@@ -1,6 +1,7 @@
 """The model in the box: what it says, and what it says of itself."""
 
 import gzip
+import pickle
 import shutil
 import string
 import subprocess
@@ -121,7 +122,7 @@ def test_serving_imports_neither_torch_nor_onnx() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("how", ["missing", "cut"])
+@pytest.mark.parametrize("how", ["missing", "cut", "foreign"])
 def test_a_broken_folder_is_refused_by_the_name_of_the_file(tmp_path: Path, name: str, how: str) -> None:
     folder = shutil.copytree(BOX, tmp_path / "box")
     file = folder / name
@@ -129,6 +130,8 @@ def test_a_broken_folder_is_refused_by_the_name_of_the_file(tmp_path: Path, name
     file.unlink()
     if how == "cut":
         file.write_bytes(content[: len(content) // 2])
+    if how == "foreign":
+        file.write_bytes(pickle.dumps({"weights": [0.5] * 1000}))
     with pytest.raises(BrokenModel, match=f"^{name}"):
         Classifier.open(folder)
 

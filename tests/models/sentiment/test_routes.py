@@ -100,9 +100,24 @@ def test_a_wrong_body_is_refused_in_both_shapes(client: Client, body: Any) -> No
     assert {"type", "loc", "msg"} <= set(old.json()["detail"][0])
 
 
-def test_half_a_character_is_no_text(client: Client) -> None:
-    got = client.post("/sentiment/predict", content=b'{"text": ["\\ud800"]}')
+@pytest.mark.parametrize("path", ["/sentiment/predict", "/project/bulk-predict"])
+@pytest.mark.parametrize("half", [b"\\ud800", b"a\\udc00b"])
+def test_half_a_character_is_no_text(client: Client, path: str, half: bytes) -> None:
+    got = client.post(path, content=b'{"text": ["%s"]}' % half)
     assert got.status_code in (200, 422)
+
+
+@pytest.mark.parametrize("path", ["/sentiment/predict", "/project/bulk-predict"])
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text":' + b"[" * 500 + b"]" * 500 + b"}"])
+def test_json_nested_without_end_is_refused(client: Client, path: str, body: bytes) -> None:
+    assert client.post(path, content=body).status_code in (400, 422)
+
+
+def test_ten_thousand_texts_are_answered(client: Client) -> None:
+    texts = [f"film {number % 50}" for number in range(10_000)]
+    found = ask(client, *texts)["predictions"]
+    assert len(found) == 10_000
+    assert found[0] == found[9_950]
 
 
 def test_sizes_are_bounded(client: Client) -> None:
