@@ -17,7 +17,7 @@ from common.registry.versions import Version
 from common.serving.asked import asked_by
 from common.serving.items import Asked
 from common.serving.tensors import Array, TensorModel
-from models.hosted import service
+from models.hosted import lookup
 from models.hosted.definitions import Reference
 from models.hosted.forms import FormReader, is_form
 from models.hosted.images import MEDIA_TYPES, Pixels, to_tensor
@@ -82,7 +82,7 @@ async def predicted(request: Request, reference: Reference, which: Which, pixels
             chosen = await to_thread.run_sync(registry.choose, reference.model, which, key)
     except NotFound:
         # The same in words that know of tags; and what is there after all was not a moment ago.
-        await to_thread.run_sync(service.find, registry, Reference(reference.tag, which))
+        await to_thread.run_sync(lookup.find, registry, Reference(reference.tag, which))
         raise
     models = hosted.of(runtime)
     model = await models.open_chosen(chosen)

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from common.http.openapi import problem_answer
 from common.registry.versions import ALIAS_PATTERN, MAX_DESCRIPTION_CHARS
 from common.security.authenticate import principal_of
-from models.hosted import service
+from models.hosted import lookup, service
 from models.hosted.definitions import (
     Change,
     DefaultChange,
@@ -107,7 +107,7 @@ async def post_model(
 
 @router.get("", summary="Hosted models")
 async def get_models(request: Request) -> list[HostedModel]:
-    return await to_thread.run_sync(lambda: service.list_models(runtime_of(request).registry))
+    return await to_thread.run_sync(lambda: lookup.list_models(runtime_of(request).registry))
 
 
 @router.get("/{ref}", summary="A hosted model", responses=_MISSING)
@@ -115,7 +115,7 @@ async def get_models(request: Request) -> list[HostedModel]:
 async def get_information(request: Request, ref: Ref) -> Information:
     """Of the default version, where the reference names none."""
     reference = split_ref(ref)
-    return await to_thread.run_sync(lambda: service.information(runtime_of(request).registry, reference))
+    return await to_thread.run_sync(lambda: lookup.information(runtime_of(request).registry, reference))
 
 
 @router.patch("/{ref}", summary="Describe a hosted model", responses=_MISSING)
@@ -160,7 +160,7 @@ async def file_answer(request: Request, reference: Reference) -> Response:
 
     def read() -> tuple[str, int, str, Any]:
         registry = runtime_of(request).registry
-        return service.original(registry, service.find(registry, reference))
+        return lookup.original(registry, lookup.find(registry, reference))
 
     name, size_bytes, sha256, chunks = await to_thread.run_sync(read)
     plain = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in name)

@@ -11,7 +11,7 @@ from common.http.openapi import problem_answer
 from common.security.authenticate import principal_of
 from common.storage import Share, open_share
 from common.storage.incoming import Incoming, told_sha256
-from models.hosted import parts, service
+from models.hosted import lookup, parts, service
 from models.hosted.definitions import NewUpload, Upload, Uploaded
 from models.hosted.landing import Landing, sweep
 from models.hosted.uploading import Sent, accept, in_check_turn, runtime_of, uploads_folder
@@ -104,7 +104,7 @@ async def complete(request: Request, upload_id: Id) -> Uploaded:
         service.check_tag(begun.tag, runtime.settings.plugins)
         made = parts.version_of(share, begun)
         if made is not None:
-            return service.uploaded(runtime.registry, begun.tag, made)
+            return lookup.uploaded(runtime.registry, begun.tag, made)
         folder = uploads_folder(runtime)
         sweep(folder)
         landing = Landing(folder, begun.size_bytes)

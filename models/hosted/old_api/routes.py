@@ -10,7 +10,7 @@ from common.errors import BadRequest, Invalid
 from common.registry.asked import Asked
 from common.registry.versions import DEFAULT_ALIAS, MAX_NUMBER
 from common.security.authenticate import principal_of
-from models.hosted import service
+from models.hosted import lookup, service
 from models.hosted.definitions import Ref, Reference, Tag, split_ref
 from models.hosted.forms import is_form
 from models.hosted.images import Pixels
@@ -51,13 +51,13 @@ async def get_help() -> Response:
 
 @router.get("/v1/models")
 async def get_models(request: Request) -> Response:
-    found = await to_thread.run_sync(lambda: service.informations(runtime_of(request).registry))
+    found = await to_thread.run_sync(lambda: lookup.informations(runtime_of(request).registry))
     return enveloped("Model list provided", model_list=[item.file for item in found], tag_list=[i.tag for i in found])
 
 
 @router.get("/v1/models/information")
 async def get_all_information(request: Request) -> Response:
-    found = await to_thread.run_sync(lambda: service.informations(runtime_of(request).registry))
+    found = await to_thread.run_sync(lambda: lookup.informations(runtime_of(request).registry))
     return enveloped(
         "Model list provided",
         model_list=[list_entry(item) for item in found],
@@ -107,7 +107,7 @@ async def set_default(request: Request, ref: Tag) -> Response:
 @router.get("/v1/models/{ref}/information")
 async def get_information(request: Request, ref: Ref) -> Response:
     reference = split_ref(ref)
-    found = await to_thread.run_sync(lambda: service.information(runtime_of(request).registry, reference))
+    found = await to_thread.run_sync(lambda: lookup.information(runtime_of(request).registry, reference))
     return raw("", information_of(found) | {"tag": found.tag})
 
 
