@@ -1,5 +1,5 @@
-"""Types that skops leaves to whoever opens a file to trust, and that Atoll opens: harmless once their arrays were looked
-at, which whoever loads has to do (a tree that leads out of its arrays would be followed).
+"""Types that skops leaves to whoever opens a file to trust, and that Atoll opens: harmless once their arrays were
+looked at, which whoever loads has to do (a tree that leads out of its arrays would be followed).
 """
 
 TRUSTED = (

@@ -4,7 +4,18 @@ from fastapi import FastAPI
 
 from common.jobs import routes as jobs
 from common.jobs.callbacks.definitions import job_ended
-from common.routes import catalogue, datasets, docs, health, registry, registry_changes, registry_drift, registry_moves, root, settings
+from common.routes import (
+    catalogue,
+    datasets,
+    docs,
+    health,
+    registry,
+    registry_changes,
+    registry_drift,
+    registry_moves,
+    root,
+    settings,
+)
 from common.security.audit import routes as audit
 from common.security.keys import routes as keys
 from common.serving.oip import routes as oip
