@@ -104,6 +104,7 @@ async def delete_sampling(request: Request, model: str) -> None:
     responses={
         **MISSING,
         **_AWAY,
+        400: problem_answer("The body cannot be read."),
         409: problem_answer("It has some."),
         413: problem_answer("The body is larger than `MAX_BODY_BYTES`."),
         415: problem_answer("The body is no CSV."),
