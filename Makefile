@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment backends campaign lock audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment backends campaign campaign-registry lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -41,11 +41,17 @@ lint: $(DEV) ## ruff and mypy
 bench: $(DEV) ## measure what the docs claim (minutes)
 	$(BIN)/python -m benchmarks.imputation $(ARGS)
 
+bench-hosted: $(DEV) ## measure hosted models beside KServe, MLServer, LitServe, BentoML and PyTriton (half an hour; wrk is needed)
+	$(BIN)/python -m benchmarks.hosted $(ARGS)
+
 backends: $(DEV) ## start PostgreSQL, Azurite and Redis for a try, and print the settings for make run
 	@exec $(BIN)/python -m tests.support
 
 campaign: $(DEV) ## kill and cut off real processes 200 times, and count what was lost (half an hour; ARGS=--help tells more)
 	$(BIN)/python -m tests.campaign --kills 200 $(ARGS)
+
+campaign-registry: $(DEV) ## kill processes that change the registry 200 times, and count what does not fit (minutes)
+	$(BIN)/python -m tests.campaign_registry --kills 200 $(ARGS)
 
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
@@ -71,6 +77,9 @@ lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml, with hashes (ARG
 	$(PIN) $(ARGS) -o requirements.txt
 	$(PIN) $(ARGS) --extra dev -c requirements.txt --no-annotate -o requirements-dev.txt
 	$(BIN)/python -m deployment.supply licences
+
+grpc: $(DEV) ## make the Python of common/host/grpc/open_inference.proto anew
+	$(BIN)/python -m grpc_tools.protoc -I common/host/grpc --python_out=common/host/grpc --pyi_out=common/host/grpc open_inference.proto
 
 audit: $(DEV) ## look for known vulnerabilities in requirements.txt (ADVISORIES=DIR: in a copy of the advisories, offline)
 	$(BIN)/python -m deployment.supply audit $(if $(ADVISORIES),--advisories "$(ADVISORIES)") $(ARGS)

@@ -28,7 +28,7 @@ from common.http.problems import (
 )
 from common.http.roles import NoHttp
 from common.jobs.parameters import tell_headers
-from common.plugins.mount import body_limits, mount_all
+from common.plugins.mount import body_limits, large_bodies, mount_all
 from common.plugins.parameters import predict_route
 from common.runtime import Runtime
 from common.security.anonymous import AnonymousRule, remembering
@@ -86,12 +86,12 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_exception_handler(UnicodeEncodeError, answer_half_character)
     app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
-    # Files of data sets are streamed, and have a limit of their own.
+    # Files of data sets and what plugins stream have limits of their own.
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.http.max_body_bytes,
         by_prefix=dict.fromkeys(CONTROL_PREFIXES, CONTROL_BYTES) | body_limits(runtime.records),
-        exempt={"PUT": "/datasets/"},
+        exempt=["PUT /datasets/{name}/{file}", *large_bodies(runtime.records)],
         timeout_s=settings.limits.read_timeout_s,
     )
     app.add_middleware(Authorise)

@@ -1,7 +1,7 @@
 """What a process holds while it serves: settings, plugins, the pool; and the one start-up step."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from common.errors import Unauthorized
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.redis import RedisLink
+from common.registry.drift.sampler import Items, Sampler
 from common.registry.follower import Follower, Following, OwnRegistry
 from common.security.keys import Keys
 from common.security.keys.held import told_under_functions
@@ -59,9 +60,15 @@ class Runtime:
     keys: Keys = field(init=False)
     _verifiers: "tuple[Verifier, ...] | None" = None
     _following: Following = field(init=False)
+    sampler: Sampler = field(init=False)
 
     def __post_init__(self) -> None:
-        self._following = self._follow()
+        registry = OwnRegistry(self.settings, lambda: self._registry)
+        self._following = self._follow(registry)
+        items = {
+            record.name: Items(row, self._numbers(record)) for record in self.records if (row := record.plugin.row)
+        }
+        self.sampler = Sampler(registry, is_on=self.settings.registry.sampling, items=items)
         # In the job system's database, which is not opened before a key is shown.
         self.keys = Keys(self.settings, lambda: self.jobs.database)
 
@@ -90,7 +97,9 @@ class Runtime:
                 # Brings SQLAlchemy, which a process that never sees a job does without.
                 from common.jobs.states import Kind
                 from common.jobs.system import JobSystem
-                from common.jobs.training import TrainingExecutor
+                from common.jobs.training import TrainingExecutor, oldest_training
+                from common.registry.drift.chore import SampleChore
+                from common.registry.garbage import Garbage
                 from common.registry.service import Registry
                 from common.storage import Blobs, open_share
 
@@ -104,6 +113,19 @@ class Runtime:
                 )
                 self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
                 self._expire_files(jobs)
+                garbage = Garbage(
+                    jobs.database,
+                    blobs,
+                    self.settings.registry,
+                    clock=jobs.clock,
+                    busy_since=partial(oldest_training, jobs.database),
+                )
+                jobs.scheduler.chores["registry"] = garbage.begin
+                # Rows that were kept before it was switched off go too, by and by.
+                registry = self._registry
+                jobs.scheduler.chores["samples"] = SampleChore(
+                    lambda: registry, self.settings.registry, jobs.clock
+                ).begin
                 self._jobs = jobs
             return self._jobs
 
@@ -124,6 +146,11 @@ class Runtime:
     def registry(self) -> "Registry":
         """Model versions and aliases, in the job system's database; blocks as `jobs` does at the first call."""
         assert self.jobs is not None and self._registry is not None  # noqa: S101, PT018 - made together
+        return self._registry
+
+    @property
+    def opened_registry(self) -> "Registry | None":
+        """The registry, if it was opened before: asked on an event loop, which must not wait for a database."""
         return self._registry
 
     @property
@@ -164,12 +191,17 @@ class Runtime:
             # A daemon: a load that hangs must not keep the process from ending.
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
             self._following.start()
+            self.sampler.start()
             if background and self.settings.roles & {"queues", "timers"}:
                 threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True).start()
 
-    def _follow(self) -> Following:
+    def _numbers(self, record: PluginRecord) -> "Callable[[], int | None]":
+        """Which version of a plugin's model answers now."""
+        follower = next((one for one in self._following.followers if one.model == record.name), None)
+        return lambda: None if follower is None else follower.number
+
+    def _follow(self, registry: OwnRegistry) -> Following:
         """Who serves versions of the registry is given the first one before it loads."""
-        registry = OwnRegistry(self.settings, lambda: self._registry)
         followers = []
         for record in self.records:
             if record.plugin.serve_version is not None:
@@ -181,6 +213,7 @@ class Runtime:
 
     def stop(self) -> None:
         """Let running jobs end for a while, and put the rest back. Nothing depends on it being called."""
+        self.sampler.stop()
         with self._jobs_lock:
             jobs = self._jobs
         if jobs is None:

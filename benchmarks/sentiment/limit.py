@@ -106,7 +106,7 @@ def _session(folder: Path, copies: Path, setting: Setting) -> "onnxruntime.Infer
     """Opened as `Classifier.of_files` does, but for the threads."""
     import onnxruntime
 
-    from models.sentiment.mapped import mapped
+    from common.serving.mapped_onnx import mapped
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = setting.threads

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from benchmarks.report import NotMeasured
 from benchmarks.server import REPOSITORY
-from models.sentiment.pull.layout import Layout
+from models._text.layout import Layout
 
 DATA = REPOSITORY.parent / "shared" / "data" / "sst2"
 _PIECES, _SEED = 30_522, 7

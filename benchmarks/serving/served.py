@@ -14,6 +14,8 @@ from benchmarks.serving.contestants import Asked, Contestant, python_of
 _READY_S = 60.0
 # Any number does; none that a run counts to.
 _EXAMPLE = "3"
+# What servers say of models that are not loaded yet.
+_SOON = (b"not ready", b"unknown model")
 
 
 class Served:
@@ -54,7 +56,7 @@ class Served:
                 return False
             if reply.status == 200:
                 return True
-            if reply.status in (400, 404, 422) and b"not ready" not in reply.body:
+            if reply.status in (400, 404, 422) and not any(word in reply.body for word in _SOON):
                 raise NotMeasured(f"{self.contestant.name} answered {reply.status}: {reply.body[:300]!r}")
             time.sleep(0.05)
             return False

@@ -1,12 +1,23 @@
 """`atoll registry`: versions of models, and which one serves."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
+from common.cli import registry_drift, registry_local, registry_mlflow
+from common.cli.plugged import PluggedGroup
 from common.cli.remote import AsJson, Url, connected, print_json, print_table, prints_json
+from common.cli.steps import telling_errors
 
-app = typer.Typer(help="Look at model versions, and choose which one serves.", no_args_is_help=True)
+app = typer.Typer(
+    cls=PluggedGroup,
+    help="Look at model versions, choose which one serves, and keep the registry in order.",
+    no_args_is_help=True,
+    epilog="Try version 3 on a tenth of the requests, let it serve, and go back: atoll registry alias m candidate 3; "
+    "atoll registry traffic m default=90% candidate=10%; atoll registry promote m candidate --metric rmse "
+    "--direction lower; atoll registry rollback m.",
+)
 
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 
@@ -19,8 +30,18 @@ def list_models(context: typer.Context, as_json: AsJson = False, url: Url = None
     if prints_json(context, as_json):
         print_json(models)
     else:
-        rows = [[model["model"], model["latest"], _aliases(model["aliases"])] for model in models]
-        print_table(["MODEL", "LATEST", "ALIASES"], rows)
+        rows = [
+            [
+                model["model"],
+                model["latest"],
+                model["count"],
+                _aliases(model["aliases"]),
+                _shares(model["traffic"]),
+                model["description"][:60],
+            ]
+            for model in models
+        ]
+        print_table(["MODEL", "LATEST", "VERSIONS", "ALIASES", "TRAFFIC", "DESCRIPTION"], rows)
 
 
 @app.command()
@@ -51,10 +72,11 @@ def show(
             item["author"],
             item["job_id"],
             ", ".join(f"{name} {value}" for name, value in item["metrics"].items()),
+            item["description"][:60],
         ]
         for item in told["versions"]
     ]
-    print_table(["VERSION", "ALIASES", "CREATED", "AUTHOR", "JOB", "METRICS"], rows)
+    print_table(["VERSION", "ALIASES", "CREATED", "AUTHOR", "JOB", "METRICS", "DESCRIPTION"], rows)
 
 
 @app.command()
@@ -69,11 +91,205 @@ def alias(
     """Point an alias to a version."""
     with connected(context, url) as client:
         change = client.set_alias(model, name, version)
+    _tell(context, change, as_json)
+
+
+@app.command("convert")
+def convert_file(
+    file: Annotated[Path, typer.Argument(help="A pickle or joblib file that you trust: opening it runs it.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
+) -> None:
+    """Make a pickle or joblib file one that can be uploaded; runs here, and asks no server."""
+    from common.registry.convert import convert
+
+    with telling_errors():
+        made = convert(file, output, force=force)
+    typer.echo(f"{made.path}  ({made.what} as {made.kind})")
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    model: Model,
+    name: Annotated[str, typer.Argument(metavar="ALIAS", help="The alias that goes back.")] = "default",
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Point an alias to what it had before its last move; again, to what it had before that."""
+    with connected(context, url) as client:
+        # What it points to now goes along, so that it goes back once, however often the call arrives.
+        current = client.registry(model)["aliases"].get(name)
+        change = client.rollback(model, name, current=current)
+    _tell(context, change, as_json)
+
+
+@app.command()
+def promote(
+    context: typer.Context,
+    model: Model,
+    metric: Annotated[str, typer.Option(help="Figure that both versions were published with, e.g. rmse.")],
+    direction: Annotated[Literal["lower", "higher"], typer.Option(help="Which figure is the better one.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Alias or number of the version that shall serve.")
+    ] = "candidate",
+    name: Annotated[str, typer.Option("--alias", help="The alias that shall point to it.")] = "default",
+    margin: Annotated[float, typer.Option(min=0, help="How much better it has to be, at least.")] = 0.0,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Let a version serve if it is at least as good as the one that does; exit code 1 with both figures if not."""
+    which: int | str = int(version) if version.isascii() and version.isdecimal() else version
+    with connected(context, url) as client:
+        made = client.promote(model, which, metric=metric, direction=direction, alias=name, margin=margin)
+    _tell(context, made, as_json)
+
+
+@app.command()
+def traffic(
+    context: typer.Context,
+    model: Model,
+    shares: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ALIAS=SHARE...", help="Share of the requests by alias, 0.1 or 10%; together all."),
+    ] = None,
+    shadow: Annotated[
+        str | None, typer.Option(metavar="ALIAS", help="Is shown requests too; its answers are compared and counted.")
+    ] = None,
+    shadow_share: Annotated[str, typer.Option(metavar="SHARE", help="Share of the requests shown to it.")] = "1",
+    clear: Annotated[bool, typer.Option("--clear", help="Let `default` answer all requests again.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Share requests that name no version between aliases, e.g. default=90% candidate=10%; or show how they are."""
+    weights = dict(_share_of(given) for given in shares or ())
+    part = _share(shadow_share, "--shadow-share")
+    if clear and (shares or shadow):
+        raise typer.BadParameter("give shares, or --clear, not both", param_hint="--clear")
+    with connected(context, url) as client:
+        if clear:
+            client.clear_traffic(model)
+            now: dict[str, Any] | None = None
+        elif weights or shadow:
+            now = client.set_traffic(model, weights or {"default": 1.0}, shadow=shadow, shadow_share=part)
+        else:
+            now = client.registry(model, limit=1)["traffic"]
+    if prints_json(context, as_json):
+        print_json(now)
+    else:
+        typer.echo(f"{model}: {_shares(now) or 'default answers all requests'}")
+
+
+@app.command()
+def describe(
+    context: typer.Context,
+    model: Model,
+    version: Annotated[int | None, typer.Argument(min=1, help="Number of the version; by default the model.")] = None,
+    text: Annotated[str | None, typer.Option(help="The description.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=TEXT]", help="A tag; repeat it for all that there shall be.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FIGURE", help="A figure of a version, measured since; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Say what a model, or a version, is. Tags that are given replace all that there were; other figures stay."""
+    if text is None and tag is None and metric is None:
+        raise typer.BadParameter("give --text, --tag or --metric", param_hint="--text")
+    if metric is not None and version is None:
+        raise typer.BadParameter("a figure is that of a version; give its number", param_hint="VERSION")
+    metrics = None if metric is None else dict(_figure(given) for given in metric)
+    tags = None if tag is None else {name: value for name, _, value in (given.partition("=") for given in tag)}
+    with connected(context, url) as client:
+        told = client.describe(model, version, description=text, tags=tags, metrics=metrics)
+    if prints_json(context, as_json):
+        print_json(told)
+    else:
+        labels = ", ".join(f"{name}={value}" if value else name for name, value in told["tags"].items())
+        typer.echo(f"{_named(model, version)}: {told['description']}{f'  [{labels}]' if labels else ''}")
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    model: Model,
+    version: Annotated[int | None, typer.Argument(min=1, help="Number of the version.")] = None,
+    name: Annotated[str | None, typer.Option("--alias", help="Delete this alias; its version stays.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Delete the model: all its versions and aliases.")] = False,
+    url: Url = None,
+) -> None:
+    """Delete a version that no alias points to, an alias, or a whole model. Nothing of it can be had back."""
+    if [version is not None, name is not None, everything].count(True) != 1:
+        raise typer.BadParameter("give the number of a version, --alias, or --all", param_hint="VERSION")
+    with connected(context, url) as client:
+        if everything:
+            client.delete_model(model)
+        elif name is not None:
+            client.delete_alias(model, name)
+        else:
+            assert version is not None  # noqa: S101  # one of the three is given
+            client.delete_version(model, version)
+    typer.echo(f"{_named(model, version or name)} deleted", err=True)
+
+
+app.command("drift")(registry_drift.drift)
+app.command("sampling")(registry_drift.sampling)
+app.command("snapshot")(registry_drift.snapshot)
+app.command("verify")(registry_local.verify)
+app.command("gc")(registry_local.collect)
+app.command("export")(registry_mlflow.export)
+app.command("import")(registry_mlflow.import_)
+
+
+def _tell(context: typer.Context, change: dict[str, Any], as_json: bool) -> None:
     if prints_json(context, as_json):
         print_json(change)
-    else:
-        was = "" if change["previous"] in (None, version) else f" (was {change['previous']})"
-        typer.echo(f"{change['model']}:{change['alias']} -> {change['version']}{was}")
+        return
+    version, previous = change["version"], change["previous"]
+    was = "" if previous in (None, version) else f" (was {previous})"
+    figures = ""
+    if "metric" in change:
+        old = change["previous_figure"]
+        figures = f"  {change['metric']} {change['figure']:g}" + ("" if old is None else f", before {old:g}")
+    typer.echo(f"{change['model']}:{change['alias']} -> {version}{was}{figures}")
+
+
+def _figure(given: str) -> tuple[str, float]:
+    name, _, figure = given.partition("=")
+    try:
+        return name, float(figure)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is not NAME=FIGURE, e.g. accuracy=0.97", param_hint="--metric") from None
+
+
+def _share_of(given: str) -> tuple[str, float]:
+    name, equals, share = given.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"{given!r} is not ALIAS=SHARE, e.g. candidate=10%", param_hint="ALIAS=SHARE")
+    return name, _share(share, "ALIAS=SHARE")
+
+
+def _share(given: str, hint: str) -> float:
+    try:
+        return float(given[:-1]) / 100 if given.endswith("%") else float(given)
+    except ValueError:
+        raise typer.BadParameter(f"{given!r} is no share; give 0.1 or 10%", param_hint=hint) from None
+
+
+def _shares(traffic: dict[str, Any] | None) -> str:
+    if traffic is None:
+        return ""
+    told = ", ".join(f"{name} {weight:.6g}" for name, weight in sorted(traffic["weights"].items()))
+    if traffic["shadow"] is None:
+        return told
+    return f"{told}; shadow {traffic['shadow']} {traffic['shadow_share']:.6g}"
+
+
+def _named(model: str, part: object) -> str:
+    return model if part is None else f"{model}:{part}"
 
 
 def _aliases(aliases: dict[str, int]) -> str:

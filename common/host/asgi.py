@@ -9,6 +9,7 @@ import threading
 import time
 from multiprocessing.process import BaseProcess
 
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.app import create_app
@@ -65,7 +66,17 @@ def app() -> ASGIApp:
     gc.disable()
     made = create_app(background=True)
     threading.Thread(target=_collect_again, args=(made.state.runtime,), name="collect-again", daemon=True).start()
-    return EndsWithItsServer(made)
+    return EndsWithItsServer(_with_grpc(made))
+
+
+def _with_grpc(app: FastAPI) -> ASGIApp:
+    runtime: Runtime = app.state.runtime
+    if not runtime.settings.http.grpc_port or "http" not in runtime.settings.roles:
+        return app
+    # Costs a tenth of a second.
+    from common.host.grpc.server import WithGrpc
+
+    return WithGrpc(app, runtime.settings, runtime)
 
 
 def _collect_again(runtime: Runtime) -> None:

@@ -47,7 +47,7 @@ def serve(
     http = settings.http
     options: dict[str, Any] = {
         "factory": True,
-        # By name: it brings the metrics, which have to find the folder of `_shared_metrics` when they are imported.
+        # By name: it brings the metrics, which look once, when they are imported, whether processes share them.
         "http": "common.host.protocol:BoundedProtocol",
         # Whom to believe about a caller's address is `TRUSTED_PROXIES`' to say; uvicorn would believe this machine.
         "proxy_headers": False,
@@ -58,17 +58,19 @@ def serve(
         "ssl_context_factory": uvicorn_context if is_tls else None,
     }
     port = _check_address(http.host, http.port)
+    if http.grpc_port:
+        _check_grpc(settings, port, tls=is_tls)
     _say(settings, port, tls=is_tls, out=out)
-    if needs_first(settings) and "http" in settings.roles:
-        # Brings SQLAlchemy, which a server for this machine alone starts without.
-        from common.security.keys.first import ensure_first
-
-        configure_logs(settings.telemetry)
-        ensure_first(settings, out)
     # uvicorn, once it has shut down, raises the signal that it got again, which would end this process before it has
     # cleaned up.
     signal.signal(signal.SIGTERM, _end)
     with _shared_metrics(settings):
+        if needs_first(settings) and "http" in settings.roles:
+            # Brings SQLAlchemy, which a server for this machine alone starts without.
+            from common.security.keys.first import ensure_first
+
+            configure_logs(settings.telemetry)
+            ensure_first(settings, out)
         uvicorn.run(
             FACTORY,
             host=http.host,
@@ -94,10 +96,22 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
         "access": AnonymousRule.of(settings).told,
         "state": f"{storage.state_dir}   (share {open_share(storage).label})",
     }
+    if settings.http.grpc_port:
+        lines["gRPC"] = f"{shown}:{settings.http.grpc_port}"
     if tls and settings.tls.certfile is not None and (told := warning_about(settings.tls.certfile)):
         lines["warning"] = told
     out.write(f"Atoll {VERSION}\n" + "".join(f"  {name:<10}{text}\n" for name, text in lines.items()))
     out.flush()
+
+
+def _check_grpc(settings: Settings, port: int, *, tls: bool) -> None:
+    from common.host.grpc.tls import check
+
+    if settings.http.grpc_port == port:
+        raise SettingsError(f"GRPC_PORT and PORT are both {port}; give each its own")
+    if tls:
+        check(settings.tls)
+    _check_address(settings.http.host, settings.http.grpc_port)
 
 
 def _check_address(host: str, port: int) -> int:

@@ -5,7 +5,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Any header may be sent with them (`Authorization`, `Idempotency-Key`, …): the key decides what may be done.
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _VARY = (b"vary", b"Origin")
 _EXPOSED = (
     "ETag",
@@ -16,6 +16,7 @@ _EXPOSED = (
     "Retry-After",
     "WWW-Authenticate",
     "X-Cache",
+    "X-Model-Alias",
     "X-Model-Version",
     "X-Request-ID",
 )

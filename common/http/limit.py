@@ -1,7 +1,8 @@
 """The largest request body that is read, and the time in which it has to come."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Mapping
+import re
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from functools import partial
 from types import coroutine
 from typing import Any
@@ -26,6 +27,7 @@ CONTROL_PREFIXES = (
     "/registry",
     "/settings",
 )
+_PARAMETER = re.compile(r"{[^}]*}")
 # A slow mobile connection sends ten times as much; who sends less holds a connection for nothing.
 MIN_BYTES_PER_S = 4096
 
@@ -42,7 +44,7 @@ class BodyLimit:
     ----------
     max_bytes : of any body.
     by_prefix : path prefix -> largest body of the routes below it, where that is less.
-    exempt : method -> path prefix of the routes that count for themselves.
+    exempt : method and path of the routes that count for themselves: `PUT /files/{name}`.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class BodyLimit:
         max_bytes: int,
         *,
         by_prefix: Mapping[str, int] | None = None,
-        exempt: Mapping[str, str] | None = None,
+        exempt: Iterable[str] = (),
         timeout_s: float = 20.0,
     ) -> None:
         self.app = app
@@ -60,7 +62,11 @@ class BodyLimit:
         self._by_head: dict[str, list[tuple[str, int]]] = {}
         for prefix, most in sorted((by_prefix or {}).items(), key=lambda item: -len(item[0])):
             self._by_head.setdefault(_head(prefix), []).append((prefix, most))
-        self._exempt = dict(exempt or {})
+        # By method: the paths of others need not be compared.
+        self._exempt: dict[str, list[re.Pattern[str]]] = {}
+        for route in exempt:
+            method, pattern = _pattern(route)
+            self._exempt.setdefault(method, []).append(pattern)
         self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,8 +90,7 @@ class BodyLimit:
     def _max_bytes(self, scope: Scope) -> int | None:
         """The largest body for a request; None where its route counts for itself."""
         path: str = scope["path"]
-        exempt = self._exempt.get(scope["method"])
-        if exempt is not None and path.startswith(exempt):
+        if any(pattern.fullmatch(path) for pattern in self._exempt.get(scope["method"], ())):
             return None
         for prefix, max_bytes in self._by_head.get(_head(path), ()):
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
@@ -153,6 +158,12 @@ class _Body:
             raise HTTPException(RequestTimeout.status, told, {"Connection": "close"}) from None
         finally:
             self._waited_s += clock() - began_s
+
+
+def _pattern(route: str) -> tuple[str, re.Pattern[str]]:
+    """A route's method, and what its path looks like."""
+    method, _, path = route.partition(" ")
+    return method, re.compile("[^/]+".join(re.escape(part) for part in _PARAMETER.split(path)))
 
 
 @coroutine

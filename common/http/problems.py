@@ -47,7 +47,7 @@ def problem_response(error: AtollError, scope: Scope) -> Response:
     path = scope["path"]
     app = scope.get("app")
     for prefix, shape in getattr(getattr(app, "state", None), LEGACY_STATE, {}).items():
-        if path.startswith(prefix + "/"):
+        if path == prefix or path.startswith(prefix + "/"):
             body = _masked(_legacy(shape(error)))
             return Response(body, error.status, error.headers, media_type="application/json")
     request_id = scope.get("state", {}).get("request_id", "")

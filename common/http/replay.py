@@ -8,17 +8,17 @@ from starlette.types import ASGIApp, Message, Scope
 
 from common.security.principal import SYSTEM, Principal
 
-_EXTENSION = "atoll.replay"
+EXTENSION = "atoll.replay"
 
 
 def is_replay(scope: Scope) -> bool:
     """Whether a request comes from `replay`: a worker's, which must be answered and not queued again."""
-    return _EXTENSION in (scope.get("extensions") or ())
+    return EXTENSION in (scope.get("extensions") or ())
 
 
 def replayed_by(scope: Scope) -> Principal | None:
     """As whom a request is replayed. None where it came from outside: no header can say this."""
-    extension = (scope.get("extensions") or {}).get(_EXTENSION)
+    extension = (scope.get("extensions") or {}).get(EXTENSION)
     found: Principal | None = None if extension is None else extension["principal"]
     return found
 
@@ -57,7 +57,7 @@ async def replay(
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
         "client": None,
         "server": None,
-        "extensions": {_EXTENSION: {"principal": principal}},
+        "extensions": {EXTENSION: {"principal": principal}},
     }
     answer = Replayed()
     given = False

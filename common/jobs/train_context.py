@@ -20,7 +20,14 @@ from common.jobs.rows import Payloads
 from common.plugins.fingerprint import code_version
 from common.plugins.record import PluginRecord
 from common.registry import store as registry
-from common.registry.versions import DEFAULT_ALIAS, check_alias, check_artefact, finite
+from common.registry.versions import (
+    DEFAULT_ALIAS,
+    check_alias,
+    check_artefact,
+    check_description,
+    check_tags,
+    finite,
+)
 from common.storage.blobs import BlobRef, Blobs
 
 if TYPE_CHECKING:
@@ -44,6 +51,7 @@ class Publication:
     metrics: Mapping[str, Any]
     alias: str | None
     data_hash: str | None
+    about: Mapping[str, Any]
 
 
 class TrainContext:
@@ -174,6 +182,10 @@ class TrainContext:
         *,
         alias: str | None = DEFAULT_ALIAS,
         data_hash: str | None = None,
+        signature: Mapping[str, Any] | None = None,
+        description: str = "",
+        tags: Mapping[str, str] | Sequence[str] = (),
+        snapshot: Mapping[str, Any] | None = None,
     ) -> None:
         """Make a version of the model when, and only when, the job succeeds. Called again, the last call counts.
 
@@ -183,24 +195,37 @@ class TrainContext:
         metrics : what the training measured.
         alias : points to the version from then on; None moves none.
         data_hash : of the data trained on.
+        signature : inputs and outputs, each with `name`, `datatype` and `shape` as the Open Inference Protocol has it.
+        description, tags : for people; tags are texts by name, or names only.
+        snapshot : inputs trained on, an array of n numbers or texts by name (those of the plugin's `row`), an output as
+            `output.name`. 5000 rows of them are kept as the artefact `snapshot.npz`, which `…/drift` compares with.
 
         Raises
         ------
         Invalid
-            A name cannot be used.
+            A name cannot be used, a text is too long, or the snapshot has no columns of equal length.
         ShareFull, ShareDown
         """
-        named = artefacts if isinstance(artefacts, Mapping) else {ONLY_ARTEFACT: artefacts}
+        named = dict(artefacts) if isinstance(artefacts, Mapping) else {ONLY_ARTEFACT: artefacts}
+        if snapshot is not None:
+            from common.registry.drift.snapshot import SNAPSHOT, packed
+
+            named[SNAPSHOT] = packed(snapshot, signature)
         for name in named:
             check_artefact(name)
         if alias is not None:
             check_alias(alias)
+        about = {
+            "signature": signature,
+            "description": check_description(description),
+            "tags": check_tags(tags),
+        }
         if self._helpers.is_helper:
             return
         refs = {name: self._blobs.put(content) for name, content in named.items()}
         if self._publication is None:
             self._context.on_commit(self._commit)
-        self._publication = Publication(refs, dict(metrics), alias, data_hash)
+        self._publication = Publication(refs, dict(metrics), alias, data_hash, about)
 
     def result(self) -> bytes:
         """The body of the job's result; its version is written by the last transaction, which makes the number."""
@@ -235,6 +260,8 @@ class TrainContext:
             metrics=made.metrics,
             job_id=self._job.id,
             data_hash=made.data_hash,
+            blobs=self._blobs,
+            **made.about,
         )
         if made.alias is not None:
             registry.set_alias(connection, self._record.name, made.alias, number, changed_at=now)

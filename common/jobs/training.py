@@ -2,7 +2,9 @@
 
 import contextlib
 from collections.abc import Callable
+from datetime import datetime
 
+import sqlalchemy as sa
 from pydantic import ValidationError
 
 from common.clock import Clock
@@ -14,6 +16,8 @@ from common.jobs.errors import JobRefused
 from common.jobs.helpers import HelperDone, Helpers
 from common.jobs.records import Job, Result
 from common.jobs.service import JobService
+from common.jobs.states import Kind, State
+from common.jobs.tables import jobs
 from common.jobs.train_context import TrainContext
 from common.plugins.definition import BaseDefinition
 from common.plugins.record import RETRY_LOAD_S, PluginRecord
@@ -21,6 +25,14 @@ from common.serving.progress import listening
 from common.storage.blobs import Blobs
 
 Find = Callable[[str], PluginRecord | None]
+
+
+def oldest_training(database: Database) -> datetime | None:
+    """When the oldest training that runs now began; None where none does."""
+    running = jobs.c.state.in_([state.value for state in State if state.is_active])
+    chosen = sa.select(sa.func.min(jobs.c.started_at)).where(running, jobs.c.kind == Kind.TRAINING.value)
+    found: datetime | None = database.read(lambda connection: connection.execute(chosen).scalar())
+    return found
 
 
 class TrainingExecutor:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
 from common.plugins.contract import RESERVED_NAMES
@@ -48,16 +49,22 @@ def _claims(record: PluginRecord) -> Iterator[tuple[str, str]]:
     if record.router is None:
         return
     own = record.router.prefix
-    routes = [
-        (method, str(route.path))
-        for route in iter_route_contexts(record.router.routes)
-        if route.path is not None
-        # A mounted app or a websocket has no methods.
-        for method in sorted(route.methods or {"*"})
+    prefixes = [(record.prefix, own, record.router, _CHANGE_PREFIX)]
+    prefixes += [
+        (old.path, "", old.router or record.router, f"change or drop its old prefix {old.path}")
+        for old in record.plugin.prefixes
     ]
-    prefixes = [(record.prefix, own, _CHANGE_PREFIX)]
-    prefixes += [(old.path, "", f"change or drop its old prefix {old.path}") for old in record.plugin.prefixes]
-    for before, kept, change in prefixes:
+    for before, kept, router, change in prefixes:
         yield before + kept, change
-        for method, path in routes:
-            yield f"{method} {_PARAMETER.sub('{}', before + kept + path.removeprefix(own))}", change
+        for method, path in _routes(router):
+            below = path.removeprefix(own) if router is record.router else path
+            yield f"{method} {_PARAMETER.sub('{}', before + kept + below)}", change
+
+
+def _routes(router: APIRouter) -> Iterator[tuple[str, str]]:
+    """Method and path of each route."""
+    for route in iter_route_contexts(router.routes):
+        if route.path is not None:
+            # A mounted app or a websocket has no methods.
+            for method in sorted(route.methods or {"*"}):
+                yield method, str(route.path)

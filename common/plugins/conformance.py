@@ -100,6 +100,8 @@ def _documents(app: FastAPI, record: PluginRecord) -> Iterator[Outcome]:
         yield Outcome("lists its parameters", True)
     elif record.router is None or predict_route(record.router) is None:
         yield Outcome("lists its parameters", True, "note: no POST …/predict, so /params shows no inputs")
+    elif record.plugin.tensors is not None:
+        yield Outcome("lists its parameters", True, "note: each of its models says itself what it takes")
     else:
         yield Outcome("lists its parameters", False, "the body of POST …/predict has no definition: /params is empty")
 

@@ -2,11 +2,14 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
+
+from fastapi import APIRouter
 
 from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
@@ -15,6 +18,7 @@ from common.registry.held import Held
 from common.security.scopes import parse_scopes
 from common.serving.batcher import Batching
 from common.serving.items import Kept
+from common.serving.tensors import TensorModels
 from common.settings import get_settings
 
 if TYPE_CHECKING:
@@ -42,19 +46,36 @@ RESERVED_NAMES = frozenset(
     }
 )
 
+_OF_TENSORS = ("names", "versions", "find", "known")
+
+
+_COMMAND = re.compile(r"[a-z]+ [a-z][a-z-]*")
+_PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
+
 
 @dataclass(frozen=True)
 class OldPrefix:
-    """A path under which old clients know the plugin's routes, and how errors look to them."""
+    """A path under which old clients know the plugin's routes, and how errors look to them.
+
+    Parameters
+    ----------
+    path : also the whole path of a route, where that is all that answers.
+    error_shape : makes the body of an error.
+    router : what answers there where it is more than another name for the plugin's own routes; its paths go on from
+        `path`.
+    """
 
     path: str
     error_shape: LegacyShape
+    router: APIRouter | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not self.path.startswith("/") or self.path.endswith("/"):
             raise ValueError(f"OldPrefix(path={self.path!r}): begin it with a slash and end it without one")
         if not callable(self.error_shape):
             raise TypeError(f"OldPrefix({self.path!r}): error_shape is not a function from an error to its body")
+        if not isinstance(self.router, APIRouter | None):
+            raise TypeError(f"OldPrefix({self.path!r}): router is no APIRouter")
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,8 @@ class Plugin:
         exception among them is that item's alone. It runs on a thread, with items of several requests; or `Batching`,
         which also says what an item costs. `common.serving.answer_items` is the way to it.
     cache : what determines an item's result, which is kept under it.
+    row : an item of `predict_batch` as numbers and texts by name. Without it no rows of the model's requests are kept
+        for comparisons with its training (`PUT /registry/{model}/sampling`).
     version : names what answers now: results of another version are not found. By default a digest of the code.
     estimate : seconds that a predict request will take, from its body (the definition); may raise `Invalid`. A request
         that is to be queued is looked at by it first; one that takes longer than `ASYNC_AFTER_S` is queued unasked.
@@ -104,6 +127,12 @@ class Plugin:
         and path below the prefix: `{"POST /batch": "train"}`. It holds under old prefixes too.
     max_body_bytes : the largest body that its routes take, where that is less than `MAX_BODY_BYTES`; a larger one is
         answered 413 before it is read.
+    large_bodies : routes that take more than `MAX_BODY_BYTES`, and count what they read for themselves, by method and
+        path below the prefix: `POST /models/{name}`. They stream the body; a limit of their own is theirs to keep.
+    tensors : the models that it serves by the Open Inference Protocol, where these are others than what `POST
+        …/predict` answers.
+    cli : commands that it adds to `atoll`, by group and name, each where its function is: `{"registry push":
+        "models.mine.cli:push"}`. The function has Typer's annotations, and is imported when the command is asked for.
     leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
 
     Raises
@@ -118,6 +147,7 @@ class Plugin:
     prefixes: Sequence[OldPrefix] = ()
     predict_batch: Batching[Any] | Callable[[Sequence[Any]], Sequence[Any]] | None = None
     cache: Kept[Any] | None = None
+    row: Callable[[Any], Mapping[str, Any]] | None = None
     version: Callable[[], str] | None = None
     estimate: Callable[[Any], float] | None = None
     examples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -131,6 +161,9 @@ class Plugin:
     serve_version: Callable[[Held], None] | None = None
     scopes: Mapping[str, str] = field(default_factory=dict)
     max_body_bytes: int | None = None
+    large_bodies: Sequence[str] = ()
+    tensors: TensorModels | None = None
+    cli: Mapping[str, str] = field(default_factory=dict)
     leaves: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -157,11 +190,15 @@ class Plugin:
                 raise TypeError(f"Plugin({name}=…): a coroutine function; it runs on a thread, make it a plain `def`")
         if self.predict_batch is None and (self.cache is not None or self.version is not None):
             raise ValueError("`cache` and `version` belong to `predict_batch`; declare it too")
+        if self.row is not None and (self.predict_batch is None or not callable(self.row)):
+            raise ValueError("`row` is a function of an item of `predict_batch`; declare that too")
         if self.serve_version is not None and self.load is None:
             raise ValueError("`serve_version` belongs to `load`; declare it too")
         run = self.predict_batch.run if isinstance(self.predict_batch, Batching) else self.predict_batch
         if run is not None and (not callable(run) or inspect.iscoroutinefunction(run)):
             raise TypeError("Plugin(predict_batch=…): not a plain function from items to results, nor Batching(run)")
+        if self.tensors is not None and not all(callable(getattr(self.tensors, name, None)) for name in _OF_TENSORS):
+            raise TypeError(f"Plugin(tensors=…): no TensorModels, which have {', '.join(_OF_TENSORS)}")
         if not isinstance(self.cache, Kept | None):
             raise TypeError("Plugin(cache=…): not Kept(key)")
         if not isinstance(self.prefixes, Sequence) or not all(isinstance(old, OldPrefix) for old in self.prefixes):
@@ -174,6 +211,12 @@ class Plugin:
         parse_scopes(self.scopes.values())
         if self.max_body_bytes is not None and not (isinstance(self.max_body_bytes, int) and self.max_body_bytes > 0):
             raise ValueError(f"Plugin(max_body_bytes={self.max_body_bytes!r}): not a number of bytes")
+        if not isinstance(self.cli, Mapping) or not all(
+            _COMMAND.fullmatch(str(name)) and _PLACE.fullmatch(str(place)) for name, place in self.cli.items()
+        ):
+            raise TypeError(f"Plugin(cli={self.cli!r}): not a mapping from `group name` to `module:function`")
+        if isinstance(self.large_bodies, str) or not all(isinstance(route, str) for route in self.large_bodies):
+            raise TypeError(f"Plugin(large_bodies={self.large_bodies!r}): not a list of methods and paths")
         # A text is a sequence too, and the share itself must not be emptied.
         if isinstance(self.leaves, str) or not all(isinstance(folder, str) and folder for folder in self.leaves):
             raise TypeError(f"Plugin(leaves={self.leaves!r}): not a list of folders on the share")

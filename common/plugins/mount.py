@@ -76,6 +76,17 @@ def body_limits(records: Sequence[PluginRecord]) -> dict[str, int]:
     }
 
 
+def large_bodies(records: Sequence[PluginRecord]) -> list[str]:
+    """Method and path of the routes that count their bodies for themselves, under each prefix."""
+    return [
+        f"{method} {prefix}{path}"
+        for record in records
+        if record.router is not None
+        for method, _, path in (route.partition(" ") for route in record.plugin.large_bodies)
+        for prefix in (record.prefix or record.router.prefix, *(old.path for old in record.plugin.prefixes))
+    ]
+
+
 def _withdraw(record: PluginRecord, reason: str) -> None:
     # Without its declarations too: nothing of it is listed, and a `load` that succeeds must not make it ready.
     record.plugin = Plugin(title=record.title)
@@ -96,18 +107,22 @@ def _routes_of(record: PluginRecord) -> PluginRoutes:
     return PluginRoutes(record.name, prefixes, {key: Scope(name) for key, name in record.plugin.scopes.items()})
 
 
-def _check_scopes(record: PluginRecord) -> None:
-    """A declaration that no route has would protect nothing."""
+def _check_routes(record: PluginRecord) -> None:
+    """A declaration that no route has would protect nothing, and let nothing through."""
     plugin = _routes_of(record)
+    routers = [(record.prefix, record.router)]
+    routers += [(old.path, old.router) for old in record.plugin.prefixes if old.router is not None]
     known = {
-        f"{method} {plugin.below_prefix(record.prefix + path)}"
-        for path, route in api_routes(record.router)
+        f"{method} {plugin.below_prefix(before + path)}"
+        for before, router in routers
+        for path, route in api_routes(router)
         for method in route.methods or ()
     }
     known.add("POST /train")
-    wrong = sorted(plugin.scopes.keys() - known)
-    if wrong:
-        raise ValueError(f"Plugin(scopes=…): there is no route {wrong[0]!r}; there are {', '.join(sorted(known))}")
+    for name, declared in (("scopes", plugin.scopes.keys()), ("large_bodies", set(record.plugin.large_bodies))):
+        wrong = sorted(declared - known)
+        if wrong:
+            raise ValueError(f"Plugin({name}=…): there is no route {wrong[0]!r}; there are {', '.join(sorted(known))}")
 
 
 def mount(app: FastAPI, record: PluginRecord) -> None:
@@ -115,7 +130,7 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
     router = record.router
     if router is None:
         return
-    _check_scopes(record)
+    _check_routes(record)
     predict = predict_route(router)
     if predict is not None:
         make_deferrable(record, predict[1])
@@ -129,7 +144,10 @@ def mount(app: FastAPI, record: PluginRecord) -> None:
     shapes: dict[str, LegacyShape] = getattr(app.state, LEGACY_STATE, {})
     setattr(app.state, LEGACY_STATE, shapes)
     for old in record.plugin.prefixes:
-        app.include_router(_moved(router, old.path), dependencies=dependencies, include_in_schema=False)
+        if old.router is None:
+            app.include_router(_moved(router, old.path), dependencies=dependencies, include_in_schema=False)
+        else:
+            app.include_router(old.router, prefix=old.path, dependencies=dependencies, include_in_schema=False)
         shapes[old.path] = old.error_shape
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 log = get_logger("atoll.registry")
 
-_EVERY_S = 1.0
+# With the half second for which `Registry` trusts what it knows, less than the second within which a change serves.
+_EVERY_S = 0.4
 
 
 class Follower:
@@ -46,6 +47,11 @@ class Follower:
         self._serves: int | None = None
         self._refused: int | None = None
         self.has_begun = False
+
+    @property
+    def number(self) -> int | None:
+        """Of the version that serves; None where it is what the plugin has of its own."""
+        return self._serves
 
     def begin(self) -> None:
         """The first look, before the model is loaded. Raises what the plugin raises."""
@@ -107,7 +113,7 @@ class Following:
         self._started = threading.Lock()
 
     def start(self) -> None:
-        """Look every second from now on, once a process."""
+        """Look again and again from now on, once a process."""
         if self.followers and self._started.acquire(blocking=False):
             threading.Thread(target=self._run, name="follow-versions", daemon=True).start()
 

@@ -1,5 +1,6 @@
 """What a process holds of the registry: publish outside a job, move aliases, and find the version that serves."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,22 +11,24 @@ from sqlalchemy.exc import DBAPIError
 
 from common.clock import Clock, SystemClock
 from common.database import Database
+from common.errors import NotFound
 from common.registry import store
+from common.registry.changing import Changing
+from common.registry.choose import Chosen, Routing, Which
 from common.registry.versions import (
-    AliasChange,
     ModelEntry,
     Version,
     check_alias,
     check_artefact,
+    check_description,
     check_model,
+    check_tags,
     split_name,
 )
-from common.storage.blobs import Blobs
+from common.storage.blobs import BlobRef, Blobs
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.registry")
-
-Also = Callable[[sa.Connection, AliasChange], None]
 
 # Half of the second within which every process has to know.
 _POLL_S = 0.5
@@ -34,7 +37,7 @@ _PAUSE_S = 5.0
 _KNOWN = 1024
 
 
-class Registry:
+class Registry(Changing):
     """One a process; threads may share it. All methods block.
 
     Parameters
@@ -54,6 +57,11 @@ class Registry:
         self._trusted_until_s = 0.0
         # Name -> the model's stamp before the version was read, and the version.
         self._known: dict[str, tuple[int, Version]] = {}
+        self._routings: dict[str, tuple[int, Routing]] = {}
+
+    @property
+    def database(self) -> Database:
+        return self._database
 
     def publish(
         self,
@@ -65,10 +73,23 @@ class Registry:
         metrics: Mapping[str, Any] | None = None,
         data_hash: str | None = None,
         alias: str | None = None,
+        signature: Mapping[str, Any] | None = None,
+        description: str = "",
+        tags: Mapping[str, str] | Iterable[str] = (),
+        library: str | None = None,
+        library_version: str | None = None,
+        also: Callable[[sa.Connection, Version], None] | None = None,
     ) -> Version:
         """Put the artefacts on the share, add a version, and point `alias` to it, if given, in the same transaction.
 
         A job does not call this: its last transaction calls `store.insert_version` and `store.set_alias`.
+
+        Parameters
+        ----------
+        signature : inputs and outputs, each with `name`, `datatype` and `shape` as the Open Inference Protocol has it.
+        tags : texts by name, or names only.
+        library : what made the artefacts, e.g. `scikit-learn`; with its version.
+        also : called with the version in the same transaction, which ends with the version if it raises.
 
         Raises
         ------
@@ -82,8 +103,8 @@ class Registry:
             check_artefact(name)
         if alias is not None:
             check_alias(alias)
-        # Blobs first: a version that can be seen is whole. Those of a version that fails to commit do no harm.
-        refs = {name: self.blobs.put(content) for name, content in artefacts.items()}
+        check_description(description)
+        tags = check_tags(tags)
         now = self._clock.now()
 
         def work(connection: sa.Connection) -> Version:
@@ -96,40 +117,36 @@ class Registry:
                 code_version=code_version,
                 metrics=metrics,
                 data_hash=data_hash,
+                signature=signature,
+                description=description,
+                tags=tags,
+                library=library,
+                library_version=library_version,
+                blobs=self.blobs,
             )
             if alias is not None:
                 store.set_alias(connection, model, alias, number, changed_at=now)
-            return store.get(connection, model, number)
+            made = store.get(connection, model, number)
+            if also is not None:
+                also(connection, made)
+            return made
 
-        version = self._database.write(work)
+        # Blobs first: a version that can be seen is whole. Those of a version that fails to commit do no harm.
+        refs = self._put(artefacts)
+        try:
+            version = self._database.write(work)
+        except store.BlobsGone:
+            if not all(isinstance(content, Path | bytes) for content in artefacts.values()):
+                raise
+            # They were there, were needed by nobody, and were collected in between.
+            refs = self._put(artefacts)
+            version = self._database.write(work)
         self.look_again()
         log.info("version published", model=model, number=version.number, alias=alias)
         return version
 
-    def set_alias(self, model: str, alias: str, number: int, also: Also | None = None) -> AliasChange:
-        """Point an alias to a version; the same again changes nothing. Every process serves it within a second.
-
-        Parameters
-        ----------
-        also : called with the change, if it is one, in the same transaction.
-
-        Raises
-        ------
-        NotFound, Invalid
-        """
-        now = self._clock.now()
-
-        def work(connection: sa.Connection) -> int | None:
-            before = store.set_alias(connection, model, alias, number, changed_at=now)
-            if also is not None and before != number:
-                also(connection, AliasChange(model=model, alias=alias, version=number, previous=before))
-            return before
-
-        previous = self._database.write(work, repeatable=True)
-        self.look_again()
-        if previous != number:
-            log.info("alias moved", model=model, alias=alias, number=number, previous=previous)
-        return AliasChange(model=model, alias=alias, version=number, previous=previous)
+    def _put(self, artefacts: Mapping[str, Path | bytes | Iterable[bytes]]) -> dict[str, BlobRef]:
+        return {name: self.blobs.put(content) for name, content in artefacts.items()}
 
     def resolve(self, name: str) -> Version:
         """The version that `model`, `model:alias` or `model:number` means now, or did less than a second ago.
@@ -145,19 +162,89 @@ class Registry:
         known = self._known.get(name)
         if known is not None and known[0] == stamp:
             return known[1]
-        version = self._database.read(lambda connection: store.get(connection, model, which))
+        try:
+            version = self.find(model, which)
+        except NotFound:
+            if isinstance(which, int):
+                raise
+            # Alias and version are two questions; the version may have been deleted between them.
+            version = self.find(model, which)
         if stamp is not None:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             self._known[name] = (stamp, version)
         return version
 
+    def choose(self, model: str, which: Which = None, key: str | None = None) -> Chosen:
+        """The version that answers a request now, and the one that is shown it.
+
+        What was chosen stays the caller's until its answer is made: versions do not change, and the blobs of one that
+        is deleted meanwhile stay for as long as a request may take.
+
+        Parameters
+        ----------
+        which : number or alias that the request names; None leaves it to the model's shares.
+        key : names the request, e.g. its id; the same key goes to the same alias. By default a random one.
+
+        Raises
+        ------
+        NotFound, Invalid
+        """
+        if which is not None:
+            return Chosen(self.resolve(f"{model}:{which}"), which if isinstance(which, str) else None)
+        alias, shadow = self._routing(model).choose(key)
+        shown = None
+        if shadow is not None:
+            with contextlib.suppress(NotFound):
+                shown = self.resolve(f"{model}:{shadow}")
+        return Chosen(self.resolve(f"{model}:{alias}"), alias, shown)
+
+    def choose_known(self, model: str, which: Which = None, key: str | None = None) -> Chosen | None:
+        """As `choose`, but never asks the database: for an event loop. None where `choose` has to, on a thread."""
+        stamps = self._stamps
+        if stamps is None or self._clock.monotonic_s() >= self._trusted_until_s:
+            return None
+        stamp = stamps.get(model)
+
+        def known(name: str) -> Version | None:
+            found = self._known.get(name)
+            return found[1] if found is not None and found[0] == stamp else None
+
+        if which is not None:
+            version = known(f"{model}:{which}")
+            return None if version is None else Chosen(version, which if isinstance(which, str) else None)
+        routing = self._routings.get(model)
+        if routing is None or routing[0] != stamp:
+            return None
+        alias, shadow = routing[1].choose(key)
+        version, shown = known(f"{model}:{alias}"), None if shadow is None else known(f"{model}:{shadow}")
+        if version is None or (shadow is not None and shown is None):
+            return None
+        return Chosen(version, alias, shown)
+
+    def _routing(self, model: str) -> Routing:
+        stamp = self._current_stamps().get(model)
+        known = self._routings.get(model)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        entry = self.get_model(model)
+        found = Routing(entry.traffic, frozenset(entry.aliases))
+        if stamp is not None:
+            if len(self._routings) >= _KNOWN:
+                self._routings.clear()
+            self._routings[model] = (stamp, found)
+        return found
+
     def look_again(self) -> None:
         """Ask the database at the next `resolve`; called after this process has changed something."""
         self._trusted_until_s = self._clock.monotonic_s()
 
     def get(self, model: str, number: int) -> Version:
-        return self._database.read(lambda connection: store.get(connection, model, number))
+        return self.find(model, number)
+
+    def find(self, model: str, which: int | str) -> Version:
+        """The version that a number or an alias means, asked of the database now. Raises NotFound."""
+        return self._database.read(lambda connection: store.get(connection, model, which))
 
     def get_model(self, model: str) -> ModelEntry:
         return self._database.read(lambda connection: store.get_model(connection, model))

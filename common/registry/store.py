@@ -1,26 +1,35 @@
 """All SQL of the registry. Each function works in the caller's transaction, so that a job's last one can publish."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from common.errors import NotFound
-from common.registry import tables
+from common.errors import DependencyFailed, NotFound
+from common.registry import rows, tables
 from common.registry.versions import (
-    Artefact,
     ModelEntry,
     Version,
     check_alias,
     check_artefact,
+    check_description,
     check_model,
+    check_tags,
     finite,
     is_model,
     listed,
 )
-from common.storage.blobs import BlobRef
+from common.storage.blobs import BlobRef, Blobs
+
+_LIBRARY_CHARS = 64
+# As many rollbacks in a row an alias allows.
+_STEPS = 20
+
+
+class BlobsGone(DependencyFailed):
+    """Blobs of a version are not on the share any more."""
 
 
 def insert_version(
@@ -34,26 +43,41 @@ def insert_version(
     metrics: Mapping[str, Any] | None = None,
     job_id: str | None = None,
     data_hash: str | None = None,
+    signature: Mapping[str, Any] | None = None,
+    description: str = "",
+    tags: Mapping[str, str] | Iterable[str] = (),
+    library: str | None = None,
+    library_version: str | None = None,
+    blobs: Blobs | None = None,
 ) -> int:
     """Add a version and return its number.
 
-    The model's row stays locked until the transaction ends, so numbers have no gaps: another one waits to learn
-    whether this is committed or rolled back.
+    The model's row stays locked until the transaction ends, so a number that is not committed leaves no gap: another
+    one waits to learn whether this is committed or rolled back.
 
     Parameters
     ----------
     artefacts : blob by name; the blobs are on the share already.
+    blobs : asked whether they still are. They may have been there before, needed by nobody, and have been collected
+        since; from now to the end of the transaction nothing is.
 
     Raises
     ------
     Invalid
         A name cannot be used.
+    BlobsGone
+        Put them again.
     sqlalchemy.exc.IntegrityError
         The job has published a version of this model before.
     """
     check_model(model)
     for name in artefacts:
         check_artefact(name)
+    description, tags = check_description(description), check_tags(tags)
+    if blobs is not None:
+        keep_blobs(connection)
+        if blobs.missing(artefacts.values()):
+            raise BlobsGone("files of the version are not on the share any more; publish it again")
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     connection.execute(
         insert(tables.models).values(name=model, last_number=0, changes=0).on_conflict_do_nothing(),
@@ -74,6 +98,11 @@ def insert_version(
             author=author,
             code_version=code_version,
             created_at=created_at,
+            signature=None if signature is None else finite(dict(signature)),
+            description=description,
+            tags=tags,
+            library=None if library is None else library[:_LIBRARY_CHARS],
+            library_version=None if library_version is None else library_version[:_LIBRARY_CHARS],
         )
     )
     if artefacts:
@@ -84,7 +113,20 @@ def insert_version(
                 for name, ref in artefacts.items()
             ],
         )
+        needed = {ref.sha256 for ref in artefacts.values()}
+        connection.execute(sa.delete(tables.unreferenced).where(tables.unreferenced.c.sha256.in_(needed)))
     return int(number)
+
+
+def keep_blobs(connection: sa.Connection, *, against: bool = False) -> None:
+    """Let no blob be collected until the transaction ends; `against` all that do so, for whoever collects.
+
+    SQLite's writers are alone already.
+    """
+    if connection.dialect.name == "postgresql":
+        # The number is arbitrary, but the same in every process.
+        kind = "pg_advisory_xact_lock" if against else "pg_advisory_xact_lock_shared"
+        connection.exec_driver_sql(f"SELECT {kind}(20261121)")
 
 
 def set_alias(connection: sa.Connection, model: str, alias: str, number: int, *, changed_at: datetime) -> int | None:
@@ -98,10 +140,7 @@ def set_alias(connection: sa.Connection, model: str, alias: str, number: int, *,
         The alias cannot be used.
     """
     check_alias(alias)
-    locked = sa.select(tables.models.c.last_number).where(tables.models.c.name == model).with_for_update()
-    last_number = connection.execute(locked).scalar() if is_model(model) else None
-    if last_number is None or not 1 <= number <= last_number:
-        raise _no_version(connection, model, number, last_number)
+    check_there(connection, model, number)
     one = (tables.aliases.c.model == model) & (tables.aliases.c.alias == alias)
     previous = connection.execute(sa.select(tables.aliases.c.number).where(one)).scalar()
     if previous == number:
@@ -111,10 +150,37 @@ def set_alias(connection: sa.Connection, model: str, alias: str, number: int, *,
         connection.execute(sa.insert(tables.aliases).values(model=model, alias=alias, **values))
     else:
         connection.execute(sa.update(tables.aliases).where(one).values(**values))
+        _remember(connection, model, alias, previous, changed_at)
+    note_change(connection, model)
+    return None if previous is None else int(previous)
+
+
+def check_there(connection: sa.Connection, model: str, number: int) -> None:
+    """Lock the model until the transaction ends.
+
+    Raises
+    ------
+    NotFound
+        There is no such model or version.
+    """
+    if not is_model(model):
+        raise rows.no_model(connection, model)
+    lock(connection, model)
+    one = (tables.versions.c.model == model) & (tables.versions.c.number == number)
+    if connection.execute(sa.select(tables.versions.c.number).where(one)).scalar() is None:
+        raise rows.no_version(connection, model, number)
+
+
+def lock(connection: sa.Connection, model: str) -> None:
+    """Keep everyone else from changing the model until the transaction ends."""
+    connection.execute(sa.select(tables.models.c.name).where(tables.models.c.name == model).with_for_update())
+
+
+def note_change(connection: sa.Connection, model: str) -> None:
+    """Have every process look at the model again."""
     connection.execute(
         sa.update(tables.models).where(tables.models.c.name == model).values(changes=tables.models.c.changes + 1)
     )
-    return None if previous is None else int(previous)
 
 
 def get(connection: sa.Connection, model: str, which: int | str) -> Version:
@@ -129,17 +195,17 @@ def get(connection: sa.Connection, model: str, which: int | str) -> Version:
         entry = get_model(connection, model)
         if which not in entry.aliases:
             raise NotFound(
-                f"{model} has no alias {which[:80]!r}; it has {listed(entry.aliases)}, and {_span(entry.latest)}"
+                f"{model} has no alias {which[:80]!r}; it has {listed(entry.aliases)}, and "
+                + rows.span(_numbers(connection, model))
             )
         which = entry.aliases[which]
     if not is_model(model):
         # PostgreSQL cannot even be asked for some.
-        raise _no_model(connection, model)
+        raise rows.no_model(connection, model)
     chosen = (tables.versions.c.model == model) & (tables.versions.c.number == which)
-    found = _read(connection, sa.select(tables.versions).where(chosen))
+    found = rows.read(connection, sa.select(tables.versions).where(chosen))
     if not found:
-        last_number = sa.select(tables.models.c.last_number).where(tables.models.c.name == model)
-        raise _no_version(connection, model, which, connection.execute(last_number).scalar())
+        raise rows.no_version(connection, model, which)
     return found[0]
 
 
@@ -150,15 +216,15 @@ def get_model(connection: sa.Connection, model: str) -> ModelEntry:
     NotFound
         The detail names the models that there are.
     """
-    found = _entries(connection, tables.models.c.name == model) if is_model(model) else []
+    found = rows.entries(connection, tables.models.c.name == model) if is_model(model) else []
     if not found:
-        raise _no_model(connection, model)
+        raise rows.no_model(connection, model)
     return found[0]
 
 
 def list_models(connection: sa.Connection) -> list[ModelEntry]:
     """All models that have a version, by name."""
-    return _entries(connection, sa.true())
+    return rows.entries(connection, sa.true())
 
 
 def list_versions(
@@ -173,62 +239,24 @@ def list_versions(
     chosen = sa.select(tables.versions).where(tables.versions.c.model == model)
     if before is not None:
         chosen = chosen.where(tables.versions.c.number < before)
-    return _read(connection, chosen.order_by(tables.versions.c.number.desc()).limit(limit))
+    return rows.read(connection, chosen.order_by(tables.versions.c.number.desc()).limit(limit))
 
 
 def stamps(connection: sa.Connection) -> dict[str, int]:
     """Changes so far by model: as long as a model's number is the same, nothing about it has changed."""
-    rows = connection.execute(sa.select(tables.models.c.name, tables.models.c.changes))
-    return {row.name: row.changes for row in rows}
+    found = connection.execute(sa.select(tables.models.c.name, tables.models.c.changes))
+    return {row.name: row.changes for row in found}
 
 
-def _entries(connection: sa.Connection, chosen: sa.ColumnElement[bool]) -> list[ModelEntry]:
-    chosen_models = (
-        sa.select(tables.models).where(chosen, tables.models.c.last_number > 0).order_by(tables.models.c.name)
-    )
-    rows = connection.execute(chosen_models).all()
-    aliases: dict[str, dict[str, int]] = {row.name: {} for row in rows}
-    joined = tables.aliases.join(tables.models, tables.aliases.c.model == tables.models.c.name)
-    chosen_aliases = sa.select(tables.aliases).select_from(joined).where(chosen).order_by(tables.aliases.c.alias)
-    for row in connection.execute(chosen_aliases):
-        aliases.setdefault(row.model, {})[row.alias] = row.number
-    return [ModelEntry(model=row.name, latest=row.last_number, aliases=aliases[row.name]) for row in rows]
+def _numbers(connection: sa.Connection, model: str) -> list[int]:
+    chosen = sa.select(tables.versions.c.number).where(tables.versions.c.model == model)
+    return list(connection.execute(chosen.order_by(tables.versions.c.number)).scalars())
 
 
-def _read(connection: sa.Connection, chosen: sa.Select[Any]) -> list[Version]:
-    rows: Sequence[sa.Row[Any]] = connection.execute(chosen).all()
-    if not rows:
-        return []
-    held: dict[int, list[Artefact]] = {row.number: [] for row in rows}
-    of = (tables.artefacts.c.model == rows[0].model) & tables.artefacts.c.number.in_(held)
-    for row in connection.execute(sa.select(tables.artefacts).where(of).order_by(tables.artefacts.c.name)):
-        held[row.number].append(Artefact(name=row.name, sha256=row.sha256, size_bytes=row.size_bytes))
-    return [
-        Version(
-            model=row.model,
-            number=row.number,
-            artefacts=tuple(held[row.number]),
-            metrics=row.metrics,
-            job_id=row.job_id,
-            data_hash=row.data_hash,
-            author=row.author,
-            code_version=row.code_version,
-            created_at=row.created_at,
-        )
-        for row in rows
-    ]
-
-
-def _no_version(connection: sa.Connection, model: str, number: int, last_number: int | None) -> NotFound:
-    if not last_number:
-        return _no_model(connection, model)
-    return NotFound(f"{model} has no version {number}; it has {_span(last_number)}")
-
-
-def _no_model(connection: sa.Connection, model: str) -> NotFound:
-    known = connection.execute(sa.select(tables.models.c.name).order_by(tables.models.c.name)).scalars()
-    return NotFound(f"no version of {model[:80]!r} was published; models with versions: {listed(known)}")
-
-
-def _span(last_number: int) -> str:
-    return "version 1" if last_number == 1 else f"versions 1 to {last_number}"
+def _remember(connection: sa.Connection, model: str, alias: str, number: int, left_at: datetime) -> None:
+    """Keep what an alias pointed to, for a rollback; the oldest of many is forgotten."""
+    past = (tables.history.c.model == model) & (tables.history.c.alias == alias)
+    last = connection.execute(sa.select(sa.func.max(tables.history.c.step)).where(past)).scalar() or 0
+    step = {"step": last + 1, "number": number, "left_at": left_at}
+    connection.execute(sa.insert(tables.history).values(model=model, alias=alias, **step))
+    connection.execute(sa.delete(tables.history).where(past, tables.history.c.step <= last + 1 - _STEPS))

@@ -7,8 +7,10 @@ from common.database import UtcTime
 metadata = sa.MetaData()
 
 _MODEL = sa.String(128)
+_ALIAS = sa.String(63)
 
-# One row a model. Whoever adds a version or moves an alias holds its lock until the transaction ends.
+# One row a model. Whoever changes anything about the model holds its lock until the transaction ends. It stays when the
+# model is deleted, so that a number never means another version.
 models = sa.Table(
     "registry_models",
     metadata,
@@ -16,6 +18,8 @@ models = sa.Table(
     sa.Column("last_number", sa.Integer, nullable=False),
     # Grows with every change, so that other processes learn of it by reading a few numbers.
     sa.Column("changes", sa.BigInteger, nullable=False),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("tags", sa.JSON, nullable=False, server_default="{}"),
 )
 
 versions = sa.Table(
@@ -29,6 +33,11 @@ versions = sa.Table(
     sa.Column("author", sa.String(256), nullable=False),
     sa.Column("code_version", sa.String(128), nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("signature", sa.JSON(none_as_null=True)),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("tags", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("library", sa.String(64)),
+    sa.Column("library_version", sa.String(64)),
     # A backstop: a job's effect happens once, however often it runs.
     sa.UniqueConstraint("model", "job_id", name="registry_versions_job"),
 )
@@ -50,8 +59,48 @@ aliases = sa.Table(
     "registry_aliases",
     metadata,
     sa.Column("model", _MODEL, primary_key=True),
-    sa.Column("alias", sa.String(63), primary_key=True),
+    sa.Column("alias", _ALIAS, primary_key=True),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("changed_at", UtcTime, nullable=False),
     sa.ForeignKeyConstraint(["model", "number"], ["registry_versions.model", "registry_versions.number"]),
+)
+
+# What an alias pointed to before, the highest step last: a rollback takes it off again.
+history = sa.Table(
+    "registry_alias_history",
+    metadata,
+    sa.Column("model", _MODEL, primary_key=True),
+    sa.Column("alias", _ALIAS, primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("left_at", UtcTime, nullable=False),
+    sa.ForeignKeyConstraint(["model", "number"], ["registry_versions.model", "registry_versions.number"]),
+)
+
+# Shares of the requests that name no version, from 0 to 1: those that an alias answers, and those it is only shown.
+traffic = sa.Table(
+    "registry_traffic",
+    metadata,
+    sa.Column("model", _MODEL, primary_key=True),
+    sa.Column("alias", _ALIAS, primary_key=True),
+    sa.Column("weight", sa.Float, nullable=False),
+    sa.Column("shadow", sa.Float, nullable=False),
+    sa.ForeignKeyConstraint(["model", "alias"], ["registry_aliases.model", "registry_aliases.alias"]),
+)
+
+# What is kept of a model's requests; nothing of those that are not here.
+sampling = sa.Table(
+    "registry_sampling",
+    metadata,
+    sa.Column("model", _MODEL, sa.ForeignKey("registry_models.name"), primary_key=True),
+    sa.Column("how", sa.JSON, nullable=False),
+    sa.Column("changed_at", UtcTime, nullable=False),
+)
+
+# Blobs of the share that no version needed when somebody looked, and since when.
+unreferenced = sa.Table(
+    "registry_unreferenced",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("since", UtcTime, nullable=False),
 )

@@ -4,13 +4,27 @@ from fastapi import FastAPI
 
 from common.jobs import routes as jobs
 from common.jobs.callbacks.definitions import job_ended
-from common.routes import catalogue, datasets, docs, health, registry, root, settings
+from common.routes import (
+    catalogue,
+    datasets,
+    docs,
+    health,
+    registry,
+    registry_changes,
+    registry_drift,
+    registry_moves,
+    root,
+    settings,
+)
 from common.security.audit import routes as audit
 from common.security.keys import routes as keys
+from common.serving.oip import routes as oip
 
 
 def include(app: FastAPI) -> None:
-    for module in (root, docs, health, catalogue, datasets, registry, jobs, keys, settings, audit):
+    oip.include(app)
+    registries = (registry, registry_changes, registry_moves, registry_drift)
+    for module in (root, docs, health, catalogue, datasets, *registries, jobs, keys, settings, audit):
         app.include_router(module.router)
     app.webhooks.add_api_route(
         "job-ended",

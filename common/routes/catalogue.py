@@ -9,6 +9,7 @@ from common.plugins.parameters import api_routes, parameters
 from common.plugins.record import PluginRecord, State
 from common.plugins.train_route import has_own_train_route, train_path
 from common.runtime import Runtime
+from common.serving.tensors import TellsReasons
 
 router = APIRouter(tags=["Atoll"])
 
@@ -23,6 +24,10 @@ class ModelInfo(BaseModel):
     routes: list[str] = Field(description="Method and path of each of its routes.")
     old_prefixes: list[str] = Field(description="Prefixes that answer too, for old clients.")
     load_s: float | None = Field(None, description="Seconds its data took to load.")
+    failed_versions: dict[str, str] = Field(
+        default_factory=dict,
+        description="Versions that this process could not open, and why; the ones before them go on answering.",
+    )
 
 
 class ModelParameters(BaseModel):
@@ -59,6 +64,7 @@ def _info(record: PluginRecord) -> ModelInfo:
     ]
     if record.plugin.train is not None and not has_own_train_route(record):
         routes.append(f"POST {train_path(record)}")
+    tensors = record.plugin.tensors
     return ModelInfo(
         name=record.name,
         title=record.title,
@@ -67,4 +73,5 @@ def _info(record: PluginRecord) -> ModelInfo:
         routes=routes,
         old_prefixes=[old.path for old in record.plugin.prefixes],
         load_s=record.load_s,
+        failed_versions=dict(tensors.reasons()) if isinstance(tensors, TellsReasons) else {},
     )

@@ -1,32 +1,24 @@
-"""`/registry`: models, their versions, and the aliases that say which one serves."""
+"""`/registry`: models, versions and artefacts, to look at. `registry_changes` and `registry_moves` change them."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from common.errors import Unavailable
 from common.http.openapi import problem_answer
-from common.plugins.definition import Whole
-from common.registry.versions import ALIAS_PATTERN, MAX_NUMBER, AliasChange, ModelEntry, Version
-from common.security.audit import audit
+from common.registry.versions import MAX_NUMBER, ModelEntry, Version
 from common.security.authenticate import principal_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from common.registry.service import Registry
 
-_INVALID = problem_answer("A number or name cannot be; `errors` says which.")
-_MISSING: dict[int | str, dict[str, Any]] = {
+INVALID = problem_answer("A number or name cannot be; `errors` says which.")
+MISSING: dict[int | str, dict[str, Any]] = {
     404: problem_answer("No such model, version or alias; `detail` names those that there are."),
-    422: _INVALID,
-}
-_BODY: dict[int | str, dict[str, Any]] = {
-    400: problem_answer("The body cannot be read."),
-    413: problem_answer("The body is larger than `MAX_BODY_BYTES`."),
-    415: problem_answer("The body is not JSON."),
+    422: INVALID,
 }
 
 router = APIRouter(
@@ -36,20 +28,13 @@ router = APIRouter(
 )
 
 Number = Annotated[int, Path(ge=1, le=MAX_NUMBER, description="Number of the version.")]
+_CHUNK_BYTES = 1 << 20
 
 
 class ModelVersions(ModelEntry):
     """A model and its versions, newest first."""
 
     versions: list[Version]
-
-
-class AliasTarget(BaseModel):
-    """Where an alias shall point."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    version: Whole = Field(ge=1, le=MAX_NUMBER, description="Number of the version.", examples=[3])
 
 
 def registry_of(request: Request) -> "Registry":
@@ -69,7 +54,7 @@ async def models(request: Request) -> list[ModelEntry]:
     )
 
 
-@router.get("/{model}", summary="A model's versions and aliases", responses=_MISSING)
+@router.get("/{model}", summary="A model's versions and aliases", responses=MISSING)
 async def model_versions(
     request: Request,
     model: str,
@@ -87,28 +72,41 @@ async def model_versions(
     return await run_in_threadpool(read)
 
 
-@router.get("/{model}/versions/{n}", summary="A version: artefacts, metrics, origin", responses=_MISSING)
+@router.get("/{model}/versions/{n}", summary="A version: artefacts, metrics, origin", responses=MISSING)
 async def version(request: Request, model: str, n: Number) -> Version:
     return await run_in_threadpool(lambda: registry_of(request).get(model, n))
 
 
-@router.put("/{model}/aliases/{alias}", summary="Point an alias to a version", responses={**_MISSING, **_BODY})
-async def set_alias(
-    request: Request,
-    model: str,
-    alias: Annotated[str, Path(pattern=ALIAS_PATTERN, description="`default` is what serves.")],
-    target: AliasTarget,
-) -> AliasChange:
-    """Every process serves the version within a second. The same again changes nothing."""
+@router.get(
+    "/{model}/versions/{n}/artefacts/{name}",
+    summary="An artefact's bytes",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}},
+        **MISSING,
+        424: problem_answer("It is damaged on the share, or the share is away."),
+    },
+)
+async def artefact(request: Request, model: str, n: Number, name: str) -> StreamingResponse:
+    """Checked against its SHA-256, which is the `ETag`, before the first byte is sent."""
 
-    def recorded(connection: "Connection", change: AliasChange) -> None:
-        audit(
-            "alias.moved",
-            by=principal_of(request),
-            target=f"{change.model}:{change.alias}",
-            connection=connection,
-            version=change.version,
-            previous=change.previous,
-        )
+    def opened() -> tuple[BinaryIO, dict[str, str]]:
+        registry = registry_of(request)
+        version = registry.get(model, n)
+        found = version.artefact(name)
+        told = {
+            "Content-Length": str(found.size_bytes),
+            "ETag": f'"{found.sha256}"',
+            # Names are plain, so they need no quoting.
+            "Content-Disposition": f'attachment; filename="{found.name}"',
+        }
+        return registry.open(version, name), told
 
-    return await run_in_threadpool(lambda: registry_of(request).set_alias(model, alias, target.version, recorded))
+    file, headers = await run_in_threadpool(opened)
+    return StreamingResponse(_chunks(file), media_type="application/octet-stream", headers=headers)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk

@@ -55,6 +55,8 @@ RULES_STATE = "rules"
 ANY = Need()
 PREDICT, TRAIN, SUBMIT, ADMIN = map(Need, (Scope.PREDICT, Scope.TRAIN, Scope.SUBMIT, Scope.ADMIN))
 _OF_MODEL = Need(Scope.PREDICT, model_parameter="model")
+_OVER_MODEL = Need(Scope.ADMIN, model_parameter="model")
+_TRAINS_MODEL = Need(Scope.TRAIN, model_parameter="model")
 
 # Stands for the methods that a route does not name.
 _OTHER = "*"
@@ -78,7 +80,24 @@ OWN: Mapping[str, Need] = {
     "GET /registry": PREDICT,
     "GET /registry/{model}": _OF_MODEL,
     "GET /registry/{model}/versions/{n}": _OF_MODEL,
-    "PUT /registry/{model}/aliases/{alias}": Need(Scope.ADMIN, model_parameter="model"),
+    "GET /registry/{model}/versions/{n}/artefacts/{name}": _OF_MODEL,
+    "PATCH /registry/{model}": _OVER_MODEL,
+    "DELETE /registry/{model}": _OVER_MODEL,
+    "PATCH /registry/{model}/versions/{n}": _OVER_MODEL,
+    "DELETE /registry/{model}/versions/{n}": _OVER_MODEL,
+    "PUT /registry/{model}/aliases/{alias}": _OVER_MODEL,
+    "DELETE /registry/{model}/aliases/{alias}": _OVER_MODEL,
+    "POST /registry/{model}/aliases/{alias}/rollback": _OVER_MODEL,
+    "POST /registry/{model}/promote": _OVER_MODEL,
+    "PUT /registry/{model}/traffic": _OVER_MODEL,
+    "DELETE /registry/{model}/traffic": _OVER_MODEL,
+    "GET /registry/{model}/sampling": _OF_MODEL,
+    "PUT /registry/{model}/sampling": _OVER_MODEL,
+    "DELETE /registry/{model}/sampling": _OVER_MODEL,
+    # Who publishes versions.
+    "PUT /registry/{model}/versions/{n}/snapshot": _TRAINS_MODEL,
+    # It tells what others ask, and costs.
+    "POST /registry/{model}/versions/{n}/drift": _OVER_MODEL,
     "GET /jobs": ANY,
     "GET /jobs/{job_id}": ANY,
     "GET /jobs/{job_id}/result": ANY,
@@ -91,6 +110,18 @@ OWN: Mapping[str, Need] = {
     "GET /keys/self": ANY,
     "GET /keys/{key_id}": ADMIN,
     "DELETE /keys/{key_id}": ADMIN,
+    "GET /v2": PREDICT,
+    "GET /v2/health/live": PUBLIC,
+    "GET /v2/health/ready": PUBLIC,
+    "GET /v2/models": PREDICT,
+    "POST /v2/repository/index": PREDICT,
+    # Which models a key is for is looked at there: a plugin's models have names of their own.
+    "GET /v2/models/{model}": PREDICT,
+    "GET /v2/models/{model}/ready": PREDICT,
+    "POST /v2/models/{model}/infer": PREDICT,
+    "GET /v2/models/{model}/versions/{version}": PREDICT,
+    "GET /v2/models/{model}/versions/{version}/ready": PREDICT,
+    "POST /v2/models/{model}/versions/{version}/infer": PREDICT,
     "GET /settings": ADMIN,
     "GET /audit": ADMIN,
 }

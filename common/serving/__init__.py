@@ -73,5 +73,6 @@ async def answer_items(
         answered = await unless_gone(request, server.predict(items, asked, looked))
     if answered is None:
         return Response(status_code=_CLIENT_CLOSED_REQUEST)
+    runtime.sampler.offer_items(model, items, answered.outcomes)
     body = around[0] + b",".join(answered.outcomes) + around[1]
     return WrittenJson(body, (b"x-cache", answered.cache.encode()))

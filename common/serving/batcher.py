@@ -49,6 +49,7 @@ class Batching(Generic[Item]):
     budget : most that a batch may cost.
     max_items : most items in a batch.
     queue_cost : most that may wait; more is refused.
+    inline_cost : a batch that costs more is run on a thread, however quick those before it were; None knows no such.
     """
 
     run: Callable[[Sequence[Item]], Sequence[Any]]
@@ -56,6 +57,7 @@ class Batching(Generic[Item]):
     budget: int = 4096
     max_items: int = 64
     queue_cost: int = 262_144
+    inline_cost: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -202,7 +204,7 @@ class Batcher(Generic[Item]):
             self._gathering = None
         while self._free and len(self._queue) and (batch := self._next()):
             self._free -= 1
-            if self.is_quick:
+            if self.is_quick and self._is_small(batch):
                 self._run_inline(batch)
             else:
                 future = self._executor.submit(self._timed, batch)
@@ -237,6 +239,10 @@ class Batcher(Generic[Item]):
             self._items_seen.observe(len(batch))
             self._waits_seen.observe(now_s - min(entry.since_s for entry in batch))
         return batch
+
+    def _is_small(self, batch: list[Ticket[Item]]) -> bool:
+        most = self._how.inline_cost
+        return most is None or batch[-1].cost * len(batch) <= most
 
     def _run_inline(self, batch: list[Ticket[Item]]) -> None:
         outcomes, seconds = self._timed(batch)

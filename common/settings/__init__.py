@@ -13,12 +13,15 @@ from pydantic_settings import SettingsError as SourceError
 from common.errors import SettingsError
 from common.settings.base import CHECKOUT, Area
 from common.settings.callbacks import CallbackSettings
+from common.settings.hosting import HostingSettings
 from common.settings.http import HttpSettings
 from common.settings.jobs import JobSettings, Schedule
 from common.settings.limits import LimitSettings
+from common.settings.models import ModelSettings
 from common.settings.oidc import OidcSettings
 from common.settings.plugins import PluginSettings
 from common.settings.redis import RedisSettings
+from common.settings.registry import RegistrySettings
 from common.settings.secrets import is_secret, secret_values
 from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
@@ -31,12 +34,15 @@ __all__ = [
     "CHECKOUT",
     "CallbackSettings",
     "DatabaseSettings",
+    "HostingSettings",
     "HttpSettings",
     "JobSettings",
     "LimitSettings",
+    "ModelSettings",
     "OidcSettings",
     "PluginSettings",
     "RedisSettings",
+    "RegistrySettings",
     "Schedule",
     "SecuritySettings",
     "ServingSettings",
@@ -59,6 +65,7 @@ class Settings:
         plugins: PluginSettings | None = None,
         storage: StorageSettings | None = None,
         serving: ServingSettings | None = None,
+        hosting: HostingSettings | None = None,
         database: DatabaseSettings | None = None,
         jobs: JobSettings | None = None,
         callbacks: CallbackSettings | None = None,
@@ -68,12 +75,15 @@ class Settings:
         limits: LimitSettings | None = None,
         tls: TlsSettings | None = None,
         redis: RedisSettings | None = None,
+        models: ModelSettings | None = None,
+        registry: RegistrySettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
             self.plugins = plugins or PluginSettings()
             self.storage = storage or StorageSettings()
             self.serving = serving or ServingSettings()
+            self.hosting = hosting or HostingSettings()
             self.database = database or DatabaseSettings()
             self.jobs = jobs or JobSettings()
             self.callbacks = callbacks or CallbackSettings()
@@ -83,6 +93,8 @@ class Settings:
             self.limits = limits or LimitSettings()
             self.tls = tls or TlsSettings()
             self.redis = redis or RedisSettings()
+            self.models = models or ModelSettings()
+            self.registry = registry or RegistrySettings()
         except SourceError as exc:
             # Something that a variable refers to cannot be used.
             raise SettingsError(str(exc.__cause__ or exc)) from None
@@ -107,7 +119,10 @@ AREAS: tuple[type[Area], ...] = (
     PluginSettings,
     StorageSettings,
     ServingSettings,
+    HostingSettings,
+    ModelSettings,
     DatabaseSettings,
+    RegistrySettings,
     JobSettings,
     CallbackSettings,
     TelemetrySettings,

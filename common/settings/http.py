@@ -17,6 +17,13 @@ class HttpSettings(Area):
 
     host: str = Field("127.0.0.1", validation_alias="HOST", description="Address the local host binds to.")
     port: int = Field(7071, ge=0, le=65535, validation_alias="PORT", description="Port of the local host; 0 picks one.")
+    grpc_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        validation_alias="GRPC_PORT",
+        description="Port of the local host for the Open Inference Protocol over gRPC, usually 9000; 0 for none.",
+    )
     workers: int = Field(1, ge=1, le=256, validation_alias="WORKERS", description="Processes of the local host.")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (

@@ -10,6 +10,7 @@ server lost power; on HDFS if a rename is refused. That is what the check is for
 """
 
 import hashlib
+import os
 import re
 import tempfile
 import time
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from common.errors import DependencyFailed
-from common.storage.share import CHUNK_BYTES, FileMissing, Share
+from common.storage.share import CHUNK_BYTES, FileInfo, FileMissing, Share
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.storage")
+
+FOLDER, QUARANTINE = "blobs", "quarantine"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # A blob up to this size is checked in memory; a larger one in a temporary file.
@@ -49,7 +52,7 @@ class BlobRef:
 
     @property
     def share_path(self) -> str:
-        return f"blobs/{self.sha256[:2]}/{self.sha256}"
+        return f"{FOLDER}/{self.sha256[:2]}/{self.sha256}"
 
 
 class Blobs:
@@ -62,7 +65,10 @@ class Blobs:
 
     def __init__(self, share: Share, cache_dir: Path) -> None:
         self.share = share
+        self.cache_dir = cache_dir
         self._cache_dir = cache_dir / "blobs"
+        # Copies that this process has read: where they lay, how large they were, and when they were written.
+        self._seen: dict[str, tuple[int, int, int]] = {}
 
     def put(self, content: Path | bytes | Iterable[bytes]) -> BlobRef:
         """Write a blob, unless it is there and whole. Putting the same content twice, or at once, is harmless.
@@ -91,6 +97,32 @@ class Blobs:
         """Whether a file of the right name and size is there; only reading it tells whether it is whole."""
         found = self.share.stat(ref.share_path)
         return found is not None and found.size_bytes == ref.size_bytes
+
+    def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        """Those that are not there with the right size."""
+        return [ref for ref in refs if not self.exists(ref)]
+
+    def check(self, ref: BlobRef) -> None:
+        """Read the blob to its end.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+            It has been put aside.
+        """
+        for _ in self._checked(ref):
+            pass
+
+    def find(self) -> dict[str, FileInfo]:
+        """The blobs that are on the share, by their SHA-256."""
+        found = {file.path.rpartition("/")[2]: file for file in self.share.find(FOLDER)}
+        return {name: file for name, file in found.items() if _SHA256.fullmatch(name)}
+
+    def copies(self, ref: BlobRef) -> list[Path]:
+        """Whole copies on this machine: of those kept to be opened by path."""
+        kept = self._cache_dir / ref.sha256[:2] / ref.sha256
+        return [kept] if kept.is_file() and _digest(kept) == ref else []
 
     def open(self, ref: BlobRef) -> BinaryIO:
         """The blob as a file at its beginning, checked; the caller closes it. It is not the share's own file.
@@ -135,9 +167,27 @@ class Blobs:
             for _ in self._checked(ref):
                 pass
             return mounted
+        return self.copy(ref)
+
+    def copy(self, ref: BlobRef, max_bytes: int | None = None) -> Path:
+        """A copy of the blob on this machine's disk, checked, though the share may be mounted; all processes share
+        it. Where it is whole, the share is not asked.
+
+        Parameters
+        ----------
+        max_bytes : that all copies may take; those that were asked for longest ago go. What a program has mapped
+            stays readable after it is gone.
+
+        Raises
+        ------
+        FileMissing
+        CorruptBlob
+        """
         kept = self._cache_dir / ref.sha256[:2] / ref.sha256
-        if kept.is_file() and _digest(kept) == ref:
+        if self._is_kept(kept, ref):
             return kept
+        if max_bytes is not None:
+            self._make_room(max_bytes - ref.size_bytes)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=".fetch-", delete=False) as file:
             try:
@@ -149,6 +199,38 @@ class Blobs:
                 Path(file.name).unlink(missing_ok=True)
                 raise
         return kept
+
+    def _is_kept(self, kept: Path, ref: BlobRef) -> bool:
+        """Whether a copy is there and whole. One that nobody has written to since this process read it is not read."""
+        try:
+            found = kept.stat()
+            told = (found.st_ino, found.st_size, found.st_mtime_ns)
+            if self._seen.get(ref.sha256) != told:
+                if _digest(kept) != ref:
+                    return False
+                self._seen[ref.sha256] = told
+            # When it was used, which is not when it was written.
+            os.utime(kept, ns=(time.time_ns(), found.st_mtime_ns))
+        except OSError:
+            return False
+        return True
+
+    def _make_room(self, max_bytes: int) -> None:
+        """Remove the oldest copies until those that stay take no more."""
+        found = []
+        for path in self._cache_dir.glob("*/*"):
+            # Others clean up too.
+            with suppress(OSError):
+                told = path.stat()
+                found.append((told.st_atime_ns, told.st_size, path))
+        found.sort()
+        taken = sum(size for _, size, _ in found)
+        for _, size, path in found:
+            if taken <= max_bytes:
+                break
+            with suppress(OSError):
+                path.unlink()
+            taken -= size
 
     def _put(self, file: BinaryIO) -> BlobRef:
         ref = _digest_of(file)
@@ -175,7 +257,7 @@ class Blobs:
             )
 
     def _quarantine(self, ref: BlobRef) -> str:
-        target = f"quarantine/{ref.sha256}-{time.time_ns():x}"
+        target = f"{QUARANTINE}/{ref.sha256}-{time.time_ns():x}"
         try:
             if _is_whole(self.share.read(ref.share_path), ref):
                 # It was damaged on its way here, or somebody has put it again.

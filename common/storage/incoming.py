@@ -29,6 +29,7 @@ class Incoming:
     stream : the parts as they arrive.
     max_bytes : more is TooLarge.
     sha256 : what the digest must be, in lower-case hex; None for anything.
+    setting : the variable that `max_bytes` comes from.
 
     Attributes
     ----------
@@ -39,6 +40,7 @@ class Incoming:
     stream: AsyncIterator[bytes]
     max_bytes: int
     sha256: str | None = None
+    setting: str = "MAX_DATASET_BYTES"
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     size_bytes: int = 0
 
@@ -74,7 +76,7 @@ class Incoming:
                 break
             self.size_bytes += len(part)
             if self.size_bytes > self.max_bytes:
-                raise TooLarge(f"the file is larger than {self.max_bytes} bytes; send less, or raise MAX_DATASET_BYTES")
+                raise TooLarge(f"the file is larger than {self.max_bytes} bytes; send less, or raise {self.setting}")
             waiting += part
         return bytes(waiting)
 

@@ -56,6 +56,35 @@ BATCH_REJECTED = Counter(
     "atoll_batch_rejected_total", "Items refused because the queue was full, or their time over.", ("model",)
 )
 
+MODEL_POOL_BYTES = Gauge("atoll_model_pool_bytes", "Memory that open model versions take.", multiprocess_mode="livesum")
+MODEL_POOL_MODELS = Gauge("atoll_model_pool_models", "Model versions that are open.", multiprocess_mode="livesum")
+MODEL_POOL_LOADS = Counter("atoll_model_pool_loads_total", "Loads of model versions.", ("outcome",))
+MODEL_POOL_LOAD_SECONDS = Histogram("atoll_model_pool_load_seconds", "Time to load a model version.", buckets=_SECONDS)
+MODEL_POOL_EVICTIONS = Counter("atoll_model_pool_evictions_total", "Model versions put out to make room.")
+MODEL_POOL_REFUSED = Counter("atoll_model_pool_refused_total", "Loads refused because all others were in use.")
+
+VERSION_REQUESTS = Counter(
+    "atoll_model_version_requests_total", "Requests that a version answered.", ("model", "version", "outcome")
+)
+VERSION_SECONDS = Histogram(
+    "atoll_model_version_seconds", "Time that a version took to answer.", ("model", "version"), buckets=_SECONDS
+)
+SHADOW_ANSWERS = Counter(
+    "atoll_shadow_answers_total",
+    "Answers of shadows, by how they compare with what callers got.",
+    ("model", "version", "shadow", "outcome"),
+)
+
+SAMPLE_ROWS = Counter(
+    "atoll_sample_rows_total", "Rows of requests chosen to be kept, by what became of them.", ("model", "outcome")
+)
+DRIFT_PSI = Gauge(
+    "atoll_drift_psi",
+    "Population stability index of a column, as of the last comparison.",
+    ("model", "version", "column"),
+    multiprocess_mode="mostrecent",
+)
+
 # From a prediction (10 ms) to a training that takes all day.
 _JOB_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 600, 1800, 3600, 14400, 43200, 86400)
 

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from common.http.framework_shape import framework_error
 from common.plugins import Batching, Kept, OldPrefix, Plugin
+from common.registry.observe import observed_as
 from common.serving import answer_items
 from models.housing.chosen import Served, serve_version, served_now
 from models.housing.definitions import Health, House, Houses, Prediction, Predictions, asked_of
@@ -36,7 +37,9 @@ async def predict(
     served = served_now()
     item = asked_of(body, served, model, interval=interval, explain=explain)
     around = (b"", b"") if item.interval or item.explain else (b'{"prediction":', b"}")
-    return _named(await answer_items(request, "housing", [item], around=around), served)
+    with observed_as("housing", served.name):
+        answer = await answer_items(request, "housing", [item], around=around)
+    return _named(answer, served)
 
 
 @router.post(
@@ -48,7 +51,9 @@ async def bulk_predict(
     """A number for each house, in their order; with `interval` or `explain` an object each."""
     served = served_now()
     items = [asked_of(house, served, model, interval=interval, explain=explain) for house in body.houses]
-    return _named(await answer_items(request, "housing", items, around=(b'{"predictions":[', b"]}")), served)
+    with observed_as("housing", served.name):
+        answer = await answer_items(request, "housing", items, around=(b'{"predictions":[', b"]}"))
+    return _named(answer, served)
 
 
 @router.get("/hello", summary="Greets by a query parameter")
@@ -85,6 +90,7 @@ plugin = Plugin(
     load=_load,
     predict_batch=Batching(predict_batch, cost=_cost, budget=4096, max_items=256),
     cache=Kept(Asked.key, prefix="w255-cache-prediction"),
+    row=Asked.row,
     version=version,
     serve_version=serve_version,
     prefixes=[OldPrefix("/lab", framework_error)],

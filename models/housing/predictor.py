@@ -48,6 +48,10 @@ class Asked:
         # Plus zero: -0.0 is 0.0, and must be the same bytes.
         return self.served.digest + _KEY.pack(options, *(value + 0.0 for value in self.house))
 
+    def row(self) -> dict[str, float]:
+        """For comparisons with the training."""
+        return dict(zip(FEATURES, self.house, strict=True))
+
 
 def version() -> str:
     """Digest of what answers now."""

@@ -9,6 +9,7 @@ from common.plugins import BaseDefinition, Whole, param
 from common.settings import get_settings
 from common.storage import open_share
 from models.housing import space
+from models.housing.features import FEATURES
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -63,7 +64,8 @@ def train(context: "TrainContext", request: HousingTraining) -> None:
     )
     context.progress(0.95, "fitting the trees and measuring")
     made = develop(whole, best, request.seed, digest)
-    context.publish(made.files(), made.card["figures"], data_hash=digest)
+    columns = {name: train_part.x[:, at] for at, name in enumerate(FEATURES)}
+    context.publish(made.files(), made.card["figures"], data_hash=digest, snapshot=columns)
 
 
 def cross_validated(part: "Part", seed: int) -> Callable[..., float]:

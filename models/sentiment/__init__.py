@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from common.http.framework_shape import framework_error
 from common.plugins import Batching, Kept, OldPrefix, Plugin
+from common.registry.observe import observed_as
 from common.serving import answer_items
 from models.sentiment import pull, space
 from models.sentiment import train as training
@@ -32,7 +33,8 @@ async def predict(body: Texts, request: Request, explain: Explain = False) -> Re
     check_sizes(body.text, request.app.state.runtime.settings.serving)
     served = served_now()
     items = [Asked(text, body.truncated, explain, served) for text in body.text]
-    response = await answer_items(request, "sentiment", items, around=(b'{"predictions":[', b"]}"))
+    with observed_as("sentiment", served.name):
+        response = await answer_items(request, "sentiment", items, around=(b'{"predictions":[', b"]}"))
     if explain:
         response = _apart(response)
     response.headers["X-Model-Version"] = served.name
@@ -68,6 +70,7 @@ plugin = Plugin(
     load=_load,
     predict_batch=Batching(predict_batch, cost=cost, budget=BUDGET, max_items=128),
     cache=Kept(Asked.key, prefix="fastapi-cache-project"),
+    row=Asked.row,
     version=version,
     prefixes=[OldPrefix("/project", framework_error)],
     examples={"love and hate": {"text": ["I love this", "I hate this"]}},

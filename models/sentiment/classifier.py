@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from common.serving.mapped_onnx import Cpu, mapped
 from models.sentiment.calibration import softmax
-from models.sentiment.mapped import Cpu, mapped
 from models.sentiment.tokenizer import Tokenizer
 from models.sentiment.wordpiece import BertTokenizer, Normalisation
 

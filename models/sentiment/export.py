@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from models._text.nodes import Ranges
 from models.sentiment.architecture import EPSILON, Encoder
 from models.sentiment.calibration import calibration_error, interval, log_loss, mix, softmax
 from models.sentiment.classifier import CARD, MODEL, VOCABULARY, Classifier, Tokens, by_length
 from models.sentiment.fitting import predict
-from models.sentiment.onnx_graph import Ranges, build
+from models.sentiment.onnx_graph import build
 from models.sentiment.wide import margins
 
 Margins = NDArray[np.float64]

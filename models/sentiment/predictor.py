@@ -48,6 +48,10 @@ class Asked:
         how = f"{self.served.digest}{self.truncated.name}{'+' if self.explain else '-'}"
         return f"{how}{self.text}".encode("utf-8", "surrogatepass")
 
+    def row(self) -> dict[str, str]:
+        """For comparisons with the requests of another version."""
+        return {"text": self.text}
+
     @property
     def numbers(self) -> list[int]:
         """All token numbers, without those of start and end."""

@@ -34,7 +34,7 @@ def test_the_models_found_are_listed(tmp_path: Path) -> None:
     code, out, _ = atoll(tmp_path, "models")
     assert code == 0
     names = [line.split()[0] for line in out.splitlines()]
-    assert names == ["countries", "housing", "imputation", "sample", "sentiment", "survey", "timeseries"]
+    assert names == ["countries", "hosted", "housing", "imputation", "sample", "sentiment", "survey", "timeseries"]
 
 
 def test_a_broken_plugin_is_listed_with_the_reason_and_makes_the_exit_code_1(tmp_path: Path) -> None:
@@ -98,7 +98,9 @@ def test_a_new_plugin_overwrites_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "prices" / "__init__.py").read_text() == "mine = True"
 
 
-@pytest.mark.parametrize("name", ["sample", "imputation", "timeseries", "countries", "survey", "sentiment", "housing"])
+@pytest.mark.parametrize(
+    "name", ["sample", "imputation", "timeseries", "countries", "survey", "sentiment", "housing", "hosted"]
+)
 def test_every_bundled_plugin_passes_the_check(tmp_path: Path, name: str) -> None:
     code, out, err = atoll(tmp_path, "plugin", "check", name)
     assert (code, err) == (0, ""), out

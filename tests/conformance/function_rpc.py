@@ -8,7 +8,7 @@ numbers of the original, and built at run time.
 from types import SimpleNamespace
 from typing import Any
 
-from google.protobuf import (  # type: ignore[import-untyped]
+from google.protobuf import (
     descriptor_pb2,
     descriptor_pool,
     message_factory,

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 import azure_functions_runtime as library
-from google.protobuf import json_format  # type: ignore[import-untyped]
+from google.protobuf import json_format
 
 protos: SimpleNamespace = runpy.run_path(str(Path(__file__).with_name("function_rpc.py")))["build"]()
 

@@ -13,6 +13,9 @@ from common.database import Database
 from common.jobs.errors import JobRefused
 from common.jobs.states import State
 from common.jobs.train_context import TrainContext
+from common.jobs.training import oldest_training
+from common.registry.garbage import Garbage
+from common.settings import RegistrySettings
 from tests.jobs.trainings import MODEL, Ask, Trainings, searching
 
 
@@ -73,6 +76,63 @@ def test_artefacts_are_bytes_or_files_by_name(trainings: Trainings, tmp_path: Pa
     contents = {a.name: trainings.artefact(version, a.name) for a in version.artefacts}
     assert contents == {"a.bin": b"from a file", "b.bin": b"bytes"}
     assert version.data_hash == "d1"
+
+
+def test_a_version_says_what_it_takes_and_what_it_is(trainings: Trainings) -> None:
+    signature = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}], "outputs": []}
+    about: dict[str, Any] = {"signature": signature, "description": "a line", "tags": {"team": "blue"}}
+    trainings.declare(publishing(b"weights", **about))
+    trainings.run()
+    (version,) = trainings.versions()
+    assert (version.signature, version.description, version.tags) == tuple(about.values())
+
+
+def test_a_training_whose_artefact_was_collected_publishes_it_at_its_next_attempt(
+    trainings: Trainings, clock: FakeClock
+) -> None:
+    garbage = Garbage(trainings.database, trainings.blobs, RegistrySettings(), clock=clock)
+    attempts: list[int] = []
+
+    def train(context: TrainContext, request: Ask) -> None:
+        context.publish(b"weights", {})
+        attempts.append(1)
+        if len(attempts) == 1:
+            garbage.collect()
+            clock.advance(2 * 86400)
+            assert garbage.collect().blobs == 1
+
+    trainings.declare(train)
+    job = trainings.run()
+    assert job.state is State.RETRYING
+    assert trainings.versions() == []
+    assert trainings.kernel.run(job).state is State.SUCCEEDED
+    (version,) = trainings.versions()
+    assert trainings.artefact(version, "model") == b"weights"
+
+
+def test_nothing_is_collected_that_was_put_since_the_oldest_training_that_runs_began(
+    trainings: Trainings, clock: FakeClock
+) -> None:
+    garbage = Garbage(
+        trainings.database,
+        trainings.blobs,
+        RegistrySettings(),
+        clock=clock,
+        busy_since=lambda: oldest_training(trainings.database),
+    )
+    began: list[object] = []
+
+    def train(context: TrainContext, request: Ask) -> None:
+        began.append(oldest_training(trainings.database))
+        context.publish(b"weights", {})
+        garbage.collect()
+        clock.advance(2 * 86400)
+        assert garbage.collect().blobs == 0
+
+    trainings.declare(train)
+    assert trainings.run().state is State.SUCCEEDED
+    assert began != [None]
+    assert oldest_training(trainings.database) is None
 
 
 def test_of_two_publications_the_last_counts(trainings: Trainings) -> None:

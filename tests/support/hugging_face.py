@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from models._text.layout import Architecture, Layout
 from models.sentiment.pull.hashes import git_blob
-from models.sentiment.pull.layout import Architecture, Layout
 
 DISTILBERT: Architecture = "DistilBertForSequenceClassification"
 BERT: Architecture = "BertForSequenceClassification"

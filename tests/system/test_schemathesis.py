@@ -32,7 +32,9 @@ def test_no_generated_request_finds_the_document_wrong(sample_server: Server, tm
         timeout=240,
         check=False,
     )
-    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    # Generated bodies are long, and what is wrong stands before them.
+    told = "\n".join(line[:300] for line in run.stdout.splitlines())
+    assert run.returncode == 0, told[-12000:] + run.stderr[-2000:]
     tested = re.search(r"Tested: (\d+)", run.stdout)
     assert tested is not None, run.stdout[-2000:]
     assert int(tested.group(1)) == sum(len(item) for item in documented.values())

@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 from common.errors import Invalid
-from models.sentiment.pull.layout import Activation, Architecture, Layout
+from models._text.layout import Activation, Architecture, Layout
 from models.sentiment.pull.vocabulary import Vocabulary, read_vocabulary
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

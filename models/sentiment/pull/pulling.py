@@ -11,9 +11,9 @@ import orjson
 from common.errors import Invalid, NotFound
 from common.plugins.pull import ModelPull, PulledModel
 from common.version import VERSION
+from models._text.bert import fused
 from models.sentiment.classifier import CARD, MODEL, VOCABULARY
 from models.sentiment.pull.folder import WEIGHTS, Checkpoint, read_folder
-from models.sentiment.pull.graph import fused
 from models.sentiment.pull.hashes import SUMS, check_hashes, read_sums, sha256
 from models.sentiment.pull.hub import ADDRESS, WANTED, Hub, is_hub_id
 from models.sentiment.pull.quantise import LEVELS, Distance, Original, served_graph, served_logits

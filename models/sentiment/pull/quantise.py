@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from models._text import bert as graph
+from models._text.layout import Layout
+from models._text.nodes import Ranges, Weights
 from models.sentiment.calibration import softmax
 from models.sentiment.classifier import Tokens
-from models.sentiment.onnx_graph import Ranges, Weights
-from models.sentiment.pull import graph
-from models.sentiment.pull.layout import Layout
 
 if TYPE_CHECKING:
     import onnxruntime

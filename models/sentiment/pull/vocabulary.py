@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from common.errors import Invalid
-from models.sentiment.pull.layout import Layout
+from models._text.layout import Layout
 from models.sentiment.wordpiece import BertTokenizer, Normalisation
 
 TEXT, JSON, SETTINGS = "vocab.txt", "tokenizer.json", "tokenizer_config.json"

@@ -21,6 +21,7 @@ from common.client import (
     StillRunning,
     Unreachable,
 )
+from common.client.registry import AsyncRegistryCalls, RegistryCalls
 from common.client.retry import Policy
 from tests.support.servers import Server, free_port, run_python
 
@@ -284,3 +285,38 @@ def test_many_jobs_are_awaited_at_once(job_server: Server) -> None:
 def test_the_client_imports_nothing_of_the_server(tmp_path: Path) -> None:
     code = "import sys, common.client; print({'fastapi', 'sqlalchemy', 'numpy', 'uvicorn'} & set(sys.modules))"
     assert run_python(["-c", code], tmp_path).stdout == "set()\n"
+
+
+def test_both_clients_change_the_registry_by_the_same_calls() -> None:
+    for name in ("rollback", "promote", "set_traffic", "clear_traffic", "describe", "delete_version", "artefact"):
+        mine, theirs = (inspect.signature(getattr(kind, name)) for kind in (RegistryCalls, AsyncRegistryCalls))
+        assert list(mine.parameters) == list(theirs.parameters), name
+
+    async def ask(seen: list[httpx.Request]) -> None:
+        async with AsyncClient(transport=httpx.MockTransport(answering(seen, *[200] * 9))) as client:
+            await client.rollback("m", current=3)
+            await client.promote("m", metric="rmse", direction="lower")
+            await client.set_traffic("m", {"default": 1})
+            await client.clear_traffic("m")
+            await client.describe("m", 1, description="x")
+            await client.delete_version("m", 1)
+            await client.delete_alias("m", "a")
+            await client.delete_model("m")
+            await client.artefact("m", 1, "a.bin")
+
+    awaited: list[httpx.Request] = []
+    asyncio.run(ask(awaited))
+    blocking: list[httpx.Request] = []
+    with Client(transport=httpx.MockTransport(answering(blocking, *[200] * 9))) as client:
+        client.rollback("m", current=3)
+        client.promote("m", metric="rmse", direction="lower")
+        client.set_traffic("m", {"default": 1})
+        client.clear_traffic("m")
+        client.describe("m", 1, description="x")
+        client.delete_version("m", 1)
+        client.delete_alias("m", "a")
+        client.delete_model("m")
+        client.artefact("m", 1, "a.bin")
+    assert [(one.method, one.url, one.read()) for one in awaited] == [
+        (one.method, one.url, one.read()) for one in blocking
+    ]

@@ -144,7 +144,7 @@ def test_a_body_that_does_not_come_is_answered_408(parts: list[Message | None]) 
 
 
 def test_a_file_that_does_not_come_is_answered_408_too() -> None:
-    limit = BodyLimit(Reader(), 1000, exempt={"PUT": "/files/"}, timeout_s=0.05)
+    limit = BodyLimit(Reader(), 1000, exempt=["PUT /files/{name}"], timeout_s=0.05)
     assert ask(limit, [part(5), None], method="PUT", path="/files/a") == 408
 
 
@@ -178,3 +178,36 @@ def test_waiting_for_the_caller_to_go_away_has_no_end() -> None:
 
 async def _unsent(message: Message) -> None:
     raise AssertionError("nothing is to be answered")
+
+
+LARGE = """
+    from fastapi import APIRouter, Request
+    from common.plugins import OldPrefix, Plugin
+
+    router = APIRouter(prefix="/large")
+    plugin = Plugin(
+        large_bodies=["POST /files/{name}"], prefixes=[OldPrefix("/before", lambda error: {"said": error.detail})]
+    )
+
+    @router.post("/files/{name}", max_body_size=1 << 50)
+    async def put(request: Request, name: str) -> int:
+        return sum([len(part) async for part in request.stream()])
+
+    @router.post("/files/{name}/rest")
+    async def rest(request: Request, name: str) -> int:
+        return len(await request.body())
+"""
+
+
+@pytest.mark.parametrize("prefix", ["/large", "/before"])
+def test_a_route_with_large_bodies_counts_them_itself_and_those_beside_it_do_not(tmp_path: Path, prefix: str) -> None:
+    path = write_plugin(tmp_path / "plugins", "large", LARGE)
+    client = Client(make_app(tmp_path / "state", path=(path,), serve=("large",), max_body_bytes=1024))
+    assert client.post(f"{prefix}/files/a", content=b"x" * 5000).json() == 5000
+    assert client.post(f"{prefix}/files/a/rest", content=b"x" * 5000).status_code == 413
+
+
+def test_large_bodies_of_a_route_that_is_not_there_keep_the_plugin_from_being_served(tmp_path: Path) -> None:
+    path = write_plugin(tmp_path / "plugins", "large", LARGE.replace('["POST /files/{name}"]', '["POST /nothing"]'))
+    client = Client(make_app(tmp_path / "state", path=(path,), serve=("large",)))
+    assert "there is no route 'POST /nothing'" in client.get("/models").json()[0]["reason"]

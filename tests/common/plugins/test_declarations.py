@@ -76,6 +76,10 @@ class _Loader:
         ({"examples": {"bad": {"x": {1, 2}}}}, "'bad' is not JSON"),
         ({"examples": {"bad": {"x": float("nan")}}}, "'bad' is not JSON"),
         ({"pulls": {"somewhere": "an address"}}, "Plugin(pulls=…)"),
+        ({"large_bodies": "POST /files"}, "Plugin(large_bodies='POST /files')"),
+        ({"cli": {"push": "mine:push"}}, "Plugin(cli="),
+        ({"cli": {"registry push": "mine"}}, "Plugin(cli="),
+        ({"tensors": object()}, "names, versions, find, known"),
         ({"leaves": "folder"}, "Plugin(leaves='folder')"),
         ({"leaves": [""]}, "Plugin(leaves=[''])"),
     ],
@@ -90,6 +94,11 @@ def test_a_wrong_declaration_is_refused_where_it_is_made(declared: dict[str, Any
 def test_an_old_prefix_begins_with_a_slash_and_ends_without(path: Any) -> None:
     with pytest.raises(ValueError, match="begin it with a slash"):
         OldPrefix(path, str)
+
+
+def test_what_answers_at_an_old_prefix_is_a_router() -> None:
+    with pytest.raises(TypeError, match="router"):
+        OldPrefix("/before", str, "router")  # type: ignore[arg-type]
 
 
 def test_the_shape_of_old_errors_is_a_function() -> None:

@@ -10,7 +10,7 @@ from tests.support.clients import Client
 from tests.support.plugins import make_app, write_plugin
 from tests.support.problems import assert_problem
 
-OLD_PREFIXES = {"/twolvlImp", "/statimpute", "/correlation", "/survey", "/lab", "/project"}
+OLD_PREFIXES = {"/twolvlImp", "/statimpute", "/correlation", "/survey", "/lab", "/project", "/api", "/help"}
 
 BARE = """
     from fastapi import APIRouter
@@ -195,3 +195,54 @@ def test_a_route_keeps_its_options_under_an_old_prefix(
     answer = client.get(prefix + path, headers={"x-key": "mine"})
     assert (answer.headers["content-type"], answer.text) == (kind, text)
     assert client.get(prefix + path).status_code == 401
+
+
+APART = """
+    from fastapi import APIRouter
+    from common.plugins import OldPrefix, Plugin
+
+    router = APIRouter(prefix="/apart")
+    old = APIRouter()
+    alone = APIRouter()
+
+    @router.post("/predict")
+    async def predict() -> int:
+        return 1
+
+    @old.get("/v1/{name}")
+    async def told(name: str) -> str:
+        return name
+
+    @alone.get("")
+    async def help() -> str:
+        return "ask"
+
+    def shape(error):
+        return {"wrong": error.detail, "code": error.status}
+
+    plugin = Plugin(
+        scopes={"GET /v1/{name}": "admin"},
+        prefixes=[OldPrefix("/before", shape, old), OldPrefix("/alone", shape, alone)],
+    )
+"""
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Client:
+    return Client(make_app(tmp_path / "state", path=(write_plugin(tmp_path, "apart", APART),), serve=("apart",)))
+
+
+def test_an_old_prefix_may_have_routes_of_its_own(apart: Client) -> None:
+    assert apart.get("/before/v1/x").json() == "x"
+    assert apart.get("/alone").json() == "ask"
+    assert_old(apart.post("/before/predict"), 404)
+    assert not any(path.startswith(("/before", "/alone")) for path in apart.get("/openapi.json").json()["paths"])
+
+
+def test_errors_at_the_very_path_of_an_old_prefix_have_its_shape(apart: Client) -> None:
+    assert_old(apart.post("/alone"), 405)
+
+
+def test_what_a_route_of_an_old_prefix_asks_is_declared_like_the_others(apart: Client) -> None:
+    need = apart.app.state.rules.under("GET", "/before/v1/{name}")  # type: ignore[attr-defined]
+    assert need.scope == "admin"

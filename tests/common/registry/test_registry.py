@@ -38,6 +38,11 @@ def test_a_version_comes_back_as_it_was_published(registry: Registry, clock: Fak
         code_version="1.2",
         metrics={"rmse": 0.5, "folds": [1, 2]},
         data_hash="ab" * 32,
+        signature={"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}], "outputs": []},
+        description="first",
+        tags=["tried"],
+        library="scikit-learn",
+        library_version="1.7",
     )
     assert registry.get("housing", 1) == published
     assert published.model_dump(exclude={"artefacts"}) == {
@@ -49,6 +54,11 @@ def test_a_version_comes_back_as_it_was_published(registry: Registry, clock: Fak
         "author": "ada",
         "code_version": "1.2",
         "created_at": clock.now(),
+        "signature": {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 4]}], "outputs": []},
+        "description": "first",
+        "tags": {"tried": ""},
+        "library": "scikit-learn",
+        "library_version": "1.7",
     }
     assert [(artefact.name, artefact.size_bytes) for artefact in published.artefacts] == [
         ("labels.json", 2),

@@ -39,7 +39,8 @@ def ask(app: FastAPI, method: str, path: str, **more: Any) -> httpx.Response:
 def test_versions_are_shown_with_artefacts_and_aliases(served: FastAPI, registry: Registry) -> None:
     registry.publish("housing", {"model.onnx": b"weights"}, metrics={"rmse": 0.5}, alias="default", **WHO)
     registry.publish("housing", {}, **WHO)
-    assert ask(served, "GET", "/registry").json() == [{"model": "housing", "latest": 2, "aliases": {"default": 1}}]
+    told = {"model": "housing", "latest": 2, "count": 2, "aliases": {"default": 1}}
+    assert ask(served, "GET", "/registry").json() == [told | {"description": "", "tags": {}, "traffic": None}]
     shown = ask(served, "GET", "/registry/housing").json()
     assert [version["number"] for version in shown["versions"]] == [2, 1]
     assert shown["aliases"] == {"default": 1}

@@ -39,7 +39,22 @@ OWN: Mapping[str, str] = {
     "GET /registry": Scope.PREDICT,
     "GET /registry/{model}": Scope.PREDICT,
     "GET /registry/{model}/versions/{n}": Scope.PREDICT,
+    "GET /registry/{model}/versions/{n}/artefacts/{name}": Scope.PREDICT,
+    "PATCH /registry/{model}": Scope.ADMIN,
+    "DELETE /registry/{model}": Scope.ADMIN,
+    "PATCH /registry/{model}/versions/{n}": Scope.ADMIN,
+    "DELETE /registry/{model}/versions/{n}": Scope.ADMIN,
     "PUT /registry/{model}/aliases/{alias}": Scope.ADMIN,
+    "DELETE /registry/{model}/aliases/{alias}": Scope.ADMIN,
+    "POST /registry/{model}/aliases/{alias}/rollback": Scope.ADMIN,
+    "POST /registry/{model}/promote": Scope.ADMIN,
+    "PUT /registry/{model}/traffic": Scope.ADMIN,
+    "DELETE /registry/{model}/traffic": Scope.ADMIN,
+    "GET /registry/{model}/sampling": Scope.PREDICT,
+    "PUT /registry/{model}/sampling": Scope.ADMIN,
+    "DELETE /registry/{model}/sampling": Scope.ADMIN,
+    "PUT /registry/{model}/versions/{n}/snapshot": Scope.TRAIN,
+    "POST /registry/{model}/versions/{n}/drift": Scope.ADMIN,
     "GET /jobs": HOLDER,
     "GET /jobs/{job_id}": HOLDER,
     "GET /jobs/{job_id}/result": HOLDER,
@@ -52,12 +67,48 @@ OWN: Mapping[str, str] = {
     "GET /keys/self": HOLDER,
     "GET /keys/{key_id}": Scope.ADMIN,
     "DELETE /keys/{key_id}": Scope.ADMIN,
+    "GET /v2": Scope.PREDICT,
+    "GET /v2/health/live": ANYBODY,
+    "GET /v2/health/ready": ANYBODY,
+    "GET /v2/models": Scope.PREDICT,
+    "POST /v2/repository/index": Scope.PREDICT,
+    "GET /v2/models/{model}": Scope.PREDICT,
+    "GET /v2/models/{model}/ready": Scope.PREDICT,
+    "POST /v2/models/{model}/infer": Scope.PREDICT,
+    "GET /v2/models/{model}/versions/{version}": Scope.PREDICT,
+    "GET /v2/models/{model}/versions/{version}/ready": Scope.PREDICT,
+    "POST /v2/models/{model}/versions/{version}/infer": Scope.PREDICT,
     "GET /settings": Scope.ADMIN,
     "GET /audit": Scope.ADMIN,
 }
 # Those of a plugin that declares what it asks; of all others' routes `…/train` is for `train`, the rest for `predict`.
 DECLARED = {"POST /guarded/batch": Scope.TRAIN, "POST /before/batch": Scope.TRAIN, "GET /guarded/inner": Scope.ADMIN}
 DECLARED["GET /before/inner"] = Scope.ADMIN
+# Whoever may train may publish what was trained elsewhere.
+DECLARED |= dict.fromkeys(
+    [
+        "POST /hosted/models/{ref}",
+        "POST /hosted/uploads",
+        "GET /hosted/uploads/{upload_id}",
+        "PUT /hosted/uploads/{upload_id}/parts/{number}",
+        "POST /hosted/uploads/{upload_id}",
+        "DELETE /hosted/uploads/{upload_id}",
+        "POST /api/v1/models/{ref}",
+        "PUT /api/v1/models/{ref}",
+    ],
+    Scope.TRAIN,
+)
+DECLARED |= dict.fromkeys(
+    [
+        "PATCH /hosted/models/{ref}",
+        "DELETE /hosted/models/{ref}",
+        "POST /hosted/models/{ref}/default",
+        "DELETE /api/v1/models/{ref}",
+        "POST /api/v1/models/{ref}/default",
+        "PUT /api/v1/models/{ref}/information",
+    ],
+    Scope.ADMIN,
+)
 
 GUARDED = """
     from fastapi import APIRouter
@@ -88,15 +139,19 @@ GUARDED = """
         scopes={"POST /batch": "train", "GET /inner": "admin"},
     )
 """
-SERVED = ("countries", "guarded", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
+SERVED = ("countries", "guarded", "hosted", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
 PARTS = {
     "{name}": "sids",
     "{file}": "data.csv",
     "{model}": "sample",
     "{n}": "1",
+    "{version}": "1",
     "{alias}": "default",
     "{key_id}": "atl_000000000000",
     "{digest}": "0" * 64,
+    "{ref}": "iris",
+    "{upload_id}": "0" * 27,
+    "{number}": "1",
 }
 
 
@@ -207,7 +262,7 @@ def test_a_key_for_one_model_is_refused_on_all_routes_of_the_others(site: Site) 
     # Not by the registry either, be the key for `admin`.
     registered = [route for route in found if "{model}" in route]
     assert {route: met(found[route]) for route in registered} == dict.fromkeys(registered, 403)
-    assert len(registered) == 3
+    assert len(registered) >= 9
 
 
 def test_a_job_of_another_owner_is_answered_as_if_there_were_none(site: Site) -> None:

@@ -221,6 +221,31 @@ def test_callers_take_turns(executor: ThreadPoolExecutor) -> None:
     assert model.batches == [[0], [1, 9], [2, 3], [4]]
 
 
+def test_a_batch_that_costs_much_is_run_on_a_thread_however_quick_the_others_were(
+    executor: ThreadPoolExecutor,
+) -> None:
+    ran: dict[int, int] = {}
+
+    def run(items: Sequence[int]) -> Sequence[Outcome]:
+        ran[items[0]] = threading.get_ident()
+        return [b"" for _ in items]
+
+    async def work() -> None:
+        how = Batching(run, cost=lambda item: item, inline_cost=10)
+        batcher = Batcher("m", how, executor, lanes=1)
+        # A busy machine may make one of them slow.
+        for _ in range(500):
+            await batcher.submit(1).outcome
+            if batcher.is_quick:
+                break
+        await batcher.submit(1).outcome
+        await batcher.submit(11).outcome
+        assert ran[1] == threading.get_ident()
+        assert ran[11] != threading.get_ident()
+
+    on_loop(work)
+
+
 def test_quick_runs_move_to_the_event_loop_and_a_slow_one_back(executor: ThreadPoolExecutor) -> None:
     threads: list[bool] = []
     slow = False

@@ -74,6 +74,7 @@ def test_it_is_listed_exactly_so(client: Client) -> None:
             ],
             "old_prefixes": [],
             "load_s": None,
+            "failed_versions": {},
         }
     ]
 

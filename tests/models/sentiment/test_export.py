@@ -11,13 +11,13 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[tr
 
 import torch
 
+from models._text.nodes import quantise
 from models.sentiment import export
 from models.sentiment.architecture import Encoder
 from models.sentiment.base import vocabulary_of
 from models.sentiment.classifier import Classifier
 from models.sentiment.export import Parts
 from models.sentiment.fitting import predict
-from models.sentiment.onnx_graph import quantise
 from models.sentiment.sizes import Sizes
 from models.sentiment.tokenizer import Tokenizer
 from models.sentiment.wide import fit_table, margins

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.sentiment import mapped as module
+from common.serving import mapped_onnx as module
+from common.serving.mapped_onnx import Cpu, mapped
 from models.sentiment.classifier import BOX, FILES, MODEL, Classifier
-from models.sentiment.mapped import Cpu, mapped
 
 TEXTS = ["I love this", "a film that is neither good nor bad"]
 

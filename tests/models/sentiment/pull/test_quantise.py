@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models._text.bert import fused
 from models.sentiment.pull.folder import Checkpoint, read_folder
-from models.sentiment.pull.graph import fused
 from models.sentiment.pull.quantise import Distance, Original, served_graph, served_logits
 from models.sentiment.pull.sample import read_sample
 from models.sentiment.wordpiece import BertTokenizer

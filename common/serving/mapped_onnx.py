@@ -22,7 +22,7 @@ from typing import Self
 from common.locks import Turns
 from common.telemetry.logs import get_logger
 
-log = get_logger("atoll.sentiment")
+log = get_logger("atoll.serving")
 
 _MODEL, _WEIGHTS = "model.onnx", "model.weights"
 # Smaller models are opened as fast from memory, and take little of it.
@@ -60,13 +60,15 @@ class Cpu:
         return cls(name, is_arm or bool(flags & {"avx512_vnni", "avx_vnni", "avx_vnni_int8"}))
 
 
-def mapped(model: Path, cache: Path) -> Path | None:
+def mapped(model: Path, cache: Path, *, digest: str | None = None, kept: int = _KEPT) -> Path | None:
     """A copy of the model to be opened with no optimisation; None where it is too small to be worth it, or cannot be
     written: then it is opened as it is, and works as well.
 
     Parameters
     ----------
     cache : folder of this machine.
+    digest : of the content, where it is known; else place, size and time tell one model from another.
+    kept : copies that stay; those that were opened longest ago go.
     """
     import onnxruntime
 
@@ -74,7 +76,8 @@ def mapped(model: Path, cache: Path) -> Path | None:
     if stat.st_size < WORTH_BYTES:
         return None
     # Not by its content, which takes as long to read as all the rest. Whole seconds: layers of images keep no more.
-    identity = f"{model.absolute()}\n{stat.st_size}\n{int(stat.st_mtime)}\n{onnxruntime.__version__}\n{Cpu.here().name}"
+    place = digest or f"{model.absolute()}\n{stat.st_size}\n{int(stat.st_mtime)}"
+    identity = f"{place}\n{onnxruntime.__version__}\n{Cpu.here().name}"
     folder = cache / hashlib.sha256(identity.encode()).hexdigest()[:32]
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -82,7 +85,7 @@ def mapped(model: Path, cache: Path) -> Path | None:
         with Turns(str(folder)):
             if not _is_whole(folder):
                 _write(model, folder)
-                _remove_old(cache, folder)
+                _remove_old(cache, folder, kept)
         os.utime(folder)
     except (OSError, subprocess.SubprocessError) as exc:
         log.warning("weights cannot be shared between processes; each holds its own", reason=str(exc)[:300])
@@ -110,7 +113,7 @@ def prepare(model: Path, folder: Path) -> None:
 def _write(model: Path, folder: Path) -> None:
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
     try:
-        code = "import sys; from pathlib import Path; from models.sentiment.mapped import prepare; "
+        code = "import sys; from pathlib import Path; from common.serving.mapped_onnx import prepare; "
         code += "prepare(Path(sys.argv[1]), Path(sys.argv[2]))"
         command = [sys.executable, "-c", code, str(model.absolute()), str(scratch.absolute())]
         root = str(Path(__file__).parents[2])
@@ -132,9 +135,9 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _remove_old(cache: Path, newest: Path) -> None:
+def _remove_old(cache: Path, newest: Path, kept: int) -> None:
     """Copies of models that are served no more. What is mapped stays readable after it is removed."""
     found = [path for path in cache.iterdir() if path.is_dir() and not path.name.startswith(".") and path != newest]
     found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found[_KEPT - 1 :]:
+    for path in found[kept - 1 :]:
         shutil.rmtree(path, ignore_errors=True)

@@ -11,17 +11,27 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from models.sentiment.onnx_graph import MICROSOFT, WEIGHT_LEVELS, Graph, Ranges, Weights, quantise
-from models.sentiment.pull.layout import Layout
+from models._text.layout import Layout
+from models._text.nodes import IR, MICROSOFT, OPSET, WEIGHT_LEVELS, Graph, Ranges, Weights, quantise
 
-_OPSET, _IR = 17, 8
 # What a linear map's input lay between is put out under its name and one of these.
 LOW, HIGH = ":low", ":high"
 
 
+class _Plain(Graph):
+    """The same in 32 bits, as the original is."""
+
+    def look_up(self, name: str, places: str) -> str:
+        return str(self.add("Gather", self.weight(name), places))
+
+    def linear(self, name: str, x: str) -> str:
+        weight = self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T)
+        return str(self.add("Add", self.add("MatMul", x, weight), self.weight(f"{name}.bias")))
+
+
 @dataclass
-class _Exact(Graph):
-    """The same in 32 bits, as the original is.
+class _Exact(_Plain):
+    """In 32 bits, and watched.
 
     Attributes
     ----------
@@ -30,15 +40,11 @@ class _Exact(Graph):
 
     watched: list[str] = field(default_factory=list)
 
-    def look_up(self, name: str, places: str) -> str:
-        return str(self.add("Gather", self.weight(name), places))
-
     def linear(self, name: str, x: str) -> str:
         for suffix, kind in ((LOW, "ReduceMin"), (HIGH, "ReduceMax")):
             self.nodes.append(helper.make_node(kind, [x], [f"{name}{suffix}"], keepdims=0))
             self.watched.append(f"{name}{suffix}")
-        weight = self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T)
-        return str(self.add("Add", self.add("MatMul", x, weight), self.weight(f"{name}.bias")))
+        return super().linear(name, x)
 
 
 class _ByToken(Graph):
@@ -80,7 +86,7 @@ def fused(layout: Layout, weights: Weights) -> Weights:
 
 
 def build(layout: Layout, weights: Weights, ranges: Ranges | None, levels: int = WEIGHT_LEVELS) -> onnx.ModelProto:
-    """What is served: `input_ids`, `attention_mask` (n, length) int64 -> `logits` (n, 2) float32.
+    """What is served: `input_ids`, `attention_mask` (n, length) int64 -> `logits` (n, classes) float32.
 
     Parameters
     ----------
@@ -96,6 +102,11 @@ def build(layout: Layout, weights: Weights, ranges: Ranges | None, levels: int =
 def build_exact(layout: Layout, weights: Weights) -> onnx.ModelProto:
     """The original: as `build`, in 32 bits, with an output for the lowest and highest input of each linear map."""
     return _model(layout, _Exact(weights, {}))
+
+
+def build_plain(layout: Layout, weights: Weights) -> onnx.ModelProto:
+    """The original as it is to be served: as `build`, in 32 bits."""
+    return _model(layout, _Plain(weights, {}))
 
 
 def ranges_of(outputs: Mapping[str, float]) -> dict[str, tuple[float, float]]:
@@ -137,16 +148,16 @@ def _model(layout: Layout, graph: Graph) -> onnx.ModelProto:
     shape = ["n", "length"]
     made = helper.make_graph(
         graph.nodes,
-        "sentiment",
+        "classifier",
         [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
         [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 2]),
+            helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", layout.classes]),
             *(helper.make_tensor_value_info(name, TensorProto.FLOAT, []) for name in getattr(graph, "watched", ())),
         ],
         list(graph.constants.values()),
     )
-    opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(MICROSOFT, 1)]
-    return helper.make_model(made, opset_imports=opsets, ir_version=_IR, producer_name="atoll")
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+    return helper.make_model(made, opset_imports=opsets, ir_version=IR, producer_name="atoll")
 
 
 def _attention(layout: Layout, graph: Graph, query: str, key: str, value: str, bias: str) -> str:

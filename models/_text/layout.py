@@ -34,6 +34,7 @@ class Layout:
     activation: Activation
     epsilon: float
     segments: int = 0
+    classes: int = 2
 
     @property
     def is_distilled(self) -> bool:
@@ -63,7 +64,7 @@ class Layout:
                 yield f"layers.{number}.{ours}.weight", f"{at}.weight", weight
                 yield f"layers.{number}.{ours}.bias", f"{at}.bias", weight[:1]
         pool = "pre_classifier" if self.is_distilled else "bert.pooler.dense"
-        for ours, theirs, rows in (("pool", pool, hidden), ("head", "classifier", 2)):
+        for ours, theirs, rows in (("pool", pool, hidden), ("head", "classifier", self.classes)):
             yield f"{ours}.weight", f"{theirs}.weight", (rows, hidden)
             yield f"{ours}.bias", f"{theirs}.bias", (rows,)
 
