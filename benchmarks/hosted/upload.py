@@ -20,7 +20,8 @@ def measure(bench: Bench) -> None:
     size = _QUICK_BYTES if bench.is_quick else _BYTES
     path = marked(state / "large.onnx", 1, size)
     # The check of a gigabyte takes several of them, in a process of its own.
-    with serving(bench, state, MODEL_CHECK_MEMORY_BYTES=str(8 * size), MAX_MODEL_BYTES=str(2 * size)) as server:
+    limits = {"MODEL_CHECK_MEMORY_BYTES": 8 * size, "MAX_MODEL_BYTES": 2 * size, "MODEL_POOL_BYTES": 2 * size}
+    with serving(bench, state, **{name: str(size) for name, size in limits.items()}) as server:
         process = server.serving()[0]
         over, most, before = threading.Event(), [0], process.memory_info().rss
 
