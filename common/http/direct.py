@@ -20,7 +20,9 @@ from fastapi import Request, Response, params
 from fastapi._compat import ModelField
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.dependencies.models import Dependant
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import ResponseValidationError
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute, RouteContext
 from pydantic_core import from_json
 from starlette.routing import Route
@@ -194,7 +196,8 @@ class _Form:
         if isinstance(result, Response):
             return result
         if self.answer is None:
-            raise TypeError(f"{self.endpoint} declares no answer")
+            # A route that declares no type answers whatever it returns.
+            return JSONResponse(jsonable_encoder(result))
         value, errors = self.answer.validate(result, {}, loc=("response",))
         if errors:
             raise ResponseValidationError(errors=errors, body=result)

@@ -90,6 +90,16 @@ PLUGIN = """
         return {"number": "no number"}
 
 
+    @router.post("/untyped")
+    async def untyped(body: Asked):
+        return {"asked": body, "number": body.number, "none": None}
+
+
+    @router.post("/nothing")
+    async def nothing(body: Asked):
+        pass
+
+
     @router.post("/embedded")
     async def embedded(body: Annotated[Asked, Body(embed=True)]) -> int:
         return body.number
@@ -101,7 +111,7 @@ PLUGIN = """
 """
 ROUTES = (
     "model", "request", "query", "query?count=4&explain=yes", "query?count=x", "path/a/7", "path/a/b", "header",
-    "plain", "created", "response", "refused", "broken", "embedded", "anything",
+    "plain", "created", "response", "refused", "broken", "embedded", "untyped", "nothing", "anything",
 )  # fmt: skip
 BODIES = (
     b'{"number": 1}',
