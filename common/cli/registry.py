@@ -225,13 +225,12 @@ def delete(
     if [version is not None, name is not None, everything].count(True) != 1:
         raise typer.BadParameter("give the number of a version, --alias, or --all", param_hint="VERSION")
     with connected(context, url) as client:
-        if everything:
-            client.delete_model(model)
+        if version is not None:
+            client.delete_version(model, version)
         elif name is not None:
             client.delete_alias(model, name)
         else:
-            assert version is not None  # noqa: S101  # one of the three is given
-            client.delete_version(model, version)
+            client.delete_model(model)
     typer.echo(f"{_named(model, version or name)} deleted", err=True)
 
 

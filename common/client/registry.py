@@ -4,19 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.client import registry_flows
-from common.client.calls import Answer, Call, Flow
-from common.client.flows import Flows
+from common.client.calls import Answer, Call
 from common.client.registry_drift import AsyncDriftCalls, DriftCalls
 
 
 class RegistryCalls(DriftCalls):
     """Part of `Client`."""
-
-    flows: Flows
-
-    def run(self, flow: Flow[Any]) -> Any:
-        """Carry a flow to its end."""
-        raise NotImplementedError
 
     def rollback(self, model: str, alias: str = "default", *, current: int | None = None) -> dict[str, Any]:
         """Point the alias to what it had before its last move; again, to what it had before that.
@@ -103,11 +96,6 @@ class RegistryCalls(DriftCalls):
 
 class AsyncRegistryCalls(AsyncDriftCalls):
     """Part of `AsyncClient`; parameters and errors are those of `RegistryCalls`."""
-
-    flows: Flows
-
-    async def run(self, flow: Flow[Any]) -> Any:
-        raise NotImplementedError
 
     async def rollback(self, model: str, alias: str = "default", *, current: int | None = None) -> dict[str, Any]:
         return await self._value(registry_flows.rollback(model, alias, current))

@@ -1,5 +1,6 @@
 """What the clients do with kept rows of requests, and how far these are from the training."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,14 +14,14 @@ _JSON = {"Content-Type": "application/json"}
 _CSV = {"Content-Type": "text/csv"}
 
 
-class DriftCalls:
+class DriftCalls(ABC):
     """Part of `Client`."""
 
     flows: Flows
 
+    @abstractmethod
     def run(self, flow: Flow[Any]) -> Any:
         """Carry a flow to its end."""
-        raise NotImplementedError
 
     def sampling(self, model: str) -> dict[str, Any]:
         """What is kept of a model's requests, and how many rows there are."""
@@ -73,13 +74,14 @@ class DriftCalls:
         return _dict(self.run(self.flows.send(_drift(model, version, against, min_rows, hours))))
 
 
-class AsyncDriftCalls:
+class AsyncDriftCalls(ABC):
     """Part of `AsyncClient`; parameters and errors are those of `DriftCalls`."""
 
     flows: Flows
 
+    @abstractmethod
     async def run(self, flow: Flow[Any]) -> Any:
-        raise NotImplementedError
+        """Carry a flow to its end."""
 
     async def sampling(self, model: str) -> dict[str, Any]:
         return _dict(await self.run(self.flows.send(_sampling("GET", model))))

@@ -59,13 +59,21 @@ async def replay(
         "server": None,
         "extensions": {EXTENSION: {"principal": principal}},
     }
+    return await exchange(app, scope, body)
+
+
+async def exchange(app: ASGIApp, scope: Scope, body: bytes) -> Replayed:
+    """Call `app` with a request whose body is whole, and gather the answer. Raises what `app` raises.
+
+    The caller of it waits for the answer: it never goes away, but may cancel.
+    """
     answer = Replayed()
+    parts: list[bytes] = []
     given = False
 
     async def receive() -> Message:
         nonlocal given
         if given:
-            # Whoever replays waits for the answer: it never goes away.
             await asyncio.Event().wait()
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
@@ -75,7 +83,8 @@ async def replay(
             answer.status = message["status"]
             answer.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message["headers"]}
         elif message["type"] == "http.response.body":
-            answer.body += message.get("body", b"")
+            parts.append(message.get("body", b""))
 
     await app(scope, receive, send)
+    answer.body = b"".join(parts)
     return answer

@@ -1,23 +1,15 @@
 """A gRPC call as a request to the app, within this process: through all layers, as from outside."""
 
-import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Message, Scope
+from starlette.types import ASGIApp, Scope
+
+from common.http.replay import Replayed, exchange
 
 # Of HTTP's own, or of the body that is made here; never the caller's to say.
 _OWN = ("grpc-", ":", "content-", "inference-header-", "transfer-", "host", "connection", "te")
-
-
-@dataclass
-class Answer:
-    """Headers have names in lower case."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ async def call(
     path: str,
     body: bytes = b"",
     headers: Iterable[tuple[bytes, bytes]] = (),
-) -> Answer:
+) -> Replayed:
     """Send one request to `app`."""
     scope: Scope = {
         "type": "http",
@@ -82,27 +74,8 @@ async def call(
         "client": client_of(caller.peer),
         "server": caller.server,
     }
-    answer, parts = Answer(), []
-    given = False
-
-    async def receive() -> Message:
-        nonlocal given
-        if given:
-            # gRPC cancels the call when its caller goes away.
-            await asyncio.Event().wait()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message["headers"]}
-        else:
-            parts.append(message.get("body", b""))
-
-    await app(scope, receive, send)
-    answer.body = b"".join(parts)
-    return answer
+    # gRPC cancels the call when its caller goes away.
+    return await exchange(app, scope, body)
 
 
 def client_of(peer: str) -> tuple[str, int] | None:

@@ -9,8 +9,9 @@ from starlette.types import ASGIApp
 
 from common.errors import AtollError, Invalid
 from common.host.grpc import open_inference_pb2 as pb
-from common.host.grpc.calls import Answer, Caller, call
+from common.host.grpc.calls import Caller, call
 from common.host.grpc.messages import body_of, infer_response, metadata_response
+from common.http.replay import Replayed
 from common.serving.oip.reading import HEADER_LENGTH
 
 NAME = "inference.GRPCInferenceService"
@@ -106,12 +107,12 @@ class InferenceService:
         is_raw = bool(request.raw_input_contents)
         return infer_response(found.body, None if told is None else int(told), is_raw=is_raw)
 
-    async def _get(self, context: Any, path: str) -> Answer:
+    async def _get(self, context: Any, path: str) -> Replayed:
         return await call(self._app, self._caller(context), "GET", path)
 
     async def _ask(
         self, context: Any, method: str, path: str, body: bytes = b"", headers: Iterable[tuple[bytes, bytes]] = ()
-    ) -> Answer:
+    ) -> Replayed:
         found = await call(self._app, self._caller(context), method, path, body, headers)
         if found.status != 200:
             await _fail(context, found)
@@ -140,7 +141,7 @@ def _guarded(answer: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any
     return guarded
 
 
-async def _fail(context: Any, found: Answer) -> Any:
+async def _fail(context: Any, found: Replayed) -> Any:
     try:
         told = orjson.loads(found.body)["error"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -148,7 +149,7 @@ async def _fail(context: Any, found: Answer) -> Any:
     await context.abort(_CODES.get(found.status, grpc.StatusCode.INTERNAL), told, _trailing(found))
 
 
-def _trailing(found: Answer) -> tuple[tuple[str, str], ...]:
+def _trailing(found: Replayed) -> tuple[tuple[str, str], ...]:
     return tuple((name, found.headers[name]) for name in _TOLD if name in found.headers)
 
 

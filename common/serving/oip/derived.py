@@ -15,12 +15,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.types import Message, Scope
+from starlette.types import Scope
 
 from common.errors import BY_STATUS, AtollError, Invalid, NotFound, TooLarge
 from common.http.direct import MATCHED, Matched
 from common.http.problems import from_http_exception, from_validation
-from common.http.replay import EXTENSION, Replayed
+from common.http.replay import EXTENSION, Replayed, exchange
 from common.plugins.parameters import predict_route, request_model
 from common.plugins.record import PluginRecord
 from common.security.authenticate import principal_of, refusal_of
@@ -207,35 +207,15 @@ async def _all(work: Sequence[Awaitable[Replayed]]) -> list[Replayed]:
 
 async def _put(content: bytes, scope: Scope) -> Replayed:
     """One request, to the routes of the app; what they raise as the error that it is answered with."""
-    answer = Replayed()
-    parts: list[bytes] = []
-    given = False
-
-    async def receive() -> Message:
-        nonlocal given
-        if given:
-            # Whoever has gone is noticed outside, where this is cancelled.
-            await asyncio.Event().wait()
-        given = True
-        return {"type": "http.request", "body": content, "more_body": False}
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {name.decode().lower(): value.decode("latin-1") for name, value in message["headers"]}
-        else:
-            parts.append(message.get("body", b""))
-
     # Each its own: the framework writes into it.
     scope = {**scope, "state": dict(scope["state"])}
     router: Callable[..., Awaitable[None]] = scope["app"].router
     try:
-        await router(scope, receive, send)
+        answer = await exchange(router, scope, content)
     except RequestValidationError as exc:
         raise from_validation(Request(scope), exc) from exc
     except HTTPException as exc:
         raise from_http_exception(Request(scope), exc) from exc
-    answer.body = b"".join(parts)
     if answer.status >= 300:
         raise BY_STATUS.get(answer.status, AtollError)(_detail_of(answer.body))
     return answer
