@@ -59,7 +59,10 @@ def test_what_is_developed_with_is_what_is_deployed() -> None:
     deployed, developed = (
         {(p.name, p.version, p.marker, p.hashes) for p in read_lock(CHECKOUT / name)} for name in LOCKS
     )
-    assert sorted(deployed - developed) == []
+    # What development needs everywhere may be deployed on some systems only.
+    anywhere = {(name, version, hashes) for name, version, marker, hashes in developed if not marker}
+    missing = {one for one in deployed - developed if (one[0], one[1], one[3]) not in anywhere}
+    assert sorted(missing) == []
 
 
 def test_everything_in_the_lock_is_wanted_by_something_in_it() -> None:

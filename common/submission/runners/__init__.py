@@ -1,0 +1,1 @@
+"""The adapters to the kinds of clusters, behind one base."""
