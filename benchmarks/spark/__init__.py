@@ -1,0 +1,1 @@
+"""Real Spark runs on one machine, whose event logs become the traces that Atoll carries."""
