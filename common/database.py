@@ -80,6 +80,8 @@ class Database:
             raise SettingsError("DATABASE_URL cannot be read; it looks like postgresql://user@host/name") from None
         self._writer = Turns(self.url.database) if self.is_sqlite else contextlib.nullcontext()
         self.engine = self._sqlite() if self.is_sqlite else self._postgresql(pool_size)
+        # By identity, and kept, so that none gets the identity of one that is gone.
+        self._ensured: dict[int, sa.MetaData] = {}
 
     @classmethod
     def build(cls, settings: Settings) -> "Database":
@@ -145,6 +147,21 @@ class Database:
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20240607)")
             if _revision(connection) != head():
                 migrate(connection)
+
+    def ensure(self, metadata: sa.MetaData) -> None:
+        """Make the tables, columns and indexes of `metadata` that are missing: those of a plugin, which no migration
+        knows. Nothing is changed or removed; a column that is added must be nullable or have a server's default.
+        Any number of processes may call it at once, as often as they like: it looks once.
+        """
+        if id(metadata) in self._ensured:
+            return
+        if self.read(lambda connection: _missing(connection, metadata)):
+            with self.transaction() as connection:
+                if not self.is_sqlite:
+                    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20240607)")
+                for table in metadata.sorted_tables:
+                    _complete(connection, table)
+        self._ensured[id(metadata)] = metadata
 
     def close(self) -> None:
         self.engine.dispose()
@@ -276,6 +293,32 @@ def _revision(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _missing(connection: sa.Connection, metadata: sa.MetaData) -> bool:
+    found = sa.inspect(connection)
+    return any(
+        not found.has_table(table.name)
+        or {column.name for column in table.columns} - {column["name"] for column in found.get_columns(table.name)}
+        or {index.name for index in table.indexes} - {index["name"] for index in found.get_indexes(table.name)}
+        for table in metadata.sorted_tables
+    )
+
+
+def _complete(connection: sa.Connection, table: sa.Table) -> None:
+    """Make what is missing of a table. What others made since it was looked for is there already."""
+    table.create(connection, checkfirst=True)
+    found = sa.inspect(connection)
+    there = {column["name"] for column in found.get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in there:
+            made = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            name = connection.dialect.identifier_preparer.format_table(table)
+            connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {made}")
+    indexes = {index["name"] for index in found.get_indexes(table.name)}
+    for index in table.indexes:
+        if index.name not in indexes:
+            index.create(connection)
 
 
 def _may_repeat(exc: DBAPIError, *, repeatable: bool) -> bool:

@@ -276,3 +276,23 @@ def test_many_processes_may_migrate_at_once(kind: str, request: pytest.FixtureRe
 def test_the_app_is_imported_without_sqlalchemy() -> None:
     code = "import sys, common.app; sys.exit('sqlalchemy' in sys.modules or 'alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False).returncode == 0
+
+
+def test_tables_of_a_plugin_are_made_where_they_are_missing_and_what_is_there_stays(database: Database) -> None:
+    first, later = sa.MetaData(), sa.MetaData()
+    sa.Table("plugged", first, sa.Column("id", sa.Integer, primary_key=True))
+    sa.Table(
+        "plugged",
+        later,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("more", sa.String(8)),
+        sa.Index("plugged_by_more", "more"),
+    )
+    database.ensure(first)
+    with database.transaction() as connection:
+        connection.execute(sa.text("INSERT INTO plugged VALUES (7)"))
+    for metadata_of_a_version in (later, first, later):
+        database.ensure(metadata_of_a_version)
+    with database.reading() as connection:
+        assert connection.execute(sa.text("SELECT id, more FROM plugged")).all() == [(7, None)]
+        assert [index["name"] for index in sa.inspect(connection).get_indexes("plugged")] == ["plugged_by_more"]
