@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -23,6 +24,11 @@ from common.plugins.definition import BaseDefinition
 from common.plugins.record import RETRY_LOAD_S, PluginRecord
 from common.serving.progress import listening
 from common.storage.blobs import Blobs
+
+if TYPE_CHECKING:
+    import optuna
+
+    from common.jobs.studies import Direction
 
 Find = Callable[[str], PluginRecord | None]
 
@@ -57,12 +63,20 @@ class TrainingExecutor:
         train, definition = record.plugin.train, record.plugin.train_request
         if train is None or definition is None:
             raise JobRefused(f"{job.model} cannot be trained")
-        request = _read(definition, context.body)
+        request = read_request(definition, context.body)
         helpers = Helpers(context, self._service)
-        training = TrainContext(context, record, helpers, self._database, self._blobs, self._clock)
-        with contextlib.suppress(HelperDone), listening(_OnlyToStop(context)):
+        training = TrainContext(context, record, helpers, self._open_study, self._blobs, self._clock)
+        with contextlib.suppress(HelperDone), listening(OnlyToStop(context)):
             train(training, request)
         return Result(body=training.result())
+
+    def _open_study(
+        self, study: str, writer: Job, direction: "Direction", pruner: "optuna.pruners.BasePruner"
+    ) -> "optuna.Study":
+        # Brings Optuna.
+        from common.jobs.studies import open_study
+
+        return open_study(self._database, study, writer, direction, pruner)
 
     def _ready(self, name: str) -> PluginRecord:
         record = self._find(name)
@@ -74,7 +88,7 @@ class TrainingExecutor:
         return record
 
 
-class _OnlyToStop:
+class OnlyToStop:
     """What a prediction within the training reports: a place to leave it, but not how far the training is."""
 
     def __init__(self, context: JobContext) -> None:
@@ -87,7 +101,7 @@ class _OnlyToStop:
         pass
 
 
-def _read(definition: type[BaseDefinition], body: bytes) -> BaseDefinition:
+def read_request(definition: type[BaseDefinition], body: bytes) -> BaseDefinition:
     """The request. The route has checked it, but perhaps by an older version of the plugin."""
     try:
         return definition.model_validate_json(body or b"{}")
