@@ -62,6 +62,8 @@ class ClusterConfig(BaseModel):
     containers : how images are run; with `images`, a folder, an image's name means `<images>/<name>.sif` and so on.
     partitions : those that may be used; by default all that the cluster tells.
     accounts : those that may be asked for; empty for any.
+    network : whether programs in containers of podman and bubblewrap reach it.
+    hidden : folders that programs within bubblewrap do not see.
     python : what runs `.py` entry points.
     timeout_s : for each call to the cluster.
     forget_after_s : a task that the cluster does not know for so long is lost.
@@ -81,6 +83,8 @@ class ClusterConfig(BaseModel):
     default_partition: Word | None = None
     accounts: tuple[Word, ...] = ()
     default_account: Word | None = None
+    network: bool = True
+    hidden: tuple[str, ...] = ()
     python: str = "python3"
     setup: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
