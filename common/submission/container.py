@@ -11,7 +11,11 @@ from common.submission.spec import TaskSpec
 
 _DIR = '"$ATOLL_TASK_DIR"'
 _PROGRAM = '"$ATOLL_TASK_DIR/program"'
-_SUFFIXES: Mapping[str, str] = {"singularity": ".sif", "apptainer": ".sif", "charliecloud": ""}
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "singularity": (".sif", ".simg", ".img"),
+    "apptainer": (".sif", ".img"),
+    "charliecloud": (".sqfs", ".squashfs"),
+}
 
 
 def is_wrapped(spec: TaskSpec, config: ClusterConfig) -> bool:
@@ -26,31 +30,43 @@ def container_name(name: str, index: int | None = None) -> str:
     return name if index is None else f"{name}-{index}"
 
 
-def image_path(image: str, config: ClusterConfig) -> str:
-    """What an image's name means on the cluster: a file or folder in `images`; a path or URL stays as it is."""
-    if config.images is None or image.startswith("/") or "://" in image:
-        return image
-    suffix = _SUFFIXES.get(config.containers, "")
-    return f"{config.images.rstrip('/')}/{image}{'' if image.endswith(suffix) else suffix}"
+def find_image(spec: TaskSpec, config: ClusterConfig) -> str:
+    """Shell text that sets `image` to what the task's image is on the cluster, or ends run.sh; empty without images.
+
+    A name means a file or folder in `images`, whatever its suffix; a path or URL stays as it is.
+    """
+    if spec.image is None or not is_wrapped(spec, config):
+        return ""
+    if config.images is None or config.containers == "podman" or "://" in spec.image:
+        return f"image={shlex.quote(spec.image)}\n"
+    place = shlex.quote(f"{config.images.rstrip('/')}/{spec.image}")
+    suffixes = " ".join(_SUFFIXES.get(config.containers, ()))
+    return f"""\
+image={place}
+for suffix in {suffixes}; do
+  if [ -e "$image" ]; then break; fi
+  if [ -e {place}"$suffix" ]; then image={place}$suffix; fi
+done
+[ -e "$image" ] || fail "there is no image $image"
+"""
 
 
 def wrapper(spec: TaskSpec, config: ClusterConfig, *, name: str) -> str:
-    """Shell text that precedes the command; empty where it runs without a container."""
+    """Shell text that precedes the command, after `find_image`; empty where it runs without a container."""
     if not is_wrapped(spec, config):
         return ""
     if config.containers == "podman":
         return _podman(spec, config, name)
     if config.containers == "bubblewrap":
         return _bubblewrap(spec, config)
-    image = shlex.quote(image_path(spec.image or "", config))
     binds = [_DIR, *([shlex.quote(config.share)] if config.share else [])]
     if config.containers == "charliecloud":
         # Without --unset-env, the environment goes with it.
         bind = " ".join(f"--bind={place}" for place in binds)
-        return f"ch-run {bind} --cd={_PROGRAM} {image} --"
+        return f'ch-run {bind} --cd={_PROGRAM} "$image" --'
     gpus = " --nv" if spec.gpus else ""
     bind = " ".join(f"--bind {place}" for place in binds)
-    return f"{config.containers} exec{gpus} {bind} --pwd {_PROGRAM} {image}"
+    return f'{config.containers} exec{gpus} {bind} --pwd {_PROGRAM} "$image"'
 
 
 def _podman(spec: TaskSpec, config: ClusterConfig, name: str) -> str:
@@ -69,11 +85,11 @@ def _podman(spec: TaskSpec, config: ClusterConfig, name: str) -> str:
         words.append(f"--memory={spec.memory_bytes}b --memory-swap={spec.memory_bytes}b")
     if spec.cpus is not None:
         words.append(f"--cpus={spec.cpus}")
-    return " ".join([*words, shlex.quote(image_path(spec.image or "", config))])
+    return " ".join([*words, '"$image"'])
 
 
 def _bubblewrap(spec: TaskSpec, config: ClusterConfig) -> str:
-    root = "/" if spec.image is None else shlex.quote(image_path(spec.image, config))
+    root = "/" if spec.image is None else '"$image"'
     words = [f"bwrap --die-with-parent --new-session --unshare-pid --unshare-ipc --ro-bind {root} / --dev /dev"]
     words.append("--proc /proc --tmpfs /tmp")
     words += [f"--tmpfs {shlex.quote(folder)}" for folder in config.hidden]

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from common.errors import Invalid
 from common.submission.config import ClusterConfig
-from common.submission.container import is_wrapped, wrapper
+from common.submission.container import find_image, is_wrapped, wrapper
 from common.submission.spark_submit import left_out, submit_words
 from common.submission.spec import Scalar, TaskSpec
 
@@ -84,6 +84,7 @@ def render(
     if config.setup:
         parts.append(_setup(config.setup))
     parts.append('cd "$ATOLL_TASK_DIR/program" || fail "the task\'s folder has no program"\n')
+    parts.append(find_image(spec, config))
     unused = left_out(spec) if spec.command is None else ()
     if unused:
         parts.append(f"echo {shlex.quote('atoll: means nothing on one machine: ' + ', '.join(unused))} >&2\n")
@@ -139,7 +140,7 @@ fail() {{
   printf 'atoll: %s\\n' "$1" >&2
   exit {NOT_BEGUN}
 }}
-ATOLL_TASK_DIR=$(CDPATH='' cd -- "${{ATOLL_TASK_DIR:-$(dirname -- "$0")}}" && pwd -P) || fail "the task's folder is gone"
+ATOLL_TASK_DIR=$(CDPATH='' cd -- "${{ATOLL_TASK_DIR:-$(dirname -- "$0")}}" && pwd -P) || fail "its folder is gone"
 ATOLL_TASK_ID={shlex.quote(task_id)}
 ATOLL_TASK_NAME={shlex.quote(name)}
 export ATOLL_TASK_DIR ATOLL_TASK_ID ATOLL_TASK_NAME

@@ -249,9 +249,9 @@ def test_a_spark_application_is_handed_to_spark_submit_on_one_machine(tmp_path: 
 @pytest.mark.parametrize(
     ("containers", "wanted"),
     [
-        ("apptainer", 'apptainer exec --nv --bind "$ATOLL_TASK_DIR" --pwd "$ATOLL_TASK_DIR/program" /img/sk.sif'),
-        ("singularity", 'singularity exec --nv --bind "$ATOLL_TASK_DIR" --pwd "$ATOLL_TASK_DIR/program" /img/sk.sif'),
-        ("charliecloud", 'ch-run --bind="$ATOLL_TASK_DIR" --cd="$ATOLL_TASK_DIR/program" /img/sk --'),
+        ("apptainer", 'apptainer exec --nv --bind "$ATOLL_TASK_DIR" --pwd "$ATOLL_TASK_DIR/program" "$image"'),
+        ("singularity", 'singularity exec --nv --bind "$ATOLL_TASK_DIR" --pwd "$ATOLL_TASK_DIR/program" "$image"'),
+        ("charliecloud", 'ch-run --bind="$ATOLL_TASK_DIR" --cd="$ATOLL_TASK_DIR/program" "$image" --'),
     ],
 )
 def test_an_image_is_run_as_the_cluster_does_it(containers: str, wanted: str) -> None:
@@ -260,10 +260,40 @@ def test_an_image_is_run_as_the_cluster_does_it(containers: str, wanted: str) ->
     assert text.endswith(f"exec {wanted} python3 -u show.py </dev/null\n")
 
 
+@pytest.mark.parametrize("file", ["sk", "sk.sif", "sk.img"])
+def test_an_image_is_found_by_its_name_whatever_its_suffix(tmp_path: Path, file: str) -> None:
+    images, programs = tmp_path / "the images", tmp_path / "bin"
+    images.mkdir()
+    programs.mkdir()
+    (images / file).touch()
+    engine_mock = programs / "apptainer"
+    engine_mock.write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
+    engine_mock.chmod(0o700)
+    run = make(tmp_path / "task", task(image="sk"), cluster(containers="apptainer", images=str(images)))
+    done = start(run, PATH=f"{programs}:{os.environ['PATH']}")
+    assert f"{images}/{file}\npython3\n-u\nshow.py\n" in done.stdout
+
+
+def test_an_image_that_is_not_there_is_told(tmp_path: Path) -> None:
+    run = make(tmp_path / "task", task(image="sk"), cluster(containers="apptainer", images=str(tmp_path)))
+    done = start(run)
+    assert done.returncode == script.NOT_BEGUN
+    assert f"there is no image {tmp_path}/sk" in done.stderr
+
+
 def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
     if shutil.which("shellcheck") is None:
         missing("shellcheck is not installed")
-    spec = task(modules=["gcc"], dataset="wine", environment={"A": NASTY[4]}, parameters={"a": "b"}, as_arguments=True)
-    run = make(tmp_path, spec, cluster(setup=("true",)), tracking={"MLFLOW_TRACKING_URI": "file:$ATOLL_OUTPUT_DIR/m"})
-    done = subprocess.run(["shellcheck", "-s", "sh", run], capture_output=True, text=True, check=False)
+    # Its remark that quoted dollars do not expand is what is meant.
+    spec = task(
+        modules=["gcc"],
+        dataset="wine",
+        image="sk",
+        environment={"A": NASTY[4]},
+        parameters={"a": "b"},
+        as_arguments=True,
+    )
+    config = cluster(setup=("true",), containers="apptainer", images="/img")
+    run = make(tmp_path, spec, config, tracking={"MLFLOW_TRACKING_URI": "file:$ATOLL_OUTPUT_DIR/m"})
+    done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC2016", run], capture_output=True, text=True, check=False)
     assert done.stdout == ""
