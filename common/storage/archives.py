@@ -1,5 +1,6 @@
 """Unpacks an archive from a stranger, or refuses it: nothing leaves the folder, and nothing grows beyond its limits."""
 
+import contextlib
 import gzip
 import lzma
 import re
@@ -8,10 +9,9 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from common.errors import Invalid
 
@@ -161,7 +161,7 @@ def _walk_tar(path: Path, max_bytes: int, max_files: int, take: _Take) -> None:
     packed_bytes = path.stat().st_size
     most = min(max_bytes + _TAR_BESIDE * (max_files + 4), max(_WORTH_LOOKING, _MOST_PACKED * packed_bytes))
     names, count, left = _Names(), 0, max_bytes
-    with gzip.open(path) as unpacked, tarfile.open(fileobj=_Limited(unpacked, most), mode="r|") as archive:
+    with gzip.open(path) as unpacked, _tar(_Limited(unpacked, most)) as archive:
         for member in archive:
             told, count = _of_tar(member), count + 1
             _check([told], left, 1)
@@ -179,7 +179,7 @@ def _walk_tar(path: Path, max_bytes: int, max_files: int, take: _Take) -> None:
 class _Limited:
     """What a stream unpacks to, as far as it may grow."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: gzip.GzipFile, most: int) -> None:
         self._stream = stream
         self._left = most
 
@@ -189,6 +189,11 @@ class _Limited:
         if self._left < 0:
             raise Invalid("the archive would become too large; pack less, or send data as inputs")
         return piece
+
+
+def _tar(stream: _Limited) -> tarfile.TarFile:
+    # Reading is all that is asked of the stream.
+    return tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|")
 
 
 def _of_zip(member: zipfile.ZipInfo) -> _Member:
@@ -279,7 +284,7 @@ def _write(source: IO[bytes], name: str, target: Path, most: int) -> int:
     return written
 
 
-@contextmanager
+@contextlib.contextmanager
 def _told_when_damaged() -> Iterator[None]:
     try:
         yield

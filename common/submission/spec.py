@@ -88,7 +88,7 @@ class SparkSpec(_Frozen):
     executor_cores: int = Field(1, ge=1, le=1024)
     executor_memory: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] = "1g"
     memory_overhead: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] | None = None
-    listener: Mapping[Parameter, Scalar | Line] = Field(default_factory=dict)
+    listener: Mapping[Parameter, bool | int | float | Line] = Field(default_factory=dict)
 
 
 class Register(_Frozen):
@@ -120,7 +120,7 @@ class TaskSpec(_Frozen):
     cluster: Word
     entry_point: Inside
     command: tuple[Line, ...] | None = None
-    parameters: Mapping[Parameter, Scalar] = Field(default_factory=dict)
+    parameters: Mapping[Parameter, bool | int | float | Line] = Field(default_factory=dict)
     as_arguments: bool = False
     dataset: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] | None = None
     inputs: tuple[Inside, ...] = ()
