@@ -3,7 +3,8 @@
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     import optuna
 
     from common.jobs.studies import Direction
+    from common.submission.training.follow import ClusterTrainings
+    from common.submission.training.wire import Account
 
+# The cluster to train on, in the query.
+CLUSTER = "cluster"
+T = TypeVar("T", bound=TrainContext)
 Find = Callable[[str], PluginRecord | None]
 
 
@@ -49,26 +55,63 @@ class TrainingExecutor:
     find : gives the plugin of a name, None if this process does not serve it.
     blobs : where artefacts are put.
     service : takes the jobs that help with parallel trials.
+    on_clusters : gives what has trainings run on clusters; called for a training that names one.
     """
 
-    def __init__(self, find: Find, database: Database, blobs: Blobs, clock: Clock, service: JobService) -> None:
+    def __init__(
+        self,
+        find: Find,
+        database: Database,
+        blobs: Blobs,
+        clock: Clock,
+        service: JobService,
+        on_clusters: "Callable[[], ClusterTrainings] | None" = None,
+    ) -> None:
         self._find = find
         self._database = database
         self._blobs = blobs
         self._clock = clock
         self._service = service
+        self._on_clusters = on_clusters
 
     def run(self, job: Job, context: JobContext) -> Result:
+        if (cluster := cluster_of(job.path)) is not None:
+            return self._on_cluster(cluster, job, context)
         record = self._ready(job.model)
         train, definition = record.plugin.train, record.plugin.train_request
         if train is None or definition is None:
             raise JobRefused(f"{job.model} cannot be trained")
         request = read_request(definition, context.body)
-        helpers = Helpers(context, self._service)
-        training = TrainContext(context, record, helpers, self._open_study, self._blobs, self._clock)
+        training = self._context(TrainContext, context, record)
         with contextlib.suppress(HelperDone), listening(OnlyToStop(context)):
             train(training, request)
         return Result(body=training.result())
+
+    def _on_cluster(self, cluster: str, job: Job, context: JobContext) -> Result:
+        """What was trained elsewhere is published as if it had been trained here."""
+        record = self._find(job.model)
+        if record is None or self._on_clusters is None:
+            raise JobRefused(f"this worker does not serve {job.model}, or has no clusters")
+        collected = self._on_clusters().run(job, context, record, cluster)
+        self._keep_trials(job, collected.trials())
+        training = self._context(CollectedTraining, context, record)
+        training.account = collected.account
+        collected.publish(training)
+        return Result(body=training.result())
+
+    def _keep_trials(self, job: Job, entries: list[dict[str, Any]]) -> None:
+        if not entries:
+            return
+        from common.jobs.studies import Journal
+
+        journal = Journal(self._database, job.id, job)
+        # An earlier attempt may have come so far.
+        if not journal.read_logs(0):
+            journal.append_logs(entries)
+
+    def _context(self, made: type[T], context: JobContext, record: PluginRecord) -> T:
+        helpers = Helpers(context, self._service)
+        return made(context, record, helpers, self._open_study, self._blobs, self._clock)
 
     def _open_study(
         self, study: str, writer: Job, direction: "Direction", pruner: "optuna.pruners.BasePruner"
@@ -86,6 +129,25 @@ class TrainingExecutor:
         if not record.is_ready():
             raise ModelUnavailable(f"{name} is unavailable: {record.reason}", retry_after_s=RETRY_LOAD_S)
         return record
+
+
+class CollectedTraining(TrainContext):
+    """A training that has ended elsewhere; `account` is what it has come to."""
+
+    account: "Account"
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        return dict(self.account.searched)
+
+    @property
+    def code_version(self) -> str:
+        return self.account.code_version
+
+
+def cluster_of(path: str) -> str | None:
+    """The cluster that the query of a training's path names."""
+    return parse_qs(urlsplit(path).query).get(CLUSTER, [None])[-1]
 
 
 class OnlyToStop:
