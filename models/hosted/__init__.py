@@ -8,8 +8,9 @@ from fastapi import APIRouter
 
 from common.plugins import OldPrefix, Plugin
 from common.settings import get_settings
+from common.storage import landing
 from common.telemetry.logs import get_logger
-from models.hosted import landing, old_api, routes, routes_hosts, routes_parts, routes_predict
+from models.hosted import old_api, routes, routes_hosts, routes_parts, routes_predict
 from models.hosted.parts import FOLDER
 from models.hosted.wiring import hosted
 

@@ -13,8 +13,8 @@ import orjson
 from common.clock import new_id
 from common.errors import Conflict, Invalid, NotFound
 from common.storage import FileMissing, Share
+from common.storage.landing import Landing, too_large
 from models.hosted.definitions import NewUpload, Upload
-from models.hosted.landing import Landing, too_large
 
 FOLDER = "hosted/uploads"
 _HEAD, _DONE = "upload.json", "done.json"
@@ -61,7 +61,7 @@ def begin(share: Share, asked: NewUpload, *, part_bytes: int, max_bytes: int) ->
     ShareFull, ShareDown
     """
     if asked.size_bytes > max_bytes:
-        raise too_large(max_bytes)
+        raise too_large(max_bytes, "MAX_MODEL_BYTES")
     # A file of any size has a bounded number of parts; each is still one that every host takes, or nearly.
     part_bytes = max(part_bytes, -(-asked.size_bytes // _MAX_PARTS))
     begun = Begun(id=new_id(), part_bytes=part_bytes, **asked.model_dump())

@@ -11,9 +11,9 @@ from common.http.openapi import problem_answer
 from common.security.authenticate import principal_of
 from common.storage import Share, open_share
 from common.storage.incoming import Incoming, told_sha256
+from common.storage.landing import Landing, sweep
 from models.hosted import lookup, parts, service
 from models.hosted.definitions import NewUpload, Upload, Uploaded
-from models.hosted.landing import Landing, sweep
 from models.hosted.uploading import Sent, accept, in_check_turn, runtime_of, uploads_folder
 from models.hosted.uploads import ANY_SIZE, plain_name
 
@@ -107,7 +107,7 @@ async def complete(request: Request, upload_id: Id) -> Uploaded:
             return lookup.uploaded(runtime.registry, begun.tag, made)
         folder = uploads_folder(runtime)
         sweep(folder)
-        landing = Landing(folder, begun.size_bytes)
+        landing = Landing(folder, begun.size_bytes, "MAX_MODEL_BYTES")
         try:
             parts.assemble(share, begun, landing)
             sent = Sent(

@@ -12,7 +12,8 @@ SECRET = "hunter2'\"hunter2"  # noqa: S105 - a sample
     "name",
     [
         "password", "DB_PASSWORD", "dbPassword", "api_key", "apiKey", "HF_TOKEN", "client.secret",
-        "aws-secret-access-key", "AWS_ACCESS_KEY_ID", "passphrase", "sas", "spark.hadoop.fs.s3a.secret.key", "credentials", "my_pwd", "AUTH",
+        "aws-secret-access-key", "AWS_ACCESS_KEY_ID",
+        "passphrase", "sas", "spark.hadoop.fs.s3a.secret.key", "credentials", "my_pwd", "AUTH",
     ],
 )  # fmt: skip
 def test_names_of_secrets_are_known(name: str) -> None:
