@@ -119,7 +119,7 @@ class Connection:
 
         self._ask(call, unless={"NotFound"})
 
-    def list(self, resource: Resource, selector: str) -> list[Manifest]:
+    def all_of(self, resource: Resource, selector: str) -> list[Manifest]:
         """All objects that have the labels."""
 
         def page(token: str | None) -> Callable[[Any], Any]:
@@ -144,7 +144,7 @@ class Connection:
 
         def page(token: str | None) -> Callable[[Any], Any]:
             def call(api: Any) -> Any:
-                response = client.CoreV1Api(api.api_client).list_namespaced_pod(
+                response: Any = client.CoreV1Api(api.api_client).list_namespaced_pod(
                     self.namespace,
                     label_selector=selector or None,
                     field_selector=fields,
@@ -153,7 +153,7 @@ class Connection:
                     _request_timeout=self._timeout,
                     _preload_content=False,
                 )
-                return json.loads(response.read())
+                return json.loads(response.data)
 
             return call
 
@@ -193,17 +193,17 @@ class Connection:
         from kubernetes import client
 
         def call(api: Any) -> Any:
-            response = client.VersionApi(api.api_client).get_code(
+            response: Any = client.VersionApi(api.api_client).get_code(
                 _request_timeout=self._timeout, _preload_content=False
             )
-            return json.loads(response.read())
+            return json.loads(response.data)
 
-        return str(self._ask(call).get("gitVersion", ""))
+        return str((self._ask(call) or {}).get("gitVersion", ""))
 
     def close(self) -> None:
         with self._lock:
             if self._client is not None:
-                self._client.rest_client.close()
+                self._client.rest_client.pool_manager.clear()
             self._client = None
 
     # ---- calls
