@@ -30,6 +30,14 @@ class Remote:
     as_json: bool = False
 
 
+@dataclass(frozen=True)
+class Coloured:
+    """A cell of a table, in one of the terminal's colours."""
+
+    text: str
+    style: str
+
+
 def prints_json(context: typer.Context, as_json: bool = False) -> bool:
     remote: Remote = context.obj
     return as_json or remote.as_json or not sys.stdout.isatty()
@@ -92,10 +100,14 @@ def print_table(headers: list[str], rows: list[list[object]]) -> None:
 
     table = Table(*headers, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else plain(str(cell))) for cell in row))
+        table.add_row(*(Text(plain(cell.text), style=cell.style) for cell in map(_cell, row)))
     # The first column is what other commands want to be given.
     table.columns[0].no_wrap = True
     Console().print(table)
+
+
+def _cell(value: object) -> Coloured:
+    return value if isinstance(value, Coloured) else Coloured("" if value is None else str(value), "")
 
 
 def end_unless_succeeded(job: "Job") -> None:
