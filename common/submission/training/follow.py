@@ -19,16 +19,15 @@ from common.jobs.store import JobStore
 from common.jobs.train_context import TrainContext
 from common.plugins.fingerprint import code_version
 from common.plugins.record import PluginRecord
-from common.settings import CHECKOUT, Settings
+from common.settings import Settings
 from common.storage.blobs import BlobRef, Blobs
 from common.storage.share import FileMissing
 from common.submission.catalogue import Catalogue
-from common.submission.config import ClusterConfig
 from common.submission.errors import NoTask
 from common.submission.records import Task
 from common.submission.service import TaskService
-from common.submission.spec import TaskSpec
 from common.submission.states import TaskState
+from common.submission.training.spec import PROGRAM, training_spec
 from common.submission.training.wire import (
     ACCOUNT,
     ARTEFACTS,
@@ -43,14 +42,6 @@ from common.submission.training.wire import (
     Said,
     Told,
 )
-
-ENTRY = "train.py"
-_PROGRAM = b"""\
-# A training of a model of Atoll, which has to be installed where this runs.
-import runpy
-
-runpy.run_module("common.submission.training.remote", run_name="__main__", alter_sys=True)
-"""
 
 _LOOK_S = 0.5
 _LOOK_LATE_S = 3.0
@@ -130,7 +121,7 @@ class ClusterTrainings:
         self._clusters.get(cluster).check(spec)
         accepted = self._tasks.submit(
             spec,
-            self._blobs.put(_PROGRAM),
+            self._blobs.put(PROGRAM),
             inputs,
             owner=job.owner,
             headers=job.headers,
@@ -293,39 +284,9 @@ class _Relay:
             self._context.log(told.text, told.level)
 
 
-def training_spec(model: str, config: ClusterConfig, settings: Settings) -> TaskSpec:
-    """The task that trains a model on a cluster."""
-    return TaskSpec(
-        name=f"{model} training",
-        cluster=config.name,
-        entry_point=ENTRY,
-        parameters={"model": model},
-        inputs=(ORDER, REQUEST),
-        environment=_environment(config, settings),
-        requeue=True,
-        kind="training",
-    )
-
-
 def folder_of(task: Task) -> str:
     """Where on the share the files of a task's attempt lie."""
     return f"tasks/{task.id}/{task.attempt}"
-
-
-def _environment(config: ClusterConfig, settings: Settings) -> dict[str, str]:
-    """Where the training finds the share, and, on this machine, this very installation."""
-    found: dict[str, str] = {}
-    storage = settings.storage
-    if config.share:
-        found["FILE_SHARE"] = config.share
-    if config.kind == "local":
-        found["PYTHONPATH"] = str(CHECKOUT)
-        if storage.share_url is None:
-            found["FILE_SHARE"] = str(storage.share_dir.absolute())
-        if storage.dataset_path is not None:
-            found["DATASET_PATH"] = str(storage.dataset_path.absolute())
-    # What the cluster's own section says goes before.
-    return {name: value for name, value in found.items() if name not in config.environment}
 
 
 def _told(task: Task) -> str:
