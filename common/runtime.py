@@ -26,6 +26,7 @@ from common.serving.pool import WorkPool
 from common.serving.redis_cache import RedisCache
 from common.serving.second_level import SecondLevel
 from common.settings import Settings
+from common.submission.start import check_clusters
 from common.telemetry import metrics
 from common.telemetry.logs import configure_logs, get_logger
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from common.jobs.system import JobSystem
     from common.registry.service import Registry
     from common.security.verifier import Verifier
+    from common.submission.system import TaskSystem
 
 log = get_logger("atoll")
 
@@ -56,6 +58,8 @@ class Runtime:
     _jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     _jobs: "JobSystem | None" = None
     _registry: "Registry | None" = None
+    _tasks: "TaskSystem | None" = None
+    _tasks_lock: threading.Lock = field(default_factory=threading.Lock)
     _app: ASGIApp | None = None
     keys: Keys = field(init=False)
     _verifiers: "tuple[Verifier, ...] | None" = None
@@ -77,6 +81,7 @@ class Runtime:
         """Configure logs, import the plugins and make the pool; no data is read yet."""
         # First: what goes wrong in a plugin's import is logged, and logs show local variables unless told otherwise.
         configure_logs(settings.telemetry)
+        check_clusters(settings)
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)
         pool = WorkPool(threads, serving.queue_length)
@@ -102,6 +107,8 @@ class Runtime:
                 from common.registry.garbage import Garbage
                 from common.registry.service import Registry
                 from common.storage import Blobs, open_share
+                from common.submission.following import Following as TaskFollowing
+                from common.submission.tables import files as task_files
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
                 jobs = JobSystem.build(self.settings, self._app, refuses=self._refuses)
@@ -119,6 +126,7 @@ class Runtime:
                     self.settings.registry,
                     clock=jobs.clock,
                     busy_since=partial(oldest_training, jobs.database),
+                    also_referred=[task_files.c.sha256],
                 )
                 jobs.scheduler.chores["registry"] = garbage.begin
                 # Rows that were kept before it was switched off go too, by and by.
@@ -126,8 +134,28 @@ class Runtime:
                 jobs.scheduler.chores["samples"] = SampleChore(
                     lambda: registry, self.settings.registry, jobs.clock
                 ).begin
+                # Tasks are looked after from the first one on; before it, nothing of theirs is imported.
+                following = TaskFollowing(jobs.database, lambda: self.tasks)
+                jobs.executors[Kind.SUBMISSION] = following
+                jobs.scheduler.rounds["tasks"] = following.tick
+                jobs.scheduler.chores["tasks"] = following.remove_old
                 self._jobs = jobs
             return self._jobs
+
+    @property
+    def tasks(self) -> "TaskSystem":
+        """Tasks and the clusters that they are submitted to; made at the first call, which blocks as that of `jobs`."""
+        jobs = self.jobs
+        with self._tasks_lock:
+            if self._tasks is None:
+                from common.storage import Blobs, open_share
+                from common.submission.store import TaskStore
+                from common.submission.system import TaskSystem
+
+                blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
+                store = TaskStore(jobs.database, jobs.clock)
+                self._tasks = TaskSystem.build(self.settings, store, jobs.service, jobs.store, blobs, jobs.clock)
+            return self._tasks
 
     def _expire_files(self, jobs: "JobSystem") -> None:
         """Have the scheduler remove the files that jobs of the models leave on the share."""
@@ -220,6 +248,8 @@ class Runtime:
             return
         try:
             jobs.stop()
+            if self._tasks is not None:
+                self._tasks.close()
         except Exception as exc:  # the scheduler of another process finds what was left
             log.error("jobs cannot be stopped", exc_info=exc)
 
