@@ -71,12 +71,17 @@ class SparkSpec(_Frozen):
     Parameters
     ----------
     main_class : of a JVM application; None for Python.
+    application_file : what runs instead of the entry point, where executors find it: `local:///opt/app.jar` of the
+        image, or a URL.
     conf : `spark.*` settings.
     executors : at the start; `min_executors` and `max_executors` switch dynamic allocation on.
     listener : properties for the listener, sent as `spark.customExtraListener.<camelCaseKey>`.
     """
 
     main_class: Word | None = None
+    application_file: (
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,15}://[^\s\x00-\x1f]{1,1000}$")] | None
+    ) = None
     version: Word | None = None
     arguments: tuple[Line, ...] = ()
     conf: Mapping[Word, Line] = Field(default_factory=dict)

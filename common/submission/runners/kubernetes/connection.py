@@ -9,13 +9,13 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from common.errors import AtollError
 from common.submission.config import SecretMissing, read_secret
 from common.submission.errors import ClusterDown
 from common.submission.runners.kubernetes.config import KubernetesBase
-from common.submission.runners.kubernetes.refusals import error_of
+from common.submission.runners.kubernetes.refusals import error_of, status_of
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -40,10 +40,6 @@ class Resource:
 
 JOBS = Resource("batch", "v1", "jobs")
 APPLICATIONS = Resource("sparkoperator.k8s.io", "v1beta2", "sparkapplications")
-
-
-class MissingExtra(AtollError):
-    """The client is not installed."""
 
 
 class Connection:
@@ -234,8 +230,6 @@ class Connection:
         api = self._api()
         from kubernetes.client import ApiException
 
-        from common.submission.runners.kubernetes.refusals import status_of
-
         with _as_down(self._config):
             try:
                 return call(api)
@@ -272,14 +266,9 @@ def _as_down(config: KubernetesBase) -> Iterator[None]:
 
 def _client_of(config: KubernetesBase) -> "tuple[ApiClient, str | None]":
     """The client, and the namespace that the context or the pod is in."""
-    try:
-        import kubernetes.config as loader
-        import urllib3
-        from kubernetes import client
-    except ImportError:
-        raise MissingExtra(
-            f"cluster {config.name} needs the Kubernetes client: pip install 'atoll[kubernetes]'"
-        ) from None
+    import kubernetes.config as loader
+    import urllib3
+    from kubernetes import client
 
     made = client.Configuration()
     namespace: str | None = None
@@ -310,8 +299,6 @@ def _from_files(config: KubernetesBase, made: Any, loader: Any) -> str | None:
 
 
 def _pods_namespace() -> str | None:
-    from pathlib import Path
-
     try:
         return Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace").read_text().strip() or None
     except OSError:

@@ -4,11 +4,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
+from common.errors import AtollError
 from common.settings import get_settings
 from common.storage.location import open_share
 from common.storage.share import CHUNK_BYTES, FileMissing, Share
 from common.submission.errors import ClusterRefused
-from common.submission.records import Known, LogPart, Package, Submission
+from common.submission.records import ClusterInfo, Known, LogPart, Package, Partition, Submission
+from common.submission.runners.kubernetes.checks import partitions
 from common.submission.runners.kubernetes.config import KubernetesBase
 from common.submission.runners.kubernetes.connection import Connection, Manifest, Resource
 from common.submission.runners.kubernetes.labels import is_ours
@@ -16,6 +18,25 @@ from common.submission.runners.kubernetes.labels import is_ours
 _REMEMBERED = 10_000
 # Folders that only exist with a file in them.
 KEEP = ".keep"
+
+
+def info_of(connection: Connection, config: KubernetesBase) -> ClusterInfo:
+    """How the cluster is; pods of the namespace are counted, whoever made them."""
+    parts = [
+        Partition(
+            name,
+            is_default=name == config.default_partition or len(config.pools) == 1,
+            max_time_s=config.pools[name].max_time_s or config.max_time_limit_s,
+        )
+        for name in partitions(config)
+    ]
+    try:
+        version = connection.version()
+        running = len(connection.pods("", "status.phase=Running"))
+        pending = len(connection.pods("", "status.phase=Pending"))
+    except AtollError as exc:
+        return ClusterInfo("down", exc.detail, partitions=parts)
+    return ClusterInfo("up", f"namespace {connection.namespace}", version, parts, pending=pending, running=running)
 
 
 class TaskObjects:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from common.clock import Clock, SystemClock
-from common.errors import AtollError, Invalid
+from common.errors import Invalid
 from common.storage.share import Share
 from common.submission.errors import ClusterDown
-from common.submission.records import ClusterInfo, Element, Known, LogPart, Observation, Package, Partition, Submission
+from common.submission.records import ClusterInfo, Element, Known, LogPart, Observation, Package, Submission
 from common.submission.runners.base import Runner
 from common.submission.runners.kubernetes import checks, inline, states
 from common.submission.runners.kubernetes.arrays import indices
@@ -19,7 +19,7 @@ from common.submission.runners.kubernetes.config import KubernetesConfig
 from common.submission.runners.kubernetes.connection import JOBS, Connection, Manifest
 from common.submission.runners.kubernetes.labels import TASK, of_tasks, selector
 from common.submission.runners.kubernetes.manifest import CONTAINER, dumped, job
-from common.submission.runners.kubernetes.objects import TaskFolders, TaskObjects, log_name
+from common.submission.runners.kubernetes.objects import TaskFolders, TaskObjects, info_of, log_name
 from common.submission.spec import TaskSpec
 from common.submission.states import TaskState
 
@@ -54,22 +54,7 @@ class KubernetesRunner(Runner):
         self._lock = threading.Lock()
 
     def info(self) -> ClusterInfo:
-        parts = [
-            Partition(
-                name,
-                is_default=name == self.config.default_partition or len(self.config.pools) == 1,
-                max_time_s=self.config.pools[name].max_time_s or self.config.max_time_limit_s,
-            )
-            for name in checks.partitions(self.config)
-        ]
-        try:
-            version = self._connection.version()
-            running = len(self._connection.pods("", "status.phase=Running"))
-            pending = len(self._connection.pods("", "status.phase=Pending"))
-        except AtollError as exc:
-            return ClusterInfo("down", exc.detail, partitions=parts)
-        where = f"namespace {self._connection.namespace}"
-        return ClusterInfo("up", where, version, parts, pending=pending, running=running)
+        return info_of(self._connection, self.config)
 
     def check(self, spec: TaskSpec) -> None:
         checks.check(spec, self.config)
