@@ -87,7 +87,8 @@ def accounting_rows(text: str) -> Iterator[JobRow]:
             started_at=moment(head[7]),
             finished_at=moment(head[8]),
             cpu_time_s=duration_s(head[9]),
-            peak_memory_bytes=max(peaks, default=None),
+            # A step that was over before anyone looked is told with 0.
+            peak_memory_bytes=max(peaks, default=0) or None,
         )
 
 
@@ -99,14 +100,14 @@ def partitions(text: str) -> list[Partition]:
         if len(fields) != 6:
             continue
         name, marked, state, nodes, cpus, limit = fields
-        idle_nodes, all_nodes = _of_four(nodes)
-        idle_cpus, all_cpus = _of_four(cpus)
+        idle_nodes, all_nodes = of_four(nodes)
+        idle_cpus, all_cpus = of_four(cpus)
         longest = duration_limit_s(limit)
         found[name] = Partition(name, state, marked.endswith("*"), all_nodes, idle_nodes, all_cpus, idle_cpus, longest)
     return list(found.values())
 
 
-def _of_four(text: str) -> tuple[int | None, int | None]:
+def of_four(text: str) -> tuple[int | None, int | None]:
     """Idle and total of `allocated/idle/other/total`."""
     parts = text.split("/")
     if len(parts) != 4 or not all(part.isdigit() for part in parts):

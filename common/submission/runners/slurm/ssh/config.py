@@ -20,7 +20,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from common.submission.config import SecretRef
-from common.submission.runners.slurm.config import SlurmConfig
+from common.submission.runners.slurm.config import PlainPath, SlurmConfig
 
 User = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$")]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]{0,252}$")]
@@ -53,6 +53,7 @@ class SlurmSshConfig(SlurmConfig):
     known_hosts : the file with the login node's host key, as OpenSSH writes it; no other key is accepted.
     identities : by owner, whoever has an account of their own on the cluster; all others share `user`.
     only_identities : refuse owners who have none.
+    slurm_bin : where Slurm's programs are, if a command by SSH does not find them.
     channels : commands at once; below the login node's `MaxSessions`, which is 10 unless it was changed.
     keepalive_s : a connection that does not answer for three times as long is given up.
     stall_s : a transfer of files that does not move for so long is given up.
@@ -68,6 +69,7 @@ class SlurmSshConfig(SlurmConfig):
     known_hosts: str = "~/.ssh/known_hosts"
     identities: dict[str, IdentityConfig] = Field(default_factory=dict)
     only_identities: bool = False
+    slurm_bin: PlainPath | None = None
     channels: int = Field(8, ge=1, le=100)
     connect_timeout_s: float = Field(10.0, gt=0, le=120)
     keepalive_s: float = Field(10.0, gt=0, le=600)

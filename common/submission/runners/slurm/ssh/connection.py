@@ -39,9 +39,12 @@ class Connection:
         self._config = config
         self._identity = identity
         self._where = f"{identity.user}@{config.host}:{config.port}"
+        self._known_hosts = Path(config.known_hosts).expanduser()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._opening = asyncio.Lock()
         self._channels = asyncio.Semaphore(config.channels)
+        # Transfers of files may take long: some channels are left for what is quick.
+        self._transfers = asyncio.Semaphore(max(1, config.channels - 2))
 
     async def run(
         self, command: str, parts: AsyncIterator[bytes] | None = None, *, head: bytes = b"", limit_s: float
@@ -53,7 +56,7 @@ class Connection:
         head, parts : its stdin; parts may take as long as they move.
         limit_s : for what comes after stdin; the command keeps to it by itself.
         """
-        async with self._channels:
+        async with self._transfers if parts is not None else contextlib.nullcontext(), self._channels:
             process = await self._begin(command)
             try:
                 await self._send(process, head, parts)
@@ -73,7 +76,7 @@ class Connection:
     @contextlib.asynccontextmanager
     async def stream(self, command: str, *, head: bytes = b"") -> AsyncIterator[asyncssh.SSHClientProcess[bytes]]:
         """One command whose output is read as it comes, by `read`, and then asked how it ended, by `ended`."""
-        async with self._channels:
+        async with self._transfers, self._channels:
             process = await self._begin(command)
             try:
                 await self._send(process, head, None)
@@ -134,11 +137,16 @@ class Connection:
                 self._forget(connection)
                 if attempt == 2:
                     raise ClusterDown(f"{self._where} opens no channel in time") from exc
+            except asyncssh.ChannelOpenError as exc:
+                if not connection.is_closed():
+                    raise ClusterDown(
+                        f"{self._where} opens no more sessions ({_words(exc)}); lower `channels`"
+                    ) from exc
             except (asyncssh.Error, OSError) as exc:
                 self._forget(connection)
                 if attempt == 2:
                     raise self._broken(exc) from exc
-        raise AssertionError("not reached")
+        raise ClusterDown(f"{self._where} closes connections at once")
 
     async def _open(self) -> asyncssh.SSHClientConnection:
         async with self._opening:
@@ -148,7 +156,7 @@ class Connection:
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
         config = self._config
-        known_hosts = Path(config.known_hosts).expanduser()
+        known_hosts = self._known_hosts
         try:
             # Read anew each time: keys are renewed.
             secret = read_secret(self._identity.key)

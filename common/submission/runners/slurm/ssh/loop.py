@@ -1,4 +1,4 @@
-"""The one event loop of this process's SSH connections, on a thread of its own: runners are called from many threads."""
+"""The one event loop of this process's SSH connections, on a thread of its own; runners are called from many."""
 
 import asyncio
 import concurrent.futures
