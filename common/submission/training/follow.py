@@ -23,6 +23,7 @@ from common.settings import Settings
 from common.storage.blobs import BlobRef, Blobs
 from common.storage.share import FileMissing
 from common.submission.catalogue import Catalogue
+from common.submission.collect import folder_of
 from common.submission.errors import NoTask
 from common.submission.records import Task
 from common.submission.service import TaskService
@@ -178,7 +179,7 @@ class ClusterTrainings:
         """The log from `offset` on, as it was brought back, at most its last part."""
         found = bytearray()
         with suppress(FileMissing):
-            for part in self._blobs.share.read(f"{folder_of(task)}/task.log"):
+            for part in self._blobs.share.read(f"{folder_of(task.id, task.attempt)}/task.log"):
                 found += part[offset:]
                 offset = max(0, offset - len(part))
                 del found[:-_LOG_BYTES]
@@ -206,7 +207,7 @@ class Collected:
 
     def __init__(self, blobs: Blobs, task: Task) -> None:
         self._blobs = blobs
-        self._folder = f"{folder_of(task)}/output"
+        self._folder = f"{folder_of(task.id, task.attempt)}/output"
         try:
             self.account = Account.read(self._read(ACCOUNT))
         except (FileMissing, ValueError) as exc:
@@ -282,11 +283,6 @@ class _Relay:
             self._context.progress(told.fraction, told.message, **told.metrics)
         elif isinstance(told, Said):
             self._context.log(told.text, told.level)
-
-
-def folder_of(task: Task) -> str:
-    """Where on the share the files of a task's attempt lie."""
-    return f"tasks/{task.id}/{task.attempt}"
 
 
 def _told(task: Task) -> str:
