@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from common.registry.service import Registry
     from common.security.verifier import Verifier
     from common.submission.system import TaskSystem
+    from common.submission.training.follow import ClusterTrainings
 
 log = get_logger("atoll")
 
@@ -109,6 +110,7 @@ class Runtime:
                 from common.storage import Blobs, open_share
                 from common.submission.following import Following as TaskFollowing
                 from common.submission.tables import files as task_files
+                from common.submission.training.abandoned import Abandoned
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
                 jobs = JobSystem.build(self.settings, self._app, refuses=self._refuses)
@@ -116,7 +118,7 @@ class Runtime:
                 blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
                 records = {record.name: record for record in self.records}
                 jobs.executors[Kind.TRAINING] = TrainingExecutor(
-                    records.get, jobs.database, blobs, jobs.clock, jobs.service
+                    records.get, jobs.database, blobs, jobs.clock, jobs.service, self._cluster_trainings
                 )
                 self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
                 self._expire_files(jobs)
@@ -139,6 +141,9 @@ class Runtime:
                 jobs.executors[Kind.SUBMISSION] = following
                 jobs.scheduler.rounds["tasks"] = following.tick
                 jobs.scheduler.chores["tasks"] = following.remove_old
+                jobs.scheduler.rounds["trainings on clusters"] = Abandoned(
+                    jobs.database, lambda: self.tasks.service
+                ).cancel
                 self._jobs = jobs
             return self._jobs
 
@@ -156,6 +161,12 @@ class Runtime:
                 store = TaskStore(jobs.database, jobs.clock)
                 self._tasks = TaskSystem.build(self.settings, store, jobs.service, jobs.store, blobs, jobs.clock)
             return self._tasks
+
+    def _cluster_trainings(self) -> "ClusterTrainings":
+        from common.submission.training.follow import ClusterTrainings
+
+        tasks = self.tasks
+        return ClusterTrainings(tasks.service, tasks.clusters, self.jobs.store, tasks.blobs, self.settings)
 
     def _expire_files(self, jobs: "JobSystem") -> None:
         """Have the scheduler remove the files that jobs of the models leave on the share."""
