@@ -114,7 +114,7 @@ class RestClient:
         if kind is Kind.TOKEN_OR_DOWN:
             return ClusterDown(
                 f"{self._where} says: {said}. Its controller does not answer, or does not take the token. "
-                f"{self._renew(user)}"
+                f"If it is the token: {self._renew(user)}"
             )
         if kind is Kind.VERSION and self._config.api_version is None:
             # It may have been upgraded: it is asked anew.
@@ -123,8 +123,8 @@ class RestClient:
 
     def _renew(self, user: str) -> str:
         return (
-            f"If the token is the reason, make a new one (scontrol token username={user} lifespan=86400) and put it "
-            f"where {self._config.token} leads; tasks wait until then"
+            f"Make a new one (scontrol token username={user} lifespan=86400) and put it where token in "
+            f"[{self._config.name}] leads; tasks wait until then"
         )
 
     def _token(self, user: str) -> str:
