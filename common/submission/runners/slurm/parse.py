@@ -29,7 +29,8 @@ _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTP]?)")
 _DURATION = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)")
 _ARRAY_JOB = re.compile(r"(\d+)_(\d+)")
-_HOSTS = re.compile(r"[^,\[]+(?:\[[^\]]*\][^,\[]*)*")
+_HOST = r"(?:[^,\[\]]|\[[^\[\]]*\])+"
+_HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
 _MANY_NODES = 10_000
 
 
@@ -149,14 +150,17 @@ def node_names(text: str) -> tuple[str, ...]:
 
 
 def _expanded(text: str) -> Iterator[str]:
-    for pattern in _HOSTS.findall(text):
+    if not _HOSTS.fullmatch(text):
+        yield text
+        return
+    for pattern in re.findall(_HOST, text):
         before, bracket, rest = pattern.partition("[")
-        inside, closing, after = rest.partition("]")
-        if not bracket or not closing:
+        if not bracket:
             yield pattern
             continue
-        for end in _expanded(after) if after else ("",):
-            yield from (f"{before}{number}{end}" for number in _numbers(inside.split(",")))
+        inside, _, after = rest.partition("]")
+        ends = tuple(_expanded(after)) if after else ("",)
+        yield from (f"{before}{number}{end}" for number in _numbers(inside.split(",")) for end in ends)
 
 
 def _numbers(parts: Iterable[str]) -> Iterator[str]:
