@@ -116,7 +116,9 @@ def _sections(text: str | None, source: str, faults: list[str]) -> Iterator[tupl
                 f"{source}: {name} stands outside of a section; a cluster's fields follow a line like [{LOCAL}]"
             )
         elif not _NAME.fullmatch(name):
-            faults.append(f"{source}: [{shorten(name)!r}] is no name of a cluster; use letters, digits, hyphens and dots")
+            faults.append(
+                f"{source}: [{shorten(name)!r}] is no name of a cluster; use letters, digits, hyphens and dots"
+            )
         else:
             yield name, _Section(name, dict(values), {"": source})
 

@@ -178,7 +178,10 @@ def test_a_claim_that_was_killed_before_it_was_made_does_not_count(tmp_path: Pat
 
 def test_elements_of_an_array_claim_for_themselves(tmp_path: Path) -> None:
     run = make(tmp_path, task(command=["sh", "-c", 'echo "$ATOLL_ARRAY_INDEX"']), cluster())
-    done = [start(run, ATOLL_CLUSTER_JOB_ID=job, ATOLL_ARRAY_INDEX=index) for job, index in ["a0", "a1", "b1"]]
+    done = [
+        start(run, ATOLL_CLUSTER_JOB_ID=job, ATOLL_ARRAY_INDEX=index)
+        for job, index in [("a", "0"), ("a", "1"), ("b", "1")]
+    ]
     assert [one.stdout for one in done] == ["0\n", "1\n", ""]
 
 
