@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.submission.training.wire import Account, Gone, Lines, Made, Order, Progressed, Said, line_of, told_by
+from common.submission.training.wire import Account, Gone, Lines, Made, Order, Progressed, Said, Told, line_of, told_by
 
-TOLD = [
+TOLD: list[Told] = [
     Progressed(0.5, "half", {"loss": 0.25}),
     Said("a line with ünicode and \n a break", "warning"),
     Gone("no data", refused=True),
