@@ -137,7 +137,7 @@ class Runtime:
                     lambda: registry, self.settings.registry, jobs.clock
                 ).begin
                 # Tasks are looked after from the first one on; before it, nothing of theirs is imported.
-                following = TaskFollowing(jobs.database, lambda: self.tasks)
+                following = TaskFollowing(jobs.database, jobs.clock, lambda: self.tasks)
                 jobs.executors[Kind.SUBMISSION] = following
                 jobs.scheduler.rounds["tasks"] = following.tick
                 jobs.scheduler.chores["tasks"] = following.remove_old

@@ -64,7 +64,7 @@ def decide(
     ours = _ours(task, seen)
     if task.state.is_finished and task.state is not TaskState.LOST:
         live = tuple(one.cluster_job_id for one in seen if not one.state.is_finished)
-        return Decision(cancel=live, why="orphan" if live else "")
+        return Decision(_late(task, ours), live, "orphan" if live else "")
     if ours is None:
         return _unknown(task, now, forget_after_s, job)
     values = _told(task, ours, now)
@@ -92,6 +92,13 @@ def _ours(task: Task, seen: Sequence[Observation]) -> Observation | None:
 
     best = max(rank(one) for one in seen)
     return next(one for one in seen if rank(one) == best)
+
+
+def _late(task: Task, ours: Observation | None) -> dict[str, Any]:
+    """Figures that a cluster tells some time after the end."""
+    if ours is None or ours.state is not task.state or ours.cluster_job_id != task.cluster_job_id:
+        return {}
+    return {name: value for name in _TOLD if getattr(task, name) is None and (value := getattr(ours, name)) is not None}
 
 
 def _unknown(task: Task, now: datetime, forget_after_s: float, job: SubmitJob) -> Decision:

@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 
 from common.clock import Clock
-from common.errors import AtollError, Invalid
+from common.errors import AtollError
 from common.jobs.context import JobContext
 from common.jobs.errors import JobRefused
 from common.jobs.records import Job, Result
@@ -21,7 +21,7 @@ from common.jobs.retry import failure_of
 from common.submission.catalogue import Catalogue
 from common.submission.collect import Collector
 from common.submission.decide import REASON_CHARS
-from common.submission.dependencies import Never, Wait, judge
+from common.submission.dependencies import Go, Never, Verdict, Wait, judge
 from common.submission.errors import ClusterDown
 from common.submission.package import Packer
 from common.submission.records import Submission, Task
@@ -45,6 +45,7 @@ class SubmissionExecutor:
 
     Parameters
     ----------
+    check_current : raises `Fenced` for a job's attempt that is over.
     told : called with a cluster's name when something happened there that the next look will see.
     """
 
@@ -55,6 +56,7 @@ class SubmissionExecutor:
         packer: Packer,
         collector: Collector,
         clock: Clock,
+        check_current: Callable[[Job], object],
         told: Callable[[str], None] = lambda cluster: None,
     ) -> None:
         self._store = store
@@ -62,6 +64,7 @@ class SubmissionExecutor:
         self._packer = packer
         self._collector = collector
         self._clock = clock
+        self._check_current = check_current
         self._told = told
 
     def run(self, job: Job, context: JobContext) -> Result:
@@ -74,8 +77,10 @@ class SubmissionExecutor:
         task = self._store.get(task_id)
         if what == "collect":
             self._collector.collect(task, attempt)
+        elif task.attempt == attempt and what == "submit":
+            self._submit(task, context)
         elif task.attempt == attempt:
-            (self._submit if what == "submit" else self._cancel)(task, context)
+            self._cancel(task)
         return Result(body=orjson.dumps({"task": task_id, "state": self._store.get(task_id).state.value}))
 
     def _submit(self, task: Task, context: JobContext) -> None:
@@ -101,33 +106,54 @@ class SubmissionExecutor:
 
     def _hand_over(self, task: Task, context: JobContext) -> str:
         """Returns how it ended, as the metric names it."""
-        if task.state not in (TaskState.RECEIVED, TaskState.SUBMITTING) or task.cluster_job_id is not None:
-            return "found"
+        for _ in range(_TRIES):
+            if task.state not in (TaskState.RECEIVED, TaskState.SUBMITTING) or task.cluster_job_id is not None:
+                return "found"
+            if task.state is TaskState.SUBMITTING:
+                return self._ask(task, context, is_new=False)
+            changed = self._prepare(task)
+            if changed is None:
+                # Somebody else changed it: look again before anything is asked of a cluster.
+                task = self._store.get(task.id)
+            elif changed.state is TaskState.SUBMITTING:
+                return self._ask(changed, context, is_new=True)
+            else:
+                return "held" if changed.held else "refused"
+        raise AtollError("the task is changing all the time")
+
+    def _prepare(self, task: Task) -> Task | None:
+        """Write down that a cluster is about to be asked, or why not; None where somebody else changed the task.
+
+        What has never been `submitting` need not be looked for on any cluster.
+        """
+        verdict = self._judged(task)
+        if isinstance(verdict, Never):
+            now = self._clock.now()
+            return self._store.change(task, state=TaskState.CANCELLED, reason=verdict.reason, finished_at=now)
+        if isinstance(verdict, Wait):
+            return self._store.change(task, held=True, reason=verdict.reason)
+        return self._store.change(task, state=TaskState.SUBMITTING, held=False, reason=None)
+
+    def _judged(self, task: Task) -> Verdict:
         runner = self._clusters.get(task.spec.cluster)
         briefs = self._store.briefs(task.spec.dependencies)
-        verdict = judge(task.spec, briefs, takes_dependencies=runner.takes_dependencies)
-        # Until a cluster is asked for it, the record says so: nobody has to look there for what was never sent.
-        is_new = task.state is TaskState.RECEIVED
-        if is_new and isinstance(verdict, Never):
-            self._change(task, state=TaskState.CANCELLED, reason=verdict.reason, finished_at=self._clock.now())
-            return "refused"
-        if is_new and isinstance(verdict, Wait):
-            self._change(task, held=True, reason=verdict.reason)
-            return "held"
-        if is_new:
-            task = self._change(task, state=TaskState.SUBMITTING, held=False, reason=None)
-            if task.state is not TaskState.SUBMITTING:
-                return "refused"
-        depends_on = () if isinstance(verdict, Never | Wait) else verdict.depends_on
+        return judge(task.spec, briefs, takes_dependencies=runner.takes_dependencies)
+
+    def _ask(self, task: Task, context: JobContext, *, is_new: bool) -> str:
+        """Hand it to its cluster, unless that has it already."""
+        runner = self._clusters.get(task.spec.cluster)
+        verdict = self._judged(task)
+        depends_on = verdict.depends_on if isinstance(verdict, Go) else ()
         submission = Submission(task.id, task.name, task.owner, task.spec, depends_on)
         found = None if is_new else runner.find(submission)
         outcome = "submitted" if found is None else "found"
         if found is None:
             if task.cancel_asked:
-                self._change(task, state=TaskState.CANCELLED, finished_at=self._clock.now())
+                self._change(task, _is_unknown, state=TaskState.CANCELLED, finished_at=self._clock.now())
                 return "refused"
-            context.check_cancelled()
             with self._packer.package(task, runner) as package:
+                # A worker that was held up for so long that another one took over must not submit any more.
+                self._check_current(context.job)
                 found = runner.submit(submission, package)
         cluster_job_id = found
         context.on_commit(lambda connection: self._record(connection, task, cluster_job_id))
@@ -147,48 +173,52 @@ class SubmissionExecutor:
                 values["reason"] = None
         self._store.change_in(connection, now, **values)
 
-    def _cancel(self, task: Task, context: JobContext) -> None:
-        if task.state.is_finished:
-            return
-        if task.state is TaskState.RECEIVED:
-            self._change(task, state=TaskState.CANCELLED, finished_at=self._clock.now())
+    def _cancel(self, task: Task) -> None:
+        if not task.state.is_on_cluster:
             return
         runner = self._clusters.get(task.spec.cluster)
-        known = task.known
-        if known.cluster_job_id is None:
+        if task.cluster_job_id is None:
             found = runner.find(Submission(task.id, task.name, task.owner, task.spec))
             if found is None:
                 # Whoever hands it over sees that it was cancelled, or the next try here finds it.
                 raise BeingHandedOver("the task is just being handed to its cluster")
-            task = self._change(task, cluster_job_id=found)
+            task = self._change(task, _is_unknown, cluster_job_id=found)
         runner.cancel(task.known)
         self._told(task.spec.cluster)
 
-    def _change(self, task: Task, **values: Any) -> Task:
-        """Change a task unless its attempt is over; what became of it. Somebody else's change is looked at first."""
+    def _change(self, task: Task, may: Callable[[Task], bool], **values: Any) -> Task:
+        """Change a task for as long as it `may` be; what became of it."""
         for _ in range(_TRIES):
+            if not may(task):
+                return task
             changed = self._store.change(task, **values)
             if changed is not None:
                 return changed
             now = self._store.get(task.id)
-            if now.attempt != task.attempt or now.state.is_finished:
+            if now.attempt != task.attempt:
                 return now
             task = now
         raise AtollError("the task is changing all the time")
 
     def _fail(self, task: Task, text: str) -> None:
-        now = self._store.get(task.id)
-        if now.attempt == task.attempt and now.cluster_job_id is None and not now.state.is_finished:
-            reason = text[:REASON_CHARS]
-            self._change(now, state=TaskState.FAILED, reason=reason, finished_at=self._clock.now())
+        now = self._clock.now()
+        reason = text[:REASON_CHARS]
+        task = self._change(task, _is_unknown, state=TaskState.FAILED, reason=reason, finished_at=now)
+        if task.state is TaskState.FAILED:
             metrics.TASKS_FINISHED.labels(task.spec.cluster, TaskState.FAILED.value).inc()
 
     def _explain(self, task: Task, exc: Exception) -> None:
         """Show why it is not handed over yet. Nothing depends on it."""
         detail = exc.detail if isinstance(exc, AtollError) else type(exc).__name__
+        reason = f"not handed over yet: {detail}"[:REASON_CHARS]
         try:
             now = self._store.get(task.id)
-            if now.attempt == task.attempt and not now.state.is_finished and not now.cancel_asked:
-                self._store.change(now, durable=False, reason=f"not handed over yet: {detail}"[:REASON_CHARS])
-        except (Invalid, sa.exc.SQLAlchemyError) as failed:
+            if now.attempt == task.attempt and _is_unknown(now) and not now.cancel_asked and now.reason != reason:
+                self._store.change(now, durable=False, reason=reason)
+        except (AtollError, sa.exc.SQLAlchemyError) as failed:
             log.warning("task's delay cannot be noted", task=task.id, error=type(failed).__name__)
+
+
+def _is_unknown(task: Task) -> bool:
+    """Whether it has not finished, and no cluster is known to have it."""
+    return not task.state.is_finished and task.cluster_job_id is None

@@ -3,8 +3,10 @@ database for no more than whether there are any."""
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from common.clock import Clock
 from common.database import Database
 from common.jobs.context import JobContext
 from common.jobs.records import Job, Result
@@ -18,6 +20,8 @@ log = get_logger("atoll.tasks")
 
 # How often clusters are looked at where that costs next to nothing.
 QUICK_S = 1.0
+# Longer than tasks are looked at again after they finished.
+RECENT_S = 300.0
 
 
 class Following:
@@ -28,8 +32,9 @@ class Following:
     tasks : gives the process's task system, made at the first call.
     """
 
-    def __init__(self, database: Database, tasks: Callable[[], "TaskSystem"]) -> None:
+    def __init__(self, database: Database, clock: Clock, tasks: Callable[[], "TaskSystem"]) -> None:
         self._database = database
+        self._clock = clock
         self._tasks = tasks
         self._lock = threading.Lock()
         self._quick: threading.Thread | None = None
@@ -42,7 +47,8 @@ class Following:
 
     def tick(self) -> None:
         """One round over all clusters, if any has tasks."""
-        if self._database.read(lambda connection: connection.execute(ANY_LIVE).scalar()):
+        since = {"since": self._clock.now() - timedelta(seconds=RECENT_S)}
+        if self._database.read(lambda connection: connection.execute(ANY_LIVE, since).scalar()):
             tasks = self._tasks()
             tasks.reconciler.tick()
             self._look_often(tasks)

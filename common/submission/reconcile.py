@@ -87,14 +87,14 @@ class Reconciler:
     def reconcile(self, cluster: str) -> str:
         """Look, decide, act. Returns `done` or `down`."""
         followed = self._store.followed(cluster)
-        given_up = self._store.given_up(cluster)
+        ended = self._store.looked_back_at(cluster)
         try:
             runner = self._clusters.get(cluster)
         except AtollError as exc:
             self._explain(followed, exc)
             return "failed"
-        self._look_after_held([one for one in followed if one.task.held], runner)
-        asked = self._asked(followed, given_up)
+        self._look_after_waiting([one for one in followed if one.task.spec.dependencies], runner)
+        asked = self._asked(followed, ended)
         seen: dict[str, list[Observation]] = defaultdict(list)
         try:
             for observation in runner.observe(asked) if asked else ():
@@ -109,12 +109,12 @@ class Reconciler:
             job = SubmitJob(one.job_state, one.job_error)
             found = seen.get(one.task.name, ())
             decisions.append((one.task, decide(one.task, found, now, forget_after_s=forget_after_s, job=job)))
-        for task in given_up:
+        for task in ended:
             found = seen.get(task.name, ())
             decision = decide(task, found, now, forget_after_s=forget_after_s, job=SubmitJob(None))
             decisions.append((task, decision))
         self._carry_out(decisions, runner)
-        self._end_earlier([*(one.task for one in followed), *given_up], seen, runner)
+        self._end_earlier([*(one.task for one in followed), *ended], seen, runner)
         return "done"
 
     def collect(self) -> None:
@@ -145,10 +145,10 @@ class Reconciler:
         return thread
 
     @staticmethod
-    def _asked(followed: Sequence[Followed], given_up: Sequence[Task]) -> list[Known]:
-        """What to ask the cluster about: what it has, or may have; and attempts of theirs that were given up."""
-        current = [one.task for one in followed if one.task.state.is_on_cluster] + list(given_up)
-        everyone = [one.task for one in followed] + list(given_up)
+    def _asked(followed: Sequence[Followed], ended: Sequence[Task]) -> list[Known]:
+        """What to ask the cluster about: what it has, or may have; and attempts of theirs that were lost."""
+        current = [one.task for one in followed if one.task.state.is_on_cluster] + list(ended)
+        everyone = [one.task for one in followed] + list(ended)
         return [task.known for task in current] + [
             known
             for task in everyone
@@ -198,25 +198,33 @@ class Reconciler:
             return
         log.warning("task's job was gone; handing it over again", task=task.id)
 
-    def _look_after_held(self, held: Sequence[Followed], runner: Runner) -> None:
-        if not held:
+    def _look_after_waiting(self, waiting: Sequence[Followed], runner: Runner) -> None:
+        """Let go those whose time has come, and cancel those whose time never will."""
+        waiting = [one for one in waiting if one.task.held or one.task.state is TaskState.PENDING]
+        if not waiting:
             return
-        briefs = self._store.briefs(task_id for one in held for task_id in one.task.spec.dependencies)
-        for one in held:
+        briefs = self._store.briefs(task_id for one in waiting for task_id in one.task.spec.dependencies)
+        for one in waiting:
             task = one.task
             verdict = judge(task.spec, briefs, takes_dependencies=runner.takes_dependencies)
             if isinstance(verdict, Never):
-                now = self._clock.now()
-                changed = self._store.change(
-                    task, state=TaskState.CANCELLED, held=False, reason=verdict.reason, finished_at=now
-                )
-                if changed is not None:
-                    self._tell(changed)
-            elif isinstance(verdict, Wait):
+                self._give_up(task, verdict.reason)
+            elif task.held and isinstance(verdict, Wait):
                 if task.reason != verdict.reason:
                     self._store.change(task, durable=False, reason=verdict.reason)
-            elif not one.has_job:
+            elif task.held and not one.has_job:
                 self._hand_over(task)
+
+    def _give_up(self, task: Task, reason: str) -> None:
+        if not task.held:
+            # Its cluster has it, and may wait for ever; the next look ends it there.
+            if not task.cancel_asked:
+                self._store.change(task, cancel_asked=True, reason=reason)
+            return
+        now = self._clock.now()
+        changed = self._store.change(task, state=TaskState.CANCELLED, held=False, reason=reason, finished_at=now)
+        if changed is not None:
+            self._tell(changed)
 
     def _end_earlier(self, tasks: Sequence[Task], seen: dict[str, list[Observation]], runner: Runner) -> None:
         """End what still runs of attempts that were given up: another attempt has taken their place."""

@@ -26,6 +26,8 @@ MAX_PAGE = 500
 KEY_S = 24 * 3600.0
 # How long a cluster is asked whether it knows a task after all that was given up.
 _STILL_ASKED_S = 24 * 3600.0
+_JUST_NOW_S = 180.0
+_MOST_LOOKED_BACK = 500
 _BATCH = 500
 
 # Written once: to build a statement takes several times as long as to run it.
@@ -204,20 +206,26 @@ class TaskStore:
 
     def live_clusters(self) -> Sequence[str]:
         """The clusters that have tasks to look after."""
-        since = self._clock.now() - timedelta(seconds=_STILL_ASKED_S)
-        given_up = sa.select(tasks.c.cluster).where(*_GIVEN_UP, tasks.c.finished_at > since)
-        query = sa.select(tasks.c.cluster).where(tasks.c.state.in_(LIVE)).union(given_up)
+        looked_back_at = sa.select(tasks.c.cluster).where(self._is_looked_back_at())
+        query = sa.select(tasks.c.cluster).where(tasks.c.state.in_(LIVE)).union(looked_back_at)
         return sorted(self.database.read(lambda c: c.execute(query).scalars().all()))
 
     def followed(self, cluster: str) -> Sequence[Followed]:
         """The tasks of a cluster that have not finished, the oldest first."""
         return self._followed(tasks.c.cluster == cluster, tasks.c.state.in_(LIVE))
 
-    def given_up(self, cluster: str) -> Sequence[Task]:
-        """Tasks that finished without the cluster's word not long ago: it may know them after all."""
-        since = self._clock.now() - timedelta(seconds=_STILL_ASKED_S)
-        query = sa.select(tasks).where(tasks.c.cluster == cluster, *_GIVEN_UP, tasks.c.finished_at > since)
-        return [task_of(row) for row in self.database.read(lambda c: c.execute(query.limit(1000)).all())]
+    def looked_back_at(self, cluster: str) -> Sequence[Task]:
+        """Tasks that finished without the cluster's word: it may know them after all. And those that finished just
+        now: their last figures may be told late, and something of theirs may have been submitted late.
+        """
+        query = sa.select(tasks).where(tasks.c.cluster == cluster, self._is_looked_back_at())
+        query = query.order_by(tasks.c.finished_at.desc()).limit(_MOST_LOOKED_BACK)
+        return [task_of(row) for row in self.database.read(lambda c: c.execute(query).all())]
+
+    def _is_looked_back_at(self) -> sa.ColumnElement[bool]:
+        now = self._clock.now()
+        long_ago, just_now = now - timedelta(seconds=_STILL_ASKED_S), now - timedelta(seconds=_JUST_NOW_S)
+        return sa.or_(sa.and_(tasks.c.finished_at > long_ago, _GIVEN_UP), tasks.c.finished_at > just_now)
 
     def uncollected(self, limit: int = 500) -> Sequence[Followed]:
         """Tasks whose files are to be brought back, while no job is under way that does so."""
@@ -266,13 +274,9 @@ class TaskStore:
 
 
 # `lost`, or ended by Atoll itself while it was being handed over.
-_GIVEN_UP = (
-    sa.or_(
-        tasks.c.state == TaskState.LOST.value,
-        sa.and_(
-            tasks.c.state.in_([TaskState.FAILED.value, TaskState.CANCELLED.value]), tasks.c.cluster_job_id.is_(None)
-        ),
-    ),
+_GIVEN_UP = sa.or_(
+    tasks.c.state == TaskState.LOST.value,
+    sa.and_(tasks.c.state.in_([TaskState.FAILED.value, TaskState.CANCELLED.value]), tasks.c.cluster_job_id.is_(None)),
 )
 
 

@@ -72,7 +72,9 @@ class TaskSystem:
         lease_s = settings.jobs.tick_s * 1.5
         reconciler = Reconciler(store, service, clusters, job_store, clock, lease_s=lease_s)
         packer = Packer(store, blobs, settings.submission)
-        executor = SubmissionExecutor(store, clusters, packer, collector, clock)
+        executor = SubmissionExecutor(
+            store, clusters, packer, collector, clock, lambda job: job_store.is_cancelling(job.id, job.epoch)
+        )
         return cls(settings, clock, store, service, clusters, executor, reconciler, collector, blobs)
 
     def look_quickly(self) -> bool:

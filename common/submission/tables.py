@@ -95,5 +95,7 @@ ANY_LIVE = sa.select(
     sa.or_(
         sa.exists().where(tasks.c.state.in_([*LIVE, TaskState.LOST.value])),
         sa.exists().where(tasks.c.files == "collecting"),
+        # What finished a moment ago is looked at once more.
+        sa.exists().where(tasks.c.finished_at > sa.bindparam("since")),
     )
 )

@@ -35,7 +35,7 @@ __all__ = [
 
 
 @pytest.fixture
-def make_desk(database: Database, clock: FakeClock, tmp_path: Path) -> Callable[..., Desk]:  # noqa: F811
+def make_desk(database: Database, clock: FakeClock, tmp_path: Path) -> Callable[..., Desk]:
     def make(**options: Any) -> Desk:
         return Desk(database, tmp_path, clock, **options)
 
