@@ -1,6 +1,7 @@
 """What a client does with tasks and clusters, step by step, without doing it (`common.client.flows`)."""
 
 import codecs
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from common.clock import new_id
 
 _LOG_BYTES = 1 << 20
 _FILE_BYTES = 8 << 20
+_LOG = re.compile(r"task(?:-(\d{1,6}))?\.log")
 NEXT, COMPLETE = "x-log-next", "x-log-complete"
 
 
@@ -56,27 +58,40 @@ def tasks(flows: Flows, **filters: Any) -> Flow[None]:
             return
 
 
-def logs(flows: Flows, task: TaskView, element: int | None, follow: bool, tail: int | None) -> Flow[None]:
-    """Emits lines of what the program wrote, without their ends: those there are, or all until it has finished."""
-    offset, quiet, begun = 0, 0, ""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+def log_parts(flows: Flows, task: TaskView, element: int | None, follow: bool, tail: int | None = None) -> Flow[None]:
+    """Emits what the program wrote, as bytes: what there is, or all until it has finished."""
+    offset, quiet = 0, 0
     while True:
-        asked = {"tail": tail} if tail is not None and not offset else {"offset": offset, "limit": _LOG_BYTES}
+        asked = {"tail": tail} if tail is not None else {"offset": offset, "limit": _LOG_BYTES}
         query = {name: value for name, value in {**asked, "element": element}.items() if value is not None}
         answer: Answer = yield from flows.send(Call("GET", f"{task.place}/logs", query), WAITING if follow else None)
-        offset = int(answer.headers.get(NEXT, offset + len(answer.body)))
-        is_complete = answer.headers.get(COMPLETE, "").lower() == "true"
-        tail = None
-        *lines, begun = (begun + decoder.decode(answer.body)).split("\n")
-        if lines:
-            yield Emit(lines)
-        if is_complete or (not follow and not answer.body):
-            break
+        offset, tail = int(answer.headers.get(NEXT, offset + len(answer.body))), None
+        if answer.body:
+            quiet = 0
+            yield Emit([answer.body])
+        if answer.headers.get(COMPLETE, "").lower() == "true" or not (follow or answer.body):
+            return
         if not answer.body:
             quiet += 1
-            yield Sleep(next_poll_s(quiet, answer.retry_after_s))
+            yield Sleep(next_poll_s(quiet, None))
+
+
+def logs(flows: Flows, task: TaskView, element: int | None, follow: bool, tail: int | None) -> Flow[None]:
+    """Emits lines of what the program wrote, without their ends."""
+    begun = ""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    parts, told = log_parts(flows, task, element, follow, tail), None
+    while True:
+        try:
+            wanted = parts.send(told)
+        except StopIteration:
+            break
+        if isinstance(wanted, Emit):
+            *lines, begun = (begun + "".join(map(decoder.decode, wanted.items))).split("\n")
+            yield Emit(lines)
+            told = None
         else:
-            quiet = 0
+            told = yield wanted
     begun += decoder.decode(b"", final=True)
     if begun:
         yield Emit([begun])
@@ -90,7 +105,10 @@ def files(flows: Flows, task: TaskView) -> Flow[list[dict[str, Any]]]:
 
 
 def download(flows: Flows, task: TaskView, path: str) -> Flow[None]:
-    """Emits the bytes of a file, in parts."""
+    """Emits the bytes of a file, in parts. A log is as the server shows it, with secrets covered."""
+    if (log := _LOG.fullmatch(path)) is not None:
+        yield from log_parts(flows, task, int(log[1]) if log[1] else None, follow=False)
+        return
     place, start, etag = f"{task.place}/files/{quote(path)}", 0, None
     while True:
         headers = {"Range": f"bytes={start}-{start + _FILE_BYTES - 1}"}

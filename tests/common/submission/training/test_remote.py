@@ -31,6 +31,7 @@ router = APIRouter(prefix="/odd")
 
 class Ask(BaseDefinition):
     do: str = param("", title="What to do")
+    until: str = param("", title="A file to wait for")
 
 def train(context, request):
     if request.do == "refuse":
@@ -42,7 +43,7 @@ def train(context, request):
         raise SystemExit(7)
     if request.do == "wait":
         context.progress(0.5, "waiting")
-        while True:
+        while not (request.until and Path(request.until).exists()):
             context.check_cancelled()
             time.sleep(0.05)
     if request.do == "count":
