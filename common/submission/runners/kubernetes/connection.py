@@ -281,7 +281,8 @@ def _client_of(config: KubernetesBase) -> "tuple[ApiClient, str | None]":
         try:
             namespace = _from_files(config, made, loader)
         except loader.ConfigException as exc:
-            raise ClusterDown(f"{config.name} cannot be reached as configured: {exc}") from exc
+            place = config.kubeconfig or "KUBECONFIG or ~/.kube/config"
+            raise ClusterDown(f"{config.name} cannot be reached as configured, by {place}: {exc}") from exc
     made.retries = urllib3.Retry(1, read=0, redirect=0, status=0, respect_retry_after_header=False)
     return client.ApiClient(made), namespace
 
