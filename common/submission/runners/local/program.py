@@ -185,7 +185,9 @@ class Program:
         used = memory_bytes(alive, self._limit)
         self._peak_bytes = max(self._peak_bytes, used)
         limit_s = self._task["time_limit_s"]
-        if self._limit is not None and used > self._limit:
+        # The kernel ends one process only; the others would wait for it.
+        is_over = self._group is not None and self._group.was_exceeded
+        if is_over or (self._limit is not None and used > self._limit):
             self._why = self._why or ("out-of-memory", "OutOfMemory")
             signal_all(alive, signal.SIGKILL)
         elif self._kill_at is not None:

@@ -12,6 +12,7 @@ What moves between them moves under one lock, and each step can be the last befo
 """
 
 import fcntl
+import itertools
 import os
 import socket
 import time
@@ -103,12 +104,14 @@ class Spool:
     def is_cancelled(self, name: str) -> bool:
         return (self.root / name / "cancel").exists()
 
-    def entries(self, folder: Path) -> list[Entry]:
-        """What waits (`queue`) or runs (`running`), the oldest first."""
+    def entries(self, folder: Path, name: str = "") -> list[Entry]:
+        """What waits (`queue`) or runs (`running`), the oldest first; with a name, of this task only."""
         try:
-            return [Entry.of(file) for file in sorted(os.listdir(folder))]  # noqa: PTH208 - names only
+            files = os.listdir(folder)  # noqa: PTH208 - names only
         except FileNotFoundError:
             return []
+        found = map(Entry.of, sorted(file for file in files if name in file))
+        return [entry for entry in found if name in ("", entry.name)]
 
     def ensure_queued(self, name: str) -> None:
         """Queue what of a task is neither waiting, running nor finished. Done twice, it does nothing."""
@@ -117,18 +120,17 @@ class Spool:
             return
         indices: list[int | None] = task["indices"] or [None]
         with self.lock():
-            there = {entry.element for folder in (self.queue, self.running) for entry in self.entries(folder)
-                     if entry.name == name}  # fmt: skip
+            there = {entry.element for folder in (self.queue, self.running) for entry in self.entries(folder, name)}
             order = time.time_ns()
             for number, index in enumerate(indices):
                 entry = Entry(order + number, task["cost"], task["at_once"], name, index)
                 if index not in there and self.state(entry) is None:
                     (self.queue / entry.file).touch()
 
-    def claimable(self, slots: int) -> int:
-        """How many of those that wait could begin now."""
+    def claimable(self, slots: int, most: int) -> int:
+        """How many of those that wait could begin now; no more than `most` are counted."""
         with self.lock():
-            return len(list(self._fitting(slots)))
+            return len(list(itertools.islice(self._fitting(slots), most)))
 
     def claim(self, slots: int, slot_fd: int) -> tuple[Entry, int] | None:
         """Take what is next, with the descriptor that holds it.
@@ -159,9 +161,8 @@ class Spool:
         with self.lock():
             with suppress(FileExistsError):
                 os.close(os.open(folder / "cancel", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            for entry in self.entries(self.queue):
-                if entry.name == name:
-                    self._never_begun(entry)
+            for entry in self.entries(self.queue, name):
+                self._never_begun(entry)
 
     def recover(self) -> None:
         """End what is left of tasks whose supervisor is gone, and say so, or put them back where they asked for it."""
@@ -210,12 +211,17 @@ class Spool:
         running = self.entries(self.running)
         free = slots - sum(entry.cost for entry in running)
         names = [entry.name for entry in running]
+        full: set[str] = set()
         for entry in self.entries(self.queue):
+            if entry.name in full:
+                continue
             if not (self.root / entry.name).is_dir():
                 (self.queue / entry.file).unlink(missing_ok=True)
             elif self.is_cancelled(entry.name):
                 self._never_begun(entry)
-            elif not entry.at_once or names.count(entry.name) < entry.at_once:
+            elif entry.at_once and names.count(entry.name) >= entry.at_once:
+                full.add(entry.name)
+            else:
                 cost = min(entry.cost, slots)
                 if cost > free:
                     return

@@ -37,15 +37,10 @@ def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def ensure_supervisors(spool: Spool, slots: int) -> None:
     """Start as many supervisors as there are tasks that could begin now, and slots for them."""
-    wanted = spool.claimable(slots) if spool.entries(spool.queue) else 0
-    for slot in range(slots):
-        if wanted == 0:
-            return
-        fd = _take(spool, slot)
-        if fd is not None:
-            os.close(fd)
+    free = [slot for slot in range(slots) if _is_free(spool, slot)]
+    if free:
+        for slot in free[: spool.claimable(slots, len(free))]:
             _start(spool, slot, slots)
-            wanted -= 1
 
 
 def main(root: str, slot: int, slots: int) -> None:
@@ -80,6 +75,13 @@ def _take(spool: Spool, slot: int) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def _is_free(spool: Spool, slot: int) -> bool:
+    fd = _take(spool, slot)
+    if fd is not None:
+        os.close(fd)
+    return fd is not None
 
 
 def _start(spool: Spool, slot: int, slots: int) -> None:
