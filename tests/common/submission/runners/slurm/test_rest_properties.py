@@ -26,7 +26,7 @@ def body(version: versions.Version, given: SlurmRestConfig | None = None, **spec
     return job_body("#!/bin/sh\n", batch_options(task, given, "/scratch/atoll/x"), {"PATH": "/bin"}, version)
 
 
-ALL = {
+ALL: dict[str, Any] = {
     "partition": "gpu", "account": "twin", "time_limit_s": 90, "memory_bytes": (1 << 30) + 1, "cpus": 4, "gpus": 2,
     "nodes": 3, "array": "0-9%2", "requeue": True,
 }  # fmt: skip
