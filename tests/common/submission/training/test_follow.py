@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from fastapi import APIRouter
 
-from common.jobs.context import Executors
+from common.jobs.context import Executor
 from common.jobs.queues.base import Message
 from common.jobs.records import Job
 from common.jobs.states import Kind, State
@@ -84,7 +84,7 @@ class TrainingDesk:
             self.kernel.service,
             lambda: trainings,
         )
-        executors: Executors = {Kind.SUBMISSION: desk.system.executor, Kind.TRAINING: executor}
+        executors: dict[Kind, Executor] = {Kind.SUBMISSION: desk.system.executor, Kind.TRAINING: executor}
         self.kernel.runner._executors = executors
         self.registry = Registry(self.kernel.database, desk.blobs, clock=desk.clock, poll_s=0)
 
