@@ -31,6 +31,7 @@ _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 # What a program says when it is given no more memory.
 _WANT = (b"MemoryError", b"Cannot allocate memory", b"std::bad_alloc", b"OutOfMemoryError", b"out of memory")
+_KILLED, _NEARLY = 128 + signal.SIGKILL, 0.9
 # Beyond its limit a program is ended by who looks on; far beyond, it is given nothing any more.
 _SPARE_BYTES = 1 << 30
 
@@ -247,6 +248,9 @@ class Program:
             return {"state": self._why[0], "reason": self._why[1], **told}
         if code == 0:
             return {"state": "succeeded", **told}
+        # Engines do not always tell: their container is then killed with all of its memory in use.
+        is_full = self._limit is not None and self._peak_bytes > _NEARLY * self._limit
+        exhausted = exhausted or (self._task["container"] is not None and code == _KILLED and is_full)
         if exhausted or (self._group is not None and self._group.was_exceeded):
             return {"state": "out-of-memory", "reason": "OutOfMemory", **told}
         if self._limit is not None and any(word in log.end for word in _WANT):
