@@ -1,5 +1,6 @@
 """`atoll tasks`: what was submitted, what became of it, what it wrote and left."""
 
+import json
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
@@ -200,7 +201,7 @@ def _show(context: typer.Context, task: "Task", as_json: bool) -> None:
         return
     shown: list[list[object]] = []
     for name, value in task.data.items():
-        if name in ("id", "links", "elements", "earlier") or value in (None, [], {}, "", False):
+        if name in _NOT_SHOWN or value in (None, [], {}, "", False):
             continue
         shown.append([name.replace("_", " "), _coloured(value) if name == "state" else _plainly(name, value)])
     print_table(["ID", task.id], shown)
@@ -218,7 +219,10 @@ def _row(row: dict[str, Any], columns: list[str]) -> list[object]:
 def _plainly(name: str, value: Any) -> object:
     """A value of a task as a cell."""
     if isinstance(value, dict):
-        return ", ".join(f"{key}={_plainly(key, one)}" for key, one in value.items())
+        return ", ".join(
+            f"{key}={json.dumps(one) if isinstance(one, dict | list) else _plainly(key, one)}"
+            for key, one in value.items()
+        )
     if isinstance(value, list):
         return ", ".join(str(_plainly(name, one)) for one in value)
     if name.endswith("_bytes") and isinstance(value, int):
@@ -228,6 +232,7 @@ def _plainly(name: str, value: Any) -> object:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
+_NOT_SHOWN = frozenset({"id", "status", "links", "elements", "earlier", "updated"})
 _TIMES = frozenset({"created", "submitted", "started", "finished", "updated"})
 
 
