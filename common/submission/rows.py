@@ -75,6 +75,7 @@ def task_of(row: sa.Row[Any]) -> Task:
     kept = {name: values[name] for name in _TASK_FIELDS}
     kept["state"] = TaskState(kept["state"])
     kept["nodes"] = tuple(kept["nodes"])
+    kept["earlier"] = tuple(kept["earlier"])
     kept["elements"] = tuple(Element(**one | {"state": TaskState(one["state"])}) for one in kept["elements"])
     program = BlobRef(values["program_sha256"], values["program_bytes"])
     return Task(spec=_spec_of(orjson.dumps(values["spec"])), program=program, **kept)
@@ -113,7 +114,7 @@ def next_attempt(task: Task, name: str, retries_left: int, **ended: Any) -> dict
     ended : what is known of the attempt that ended, beyond what the task says.
     """
     story = {key: ended.get(key, getattr(task, key)) for key in _KEPT}
-    earlier = [*task.earlier, _plain(as_columns(story))][-_MOST_EARLIER:]
+    earlier = (*task.earlier, _plain(as_columns(story)))[-_MOST_EARLIER:]
     return _ANEW | {"attempt": task.attempt + 1, "name": name, "retries_left": retries_left, "earlier": earlier}
 
 
@@ -129,7 +130,7 @@ def known_of(task: Task, attempt: int) -> Known | None:
 
 def with_earlier(task: Task, attempt: int, **values: Any) -> Sequence[Mapping[str, Any]]:
     """`earlier`, with values of one attempt changed."""
-    return [{**one, **_plain(values)} if one["attempt"] == attempt else one for one in task.earlier]
+    return tuple({**one, **_plain(values)} if one["attempt"] == attempt else one for one in task.earlier)
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ class TaskStore:
     def _is_looked_back_at(self) -> sa.ColumnElement[bool]:
         now = self._clock.now()
         long_ago, just_now = now - timedelta(seconds=_STILL_ASKED_S), now - timedelta(seconds=_JUST_NOW_S)
-        return sa.or_(sa.and_(tasks.c.finished_at > long_ago, _GIVEN_UP), tasks.c.finished_at > just_now)
+        return sa.and_(tasks.c.finished_at > long_ago, sa.or_(_GIVEN_UP, tasks.c.finished_at > just_now))
 
     def uncollected(self, limit: int = 500) -> Sequence[Followed]:
         """Tasks whose files are to be brought back, while no job is under way that does so."""
@@ -268,8 +268,9 @@ class TaskStore:
         self.database.write(work, repeatable=True)
 
     def _followed(self, *conditions: sa.ColumnElement[bool], limit: int | None = None) -> Sequence[Followed]:
-        query = sa.select(tasks, *_JOB_COLUMNS).select_from(_JOB).where(*conditions).order_by(tasks.c.id).limit(limit)
-        rows = self.database.read(lambda c: c.execute(query).all())
+        query = sa.select(tasks, *_JOB_COLUMNS).select_from(_JOB).where(*conditions).limit(limit)
+        # Sorted here: SQLite would take the order of the ids for a reason to read all tasks in it.
+        rows = sorted(self.database.read(lambda c: c.execute(query).all()), key=lambda row: str(row.id))
         return [Followed(task_of(row), State(row.job_state) if row.job_state else None, row.job_error) for row in rows]
 
 
