@@ -7,6 +7,7 @@ seconds since 1970 (`SLURM_TIME_FORMAT=%s`): the login node's time zone is its o
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from common.submission.records import Partition
@@ -28,10 +29,11 @@ PARTITION_FORMAT = SEPARATOR.join(("%R", "%P", "%a", "%F", "%C", "%l"))
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTP]?)")
 _DURATION = re.compile(r"(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+(?:\.\d+)?)")
-_ARRAY_JOB = re.compile(r"(\d+)_(\d+)")
+# An element, or all that have not begun: 5_7, 5_[2-9%2].
+_ARRAY_JOB = re.compile(r"(\d+)_(?:(\d+)|\[([\d,:-]+)(?:%\d+)?\])")
 _HOST = r"(?:[^,\[\]]|\[[^\[\]]*\])+"
 _HOSTS = re.compile(rf"{_HOST}(?:,{_HOST})*")
-_MANY_NODES = 10_000
+_MANY = 10_000
 
 
 def queue_format() -> str:
@@ -73,12 +75,11 @@ def accounting_rows(text: str) -> Iterator[JobRow]:
         head = next((fields for fields in of_job if fields[0] == job_id), None)
         found = _ARRAY_JOB.fullmatch(job_id)
         if head is None or not (found or job_id.isdigit()):
-            # Elements that wait are told together, as 5_[2-9]: the queue knows them.
             continue
         peaks = [peak for fields in of_job if (peak := size_bytes(fields[10])) is not None]
-        yield JobRow(
+        row = JobRow(
             job_id=found[1] if found else job_id,
-            index=int(found[2]) if found else None,
+            index=int(found[2]) if found and found[2] else None,
             name=head[1],
             state=head[2],
             reason=head[4],
@@ -91,6 +92,23 @@ def accounting_rows(text: str) -> Iterator[JobRow]:
             # A step that was over before anyone looked is told with 0.
             peak_memory_bytes=max(peaks, default=0) or None,
         )
+        if found and found[3]:
+            yield from (replace(row, index=index) for index in array_indices(found[3]))
+        else:
+            yield row
+
+
+def array_indices(text: str) -> Iterator[int]:
+    """The indices of `0-9:3,12`, in its order; those beyond `_MANY` are left out."""
+    return itertools.islice(_indices(text), _MANY)
+
+
+def _indices(text: str) -> Iterator[int]:
+    for part in text.split(","):
+        span, _, step = part.partition(":")
+        first, _, last = span.partition("-")
+        if first.isdigit():
+            yield from range(int(first), int(last or first) + 1, max(1, int(step or 1)))
 
 
 def partitions(text: str) -> list[Partition]:
@@ -146,7 +164,7 @@ def node_names(text: str) -> tuple[str, ...]:
     """`n[1-2,7],gpu03` as single names; what is no such list is told as it is."""
     if not text or text in ("(null)", "None", "N/A", "None assigned"):
         return ()
-    return tuple(itertools.islice(_expanded(text), _MANY_NODES))
+    return tuple(itertools.islice(_expanded(text), _MANY))
 
 
 def _expanded(text: str) -> Iterator[str]:
@@ -166,7 +184,7 @@ def _expanded(text: str) -> Iterator[str]:
 def _numbers(parts: Iterable[str]) -> Iterator[str]:
     for part in parts:
         first, dash, last = part.partition("-")
-        if dash and first.isdigit() and last.isdigit() and int(last) - int(first) < _MANY_NODES:
+        if dash and first.isdigit() and last.isdigit() and int(last) - int(first) < _MANY:
             yield from (f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1))
         else:
             yield part

@@ -93,10 +93,9 @@ def _completed(queued: JobRow, accounted: JobRow | None) -> JobRow:
 
 
 def _observation(seen: list[_Seen]) -> Observation:
-    seen.sort(key=lambda one: -1 if one.row.index is None else one.row.index)
-    if seen[0].row.index is None:
-        return _of_one(seen[-1])
-    return _of_array(seen)
+    # Of an array none of whose elements began, the accounting may tell as of one job.
+    elements = sorted((one for one in seen if one.row.index is not None), key=lambda one: one.row.index or 0)
+    return _of_array(elements) if elements else _of_one(seen[0])
 
 
 def _of_one(one: _Seen) -> Observation:

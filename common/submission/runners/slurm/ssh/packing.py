@@ -16,24 +16,35 @@ _ENDING = bytes(2 * _BLOCK)
 
 
 async def packed(package: Package, last: tuple[str, bytes]) -> AsyncIterator[bytes]:
-    """The files of a package and one more behind them, in parts of some 256 KiB: small files share one."""
+    """The files of a package and one more behind them, in parts of some 256 KiB: small files share one.
+
+    Raises
+    ------
+    ClusterDown
+        A file cannot be read (any more).
+    """
     gathered = bytearray()
     for path, file in [*package.files.items(), last]:
-        if isinstance(file, bytes):
-            gathered += _header(path, len(file), runs=False) + file + _filling(len(file))
-        else:
-            stat = file.stat()
-            gathered += _header(path, stat.st_size, runs=bool(stat.st_mode & 0o100))
-            async for part in _parts(file, stat.st_size):
+        try:
+            async for part in _member(path, file):
                 gathered += part
                 if len(gathered) >= _PART_BYTES:
                     yield bytes(gathered)
                     gathered.clear()
-            gathered += _filling(stat.st_size)
-        if len(gathered) >= _PART_BYTES:
-            yield bytes(gathered)
-            gathered.clear()
+        except OSError as exc:
+            raise ClusterDown(f"{path[:200]} cannot be read here, and was not sent: {exc.strerror or exc}") from exc
     yield bytes(gathered) + _ENDING
+
+
+async def _member(path: str, file: Path | bytes) -> AsyncIterator[bytes]:
+    if isinstance(file, bytes):
+        yield _header(path, len(file), runs=False) + file + _filling(len(file))
+        return
+    stat = await asyncio.to_thread(file.stat)
+    yield _header(path, stat.st_size, runs=bool(stat.st_mode & 0o100))
+    async for part in _parts(file, stat.st_size):
+        yield part
+    yield _filling(stat.st_size)
 
 
 async def _parts(file: Path, size: int) -> AsyncIterator[bytes]:

@@ -84,6 +84,8 @@ SUBMIT = _script(
     _LOOK,
     """\
 umask 077
+# Whoever asked may be gone: what was begun is still finished, or cleared away.
+trap '' PIPE; trap 'exit 75' HUP INT TERM
 name=$1 since=$2 root=$3 task=$3/$1 new=$3/.new-$1-$$ fresh=
 if [ -s "$task/job" ]; then cat "$task/job"; exit 0; fi
 up

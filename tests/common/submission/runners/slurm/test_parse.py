@@ -67,9 +67,12 @@ def test_the_accountings_steps_give_the_peak_of_memory() -> None:
     assert (other.job_id, other.peak_memory_bytes) == ("9", None)
 
 
-def test_elements_that_wait_are_left_to_the_queue() -> None:
-    rows = list(accounting_rows(accounted("5_0") + accounted("5_[2-9%2]")))
-    assert [(row.job_id, row.index) for row in rows] == [("5", 0)]
+def test_elements_that_never_began_are_told_together_by_the_accounting() -> None:
+    rows = list(accounting_rows(accounted("5_0") + accounted("5_[2-6:2,9%2]", state="CANCELLED by 7")))
+    assert [(row.job_id, row.index, row.state) for row in rows] == [
+        ("5", 0, "COMPLETED"),
+        *(("5", index, "CANCELLED by 7") for index in (2, 4, 6, 9)),
+    ]
 
 
 def test_a_peak_that_nobody_measured_is_unknown() -> None:

@@ -87,3 +87,8 @@ def test_elements_that_have_left_the_queue_are_told_beside_those_that_run() -> N
 
 def test_a_state_that_nobody_knows_is_not_told() -> None:
     assert observations([row("TELEPORTED")], [], ["mine"]) == []
+
+
+def test_an_array_that_the_accounting_takes_for_one_job_is_told_by_its_elements() -> None:
+    (told,) = observations([row("CANCELLED", index=0), row("CANCELLED", index=1)], [row("CANCELLED by 7")], ["mine"])
+    assert [element.index for element in told.elements] == [0, 1]
