@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 from common.errors import Invalid
+from common.submission.arrays import indices
 from common.submission.records import Submission
 from common.submission.runners.aws.config import AwsBatchConfig
-from common.submission.runners.kubernetes.arrays import indices
 from common.submission.runners.objects.bootstrap import SCRIPT
 from common.submission.spec import TaskSpec
 

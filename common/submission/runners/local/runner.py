@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from common.errors import Unavailable
 from common.submission import script
 from common.submission.arrays import indices
 from common.submission.container import is_wrapped
+from common.submission.errors import ClusterDown
 from common.submission.records import ClusterInfo, Known, LogPart, Observation, Package, Partition, Submission
 from common.submission.runners.base import Runner
 from common.submission.runners.local.checks import check
@@ -45,8 +45,8 @@ class LocalRunner(Runner):
     def info(self) -> ClusterInfo:
         try:
             spool = self._made()
-        except OSError as exc:
-            return ClusterInfo("down", f"{self.config.folder} cannot be written to: {exc.strerror}")
+        except ClusterDown as exc:
+            return ClusterInfo("down", exc.detail)
         queued, running = spool.entries(spool.queue), spool.entries(spool.running)
         used = min(self.config.slots, sum(entry.cost for entry in running))
         partitions = [
@@ -94,9 +94,7 @@ class LocalRunner(Runner):
             except OSError as exc:
                 shutil.rmtree(new, ignore_errors=True)
                 if not (spool.root / task.name).is_dir():
-                    raise Unavailable(
-                        f"{self.config.name}: the task's folder cannot be written: {exc.strerror}"
-                    ) from exc
+                    raise ClusterDown(f"the task's folder cannot be written: {exc.strerror}") from exc
         self._begin(spool, task.name)
         return task.name
 
@@ -138,7 +136,10 @@ class LocalRunner(Runner):
 
     def _made(self) -> Spool:
         if not self._is_made or not self._spool.queue.is_dir():
-            self._spool.make()
+            try:
+                self._spool.make()
+            except OSError as exc:
+                raise ClusterDown(f"{self.config.folder} cannot be written to: {exc.strerror}") from None
             # /proc tells of folders as they are, without links.
             self._spool = Spool(self._spool.root.resolve())
             self._is_made = True
