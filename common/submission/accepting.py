@@ -147,7 +147,14 @@ def checked(
         runner = system.clusters.get(spec.cluster)
     except Invalid as exc:
         raise Invalid.field("runner_location", exc.errors[0].message, spec.cluster, where="config") from None
-    runner.check(spec)
+    try:
+        runner.check(spec)
+    except Invalid as exc:
+        # Adapters know of no form.
+        exc.errors = tuple(
+            item.model_copy(update={"field": item.field.replace("body.", "config.", 1)}) for item in exc.errors
+        )
+        raise
     for task_id in spec.dependencies:
         try:
             found = system.store.get(task_id)

@@ -116,7 +116,7 @@ def _named(spec: TaskSpec) -> list[Mapping[str, Any]]:
 def _after_options(words: Sequence[str]) -> list[str]:
     """Values of `--token=x` and `--token x`."""
     found = []
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         option = _OPTION.fullmatch(word)
         if option and is_secret_name(option[1]):
             found.append(following if option[2] is None else option[2])
