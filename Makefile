@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment backends campaign campaign-registry lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment spark backends campaign campaign-registry lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,6 +53,8 @@ campaign: $(DEV) ## kill and cut off real processes 200 times, and count what wa
 campaign-registry: $(DEV) ## kill processes that change the registry 200 times, and count what does not fit (minutes)
 	$(BIN)/python -m tests.campaign_registry --kills 200 $(ARGS)
 
+spark: $(VENV)/.setup-spark ## install Spark for tasks on this machine (400 MB, half a minute; Java 17 or later is needed)
+
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
 
@@ -67,6 +69,13 @@ $(PEERS): pyproject.toml $(SETUP)
 	@test -x $(VENV)/bench/bin/python || $(BIN)/python -m venv $(VENV)/bench
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' \
 	  | $(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+# Spark for the local cluster, apart: it is large, and no dependency. It needs Java 17 or later.
+$(VENV)/.setup-spark: pyproject.toml $(SETUP)
+	@test -x $(VENV)/spark/bin/python || $(BIN)/python -m venv $(VENV)/spark
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' \
+	  | $(VENV)/spark/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
 # One resolution for all Pythons and platforms; the hashes make pip refuse any other file than those that were resolved here.

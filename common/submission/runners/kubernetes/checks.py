@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 
 from common.errors import Invalid
-from common.submission.runners.kubernetes.arrays import indices
+from common.submission.arrays import indices
 from common.submission.runners.kubernetes.config import KubernetesBase, Pool
 from common.submission.spec import TaskSpec
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.errors import Invalid
+from common.submission.arrays import indices
 from common.submission.records import Submission
 from common.submission.runners.kubernetes import boot
-from common.submission.runners.kubernetes.arrays import indices
 from common.submission.runners.kubernetes.checks import image_of, pool_of, time_limit_of
 from common.submission.runners.kubernetes.config import KubernetesBase, KubernetesConfig
 from common.submission.runners.kubernetes.labels import TITLE, labels_of

@@ -9,11 +9,11 @@ from typing import ClassVar
 from common.clock import Clock, SystemClock
 from common.errors import Invalid
 from common.storage.share import Share
+from common.submission.arrays import indices
 from common.submission.errors import ClusterDown
 from common.submission.records import ClusterInfo, Element, Known, LogPart, Observation, Package, Submission
 from common.submission.runners.base import Runner
 from common.submission.runners.kubernetes import checks, inline, states
-from common.submission.runners.kubernetes.arrays import indices
 from common.submission.runners.kubernetes.boot import BEGIN
 from common.submission.runners.kubernetes.config import KubernetesConfig
 from common.submission.runners.kubernetes.connection import JOBS, Connection, Manifest

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from common.submission.records import Element, Observation
-from common.submission.runners.kubernetes.arrays import members
 from common.submission.runners.kubernetes.pods import PodEnd, began, condition, finished, of_pod, time_of, used
 from common.submission.states import TaskState
 
@@ -123,6 +122,15 @@ def _elements(job: Json, pods: Sequence[Json], ends: Sequence[PodEnd]) -> tuple[
             end = _rest_of(job)
         found.append(Element(number, end.state, end.exit_code, end.reason))
     return tuple(found)
+
+
+def members(intervals: str) -> set[int]:
+    """The numbers in what Kubernetes writes as `1,3-5`."""
+    found: set[int] = set()
+    for part in filter(None, intervals.split(",")):
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
 
 
 def position_of(pod: Json) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from common.submission.records import Observation
-from common.submission.runners.kubernetes.states import observe, wants_pods
+from common.submission.runners.kubernetes.states import members, observe, wants_pods
 from common.submission.states import TaskState
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -39,7 +39,7 @@ def told(seen: Observation) -> tuple[str, str | None, int | None, int | None]:
     return seen.state.value, seen.reason, seen.exit_code, seen.signal
 
 
-DISRUPTED = {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]}
+DISRUPTED: dict[str, Any] = {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]}
 OWN_DISK = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
 
 
@@ -193,3 +193,8 @@ def test_pods_are_asked_for_only_where_the_job_tells_too_little(given: dict[str,
 @pytest.mark.parametrize("given", [{"metadata": {"name": "j"}}, {"metadata": {}, "spec": None, "status": None}])
 def test_a_job_that_nobody_has_looked_at_waits(given: dict[str, Any]) -> None:
     assert told(see(given)) == ("pending", None, None, None)
+
+
+def test_intervals_as_kubernetes_writes_them_are_read() -> None:
+    assert members("0,2-4,9") == {0, 2, 3, 4, 9}
+    assert members("") == set()

@@ -1,7 +1,7 @@
 import pytest
 
 from common.errors import Invalid
-from common.submission.runners.kubernetes.arrays import indices, members
+from common.submission.arrays import indices
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,3 @@ def test_an_array_names_its_indices_in_order_and_once_each(array: str, expected:
 def test_an_array_of_nothing_or_too_much_is_refused_by_the_name_of_its_field(array: str) -> None:
     with pytest.raises(Invalid, match="array"):
         indices(array)
-
-
-def test_intervals_as_kubernetes_writes_them_are_read() -> None:
-    assert members("0,2-4,9") == {0, 2, 3, 4, 9}
-    assert members("") == set()
