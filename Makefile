@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment spark backends campaign campaign-registry lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment bench-submission spark backends campaign campaign-registry lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procr
 
 bench-serving: $(DEV) ## measure what serving costs beside KServe, MLServer, LitServe and BentoML (ten minutes; wrk is needed)
 	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-submission: $(DEV) ## measure tasks on the lab's Slurm beside ssh loops and submitit (three minutes; root and ../shared/lab are needed)
+	$(BIN)/python -m benchmarks.submission $(ARGS)
 
 bench-sentiment: $(DEV) ## measure sentiment beside transformers' pipeline (ten minutes; wrk and redis-server are needed)
 	$(BIN)/python -m benchmarks.sentiment $(ARGS)
