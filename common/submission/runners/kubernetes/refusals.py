@@ -12,6 +12,8 @@ from common.submission.errors import ClusterDown, ClusterRefused
 
 _SHOWN_CHARS = 1000
 _SHOWN_CAUSES = 10
+# For a kind of objects that is not there, such as SparkApplications without the operator.
+_NO_KIND = "could not find the requested resource"
 
 
 def status_of(body: object) -> Mapping[str, Any]:
@@ -59,4 +61,6 @@ def error_of(
         return ClusterDown(f"Kubernetes answers {status}: {words}", headers=again)
     if not submitting:
         return ClusterDown(f"Kubernetes answers {status}: {words}")
+    if status == 404 and _NO_KIND in words:
+        words = f"{words}; is the operator for it installed?"
     return ClusterRefused(f"Kubernetes refuses ({status}): {words}")

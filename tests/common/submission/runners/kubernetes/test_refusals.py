@@ -63,3 +63,8 @@ def test_answers_of_others_on_the_way_are_survived(body: object) -> None:
 
 def test_a_question_that_is_refused_says_nothing_about_a_task() -> None:
     assert isinstance(error_of(403, _status("Forbidden", "no")), ClusterDown)
+
+
+def test_a_kind_that_the_cluster_does_not_have_is_told_with_what_may_be_missing() -> None:
+    body = _status("NotFound", "the server could not find the requested resource")
+    assert "is the operator for it installed?" in error_of(404, body, submitting=True).detail

@@ -39,7 +39,9 @@ def told(seen: Observation) -> tuple[str, str | None, int | None, int | None]:
     return seen.state.value, seen.reason, seen.exit_code, seen.signal
 
 
-DISRUPTED: dict[str, Any] = {"conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]}
+DISRUPTED: dict[str, Any] = {
+    "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]
+}
 OWN_DISK = "Pod ephemeral local storage usage exceeds the total limit of containers 1Gi."
 
 
