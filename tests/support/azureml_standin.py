@@ -224,9 +224,9 @@ class AzureMlStandIn:
 
     def _run(self, job: Job) -> None:
         """What a compute does with a command job, with a process for the container."""
-        while self.hold and not job.cancelled:
+        while job.status == "Queued" and self.hold:
             time.sleep(0.02)
-        if job.cancelled:
+        if job.status == "CancelRequested":
             job.status = "Canceled"
             return
         job.status = "Running"

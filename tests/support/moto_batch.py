@@ -33,6 +33,7 @@ class MotoBatch:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(exist_ok=True)
         self._log = folder / "moto.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -177,9 +178,12 @@ def _serve(port: int, folder: str) -> None:
     from moto.batch.models import Job
     from moto.server import main
 
-    Job.run = _run
-    Job.describe = _described(Job.describe)
-    Job.terminate = _terminated(Job.terminate)
+    for name, changed in (
+        ("run", _run),
+        ("describe", _described(Job.describe)),
+        ("terminate", _terminated(Job.terminate)),
+    ):
+        setattr(Job, name, changed)
     main(["-H", "127.0.0.1", "-p", str(port)])
 
 

@@ -89,6 +89,8 @@ class AzureMlRunner(Runner):
 
     def observe(self, known: Sequence[Known]) -> list[Observation]:
         wanted = {task.name for task in known}
+        if not wanted:
+            return []
         found = {name: job for name, job in self._listed(wanted).items() if name in wanted}
         for name in wanted - found.keys():
             if (job := self._job(name)) is not None:

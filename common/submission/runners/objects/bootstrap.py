@@ -137,10 +137,12 @@ tee=$!
 # A group of its own, so that all of the program can be ended.
 if command -v setsid >/dev/null 2>&1; then group=setsid; else group=; fi
 (
-  $group sh -c 'echo $$ >"$1/pid"; exec sh "$1/task/run.sh"' sh "$home"
+  $group sh -c 'echo $$ >"$1/pid"; exec sh "$1/task/run.sh"' sh "$home" >"$home/pipe" 2>&1 &
+  # A shell that waits for a command says of one that was killed that it was: not into the task's log.
+  wait $!
   echo $? >"$home/code.new"
   mv "$home/code.new" "$home/code"
-) >"$home/pipe" 2>&1 &
+) 2>/dev/null &
 runner=$!
 end_program() {
   pid=$(cat "$home/pid" 2>/dev/null) || return 0

@@ -1,6 +1,7 @@
 """Azure Machine Learning as a stand-in plays it, with files in a real blob service (Azurite)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,7 @@ def test_a_renewed_token_is_read_by_itself(runner: AzureMlRunner, token: Path) -
 def test_a_missing_secret_is_named_and_not_shown(runner: AzureMlRunner, token: Path) -> None:
     token.unlink()
     assert runner.info().state == "down"
-    with pytest.raises(ClusterDown, match="a secret of this cluster is missing: the file .*token cannot be read"):
+    with pytest.raises(ClusterDown, match=r"a secret of this cluster is missing: the file .*token cannot be read"):
         runner.find(submission(runner))
 
 
@@ -214,7 +215,7 @@ def test_a_preview_shows_what_the_standin_is_sent_but_no_signature(runner: Azure
     ],
 )
 def test_what_azure_could_not_run_is_refused_before_it_is_asked(
-    runner: AzureMlRunner, fields: dict[str, object], said: str
+    runner: AzureMlRunner, fields: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(Invalid, match=said):
         runner.check(submission(runner, **fields).spec)
