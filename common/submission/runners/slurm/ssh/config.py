@@ -50,6 +50,7 @@ class SlurmSshConfig(SlurmConfig):
     Parameters
     ----------
     key : reference to the private key itself: `file:/path` or `env:NAME`.
+    passphrase : of the key. A key in OpenSSH's own format needs the package `bcrypt` for that, one in PKCS#8 does not.
     known_hosts : the file with the login node's host key, as OpenSSH writes it; no other key is accepted.
     identities : by owner, whoever has an account of their own on the cluster; all others share `user`.
     only_identities : refuse owners who have none.

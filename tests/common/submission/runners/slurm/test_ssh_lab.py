@@ -179,7 +179,6 @@ def test_a_job_that_the_controller_has_forgotten_is_found_in_the_accounting(
     programs.mkdir()
     (programs / "squeue").write_text("#!/bin/sh\nexit 0\n")
     (programs / "squeue").chmod(0o755)
-    os.chmod(lab.folder, 0o755)  # noqa: PTH101, S103 - only the account itself is beyond it
     (lab.folder / task.name / "job").unlink()
     forgetful = SlurmSshRunner(SlurmSshConfig.model_validate(lab.ssh_section(slurm_bin=str(programs))))
     try:
@@ -334,7 +333,6 @@ def test_an_unknown_image_is_refused_with_those_that_are_there(lab: SlurmLab) ->
     images.mkdir(mode=0o755)
     for name in ("sklearn.sif", "r.sif", "readme"):
         (images / name).touch()
-    os.chmod(lab.folder, 0o755)  # noqa: PTH101, S103 - only the account itself is beyond it
     section = lab.ssh_section(containers="apptainer", images=str(images))
     runner = SlurmSshRunner(SlurmSshConfig.model_validate(section))
     try:
