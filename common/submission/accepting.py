@@ -17,6 +17,7 @@ from common.security.authenticate import principal_of
 from common.security.principal import Principal
 from common.security.scopes import Scope
 from common.storage.share import FileMissing, check_path
+from common.submission import tracking
 from common.submission.definitions import Preview
 from common.submission.errors import NoTask
 from common.submission.masking import mask_text, masked_spec, secrets_in
@@ -149,6 +150,8 @@ def checked(
         raise Invalid.field("runner_location", exc.errors[0].message, spec.cluster, where="config") from None
     try:
         runner.check(spec)
+        if spec.tracking is not None:
+            tracking.check(spec.tracking)
     except Invalid as exc:
         # Adapters know of no form.
         exc.errors = tuple(

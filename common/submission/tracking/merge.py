@@ -52,6 +52,9 @@ def _merge_run(share: Share, run: str, files: list[str], source: str, target: st
     told = parse_meta(text(share, f"{source}/{experiment}/meta.yaml", _MAX_META_BYTES))
     number = _experiment(share, str(told.get("name") or "Default"), dict(told), target)
     place = f"{target}/{number}/{run_id}"
+    if share.stat(f"{place}/meta.yaml") is not None:
+        # Merged before; or somebody else's, which nobody may write over by choosing its id.
+        return
     for path in files:
         if path != f"{run}/meta.yaml":
             share.write(place + path.removeprefix(run), pieces(share.read(path), _CHUNK_BYTES))
@@ -62,10 +65,12 @@ def _merge_run(share: Share, run: str, files: list[str], source: str, target: st
 
 def _experiment(share: Share, name: str, told: dict[str, Any], target: str) -> str:
     """The number of the experiment of this name, which is made if there is none."""
+    number = experiment_number(name)
+    if share.stat(f"{target}/{number}/meta.yaml") is not None:
+        return number
     for path in sorted(info.path for info in share.find(target) if _is_experiment(info.path, target)):
         if str(parse_meta(text(share, path, _MAX_META_BYTES)).get("name")) == name:
             return path.split("/")[-2]
-    number = experiment_number(name)
     place = f"{target}/{number}"
     meta = {"lifecycle_stage": "active"} | told
     meta |= {"name": name, "experiment_id": number, "artifact_location": _address(share, place)}

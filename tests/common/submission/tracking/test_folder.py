@@ -71,6 +71,19 @@ def test_merging_keeps_runs_of_other_tasks_and_leaves_out_what_is_no_run(tmp_pat
     assert len({run.experiment_id for run in runs if run}) == 1
 
 
+def test_a_run_of_somebody_else_is_not_written_over_by_its_id(tmp_path: Path) -> None:
+    share = DirectoryShare(tmp_path)
+    for number in ("1", "2"):
+        output = tmp_path / f"tasks/{number}/output"
+        written(output / "mlruns", "5/same", "n-" + number, **{"params/by": number})
+        (output / "mlruns/5/meta.yaml").write_text("name: e\n")
+        merge(EXPERIMENTS, share, f"tasks/{number}/output")
+    run = read(EXPERIMENTS, "n-1", share=share)
+    assert run is not None
+    assert run.params == {"by": "1"}
+    assert read(EXPERIMENTS, "n-2", share=share) is None
+
+
 def test_credentials_go_to_the_server_of_the_environment_only() -> None:
     own = {"MLFLOW_TRACKING_URI": "https://ml.example.org/", "MLFLOW_TRACKING_TOKEN": "t"}
     assert credentials("https://ml.example.org", own) == {"Authorization": "Bearer t"}
