@@ -146,7 +146,7 @@ open(os.environ["ATOLL_OUTPUT_DIR"] + "/x", "w").write(os.environ["MINE"])
 print(os.path.exists("/run/.containerenv"), sys.version_info[:2], json.load(open(os.environ["ATOLL_PARAMS"])))
 raise SystemExit(3)
 """
-    fields = {"image": IMAGE, "environment": {"MINE": "a b $HOME"}, "parameters": {"n": 2}}
+    fields: dict[str, Any] = {"image": IMAGE, "environment": {"MINE": "a b $HOME"}, "parameters": {"n": 2}}
     podman.check(submission(podman, **fields).spec)
     task, seen = run(podman, program, **fields)
     assert (seen.state, seen.exit_code) == (TaskState.FAILED, 3)
