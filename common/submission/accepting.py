@@ -18,6 +18,7 @@ from common.security.principal import Principal
 from common.security.scopes import Scope
 from common.storage.share import FileMissing, check_path
 from common.submission import tracking
+from common.submission.aliases import meant
 from common.submission.definitions import Preview
 from common.submission.errors import NoTask
 from common.submission.masking import mask_text, masked_spec, secrets_in
@@ -148,6 +149,7 @@ def checked(
         runner = system.clusters.get(spec.cluster)
     except Invalid as exc:
         raise Invalid.field("runner_location", exc.errors[0].message, spec.cluster, where="config") from None
+    spec = meant(spec, runner.config)
     try:
         runner.check(spec)
         if spec.tracking is not None:

@@ -62,6 +62,8 @@ class ClusterConfig(BaseModel):
     containers : how images are run; with `images`, a folder, an image's name means `<images>/<name>.sif` and so on.
     partitions : those that may be used; by default all that the cluster tells.
     accounts : those that may be asked for; empty for any.
+    aliases : by `partition`, `account` and `image`, names that clients send, and what they mean here; empty for
+        nothing.
     network : whether programs in containers of podman and bubblewrap reach it.
     hidden : folders that programs within bubblewrap do not see.
     python : what runs `.py` entry points.
@@ -83,6 +85,7 @@ class ClusterConfig(BaseModel):
     default_partition: Word | None = None
     accounts: tuple[Word, ...] = ()
     default_account: Word | None = None
+    aliases: dict[Literal["partition", "account", "image"], dict[str, Word | Literal[""]]] = Field(default_factory=dict)
     network: bool = True
     hidden: tuple[str, ...] = ()
     python: str = "python3"
