@@ -28,6 +28,10 @@ class NoSuchJob(Exception):
     """The cluster does not know (any more) what was asked about, or it has ended."""
 
 
+class _NotServed(ClusterDown):
+    """There is nothing at this address: another version, or no accounting."""
+
+
 class RestClient:
     """Speaks to one slurmrestd. May be used by any thread.
 
@@ -75,7 +79,13 @@ class RestClient:
         ClusterDown, ClusterRefused, NoSuchJob
         """
         where = f"/slurmdb/{versions.show(self.version)}/{path}"
-        return self._send("GET", where, self._config.user, query=query)
+        try:
+            return self._send("GET", where, self._config.user, query=query)
+        except _NotServed:
+            raise ClusterDown(
+                f"{self._where} serves no accounting; if the cluster has none, set accounting = false in "
+                f"[{self._config.name}]"
+            ) from None
 
     def close(self) -> None:
         with self._lock:
@@ -116,9 +126,11 @@ class RestClient:
                 f"{self._where} says: {said}. Its controller does not answer, or does not take the token. "
                 f"If it is the token: {self._renew(user)}"
             )
-        if kind is Kind.VERSION and self._config.api_version is None:
-            # It may have been upgraded: it is asked anew.
-            self._version = None
+        if kind is Kind.VERSION:
+            if self._config.api_version is None:
+                # It may have been upgraded: it is asked anew.
+                self._version = None
+            return _NotServed(f"{self._where} says: {said}. Ask for a version that it serves: api_version")
         return ClusterDown(f"{self._where} says: {said}")
 
     def _renew(self, user: str) -> str:

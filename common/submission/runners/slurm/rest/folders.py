@@ -5,12 +5,14 @@ only plain files are read.
 """
 
 import errno
+import fcntl
 import os
 import re
 import shutil
 import stat
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,11 +21,13 @@ from common.submission.records import LogPart, Package
 from common.submission.runners.slurm.rest.config import SlurmRestConfig
 
 _CHUNK = 1 << 20
+_LOCK_LOOK_S = 0.02
 _CLAIM = re.compile(r"claim(-\d{1,7})?")
 _JOB_ID = re.compile(r"[1-9][0-9]{0,11}")
 _LOG = re.compile(r"task(-\d{1,7})?\.log")
 _PLAIN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_OWNER_CHARS = 100
+_LOCK, _JOB = "lock", "job"
+_NUMBER_CHARS = 100
 # A link, or a socket.
 _NO_FILE = (errno.ELOOP, errno.ENXIO)
 
@@ -41,27 +45,55 @@ class TaskFolders:
         self._config = config
         self._root = Path(config.folder)
 
-    def place(self, name: str, package: Package, user: str) -> None:
-        """Write a task's folder: all of it, or nothing under its name. One that is there already is left as it is.
+    @contextmanager
+    def placed(self, name: str, package: Package, user: str, limit_s: float) -> Iterator[bool]:
+        """Have a task's folder written, all of it or nothing, and keep others from submitting it meanwhile.
+
+        Gives whether it is new: before it was there, nobody can have submitted it. The lock is taken before the folder
+        can be seen, so that nobody else is faster. Where a file system keeps no locks, `run.sh`'s claim has to do.
 
         Raises
         ------
         ClusterRefused
             It cannot be given to the user.
+        ClusterDown
+            Somebody else is submitting it, for longer than `limit_s`.
         """
-        final = self._root / name
-        if final.is_dir():
-            return
-        fresh = self._root / f".new-{name}-{uuid.uuid4().hex[:8]}"
+        with self._telling():
+            lock = self._write_all(name, package, user)
+            is_new = lock is not None
+            if lock is None:
+                with self._opened(name) as folder:
+                    if folder is None:
+                        raise ClusterDown(f"the folder of {name} was removed just now")
+                    lock = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
         try:
-            with self._telling():
-                fresh.mkdir(mode=0o700)
-                for path, content in package.files.items():
-                    self._write(fresh / path, content)
-                self._hand_over(fresh, user)
-                self._rename(fresh, final)
+            if not is_new and not _locked(lock, limit_s):
+                raise ClusterDown(f"{name} is being submitted by another process")
+            yield is_new
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            os.close(lock)
+
+    def note_job(self, name: str, job_id: str) -> None:
+        """Note the number of the job that was submitted, so that Slurm need not be asked for it."""
+        with self._telling(), self._opened(name) as folder:
+            if folder is None:
+                return
+            fresh = f".job-{uuid.uuid4().hex[:8]}"
+            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+            try:
+                os.write(file, f"{job_id}\n".encode())
+            finally:
+                os.close(file)
+            os.rename(fresh, _JOB, src_dir_fd=folder, dst_dir_fd=folder)
+
+    def submitted_as(self, name: str) -> str | None:
+        """The number of the job that runs the program there, or else of the one that was submitted for it.
+
+        The first as `run.sh` noted it, the second as `note_job` did; None for what is no number, since it is the
+        program's own folder.
+        """
+        return self.claimed_by(name) or self._number_in(name, lambda folder: [_JOB])
 
     def is_there(self, name: str) -> bool:
         """Whether a folder was written for a submission of this name: before that, it cannot have been submitted."""
@@ -75,23 +107,22 @@ class TaskFolders:
             return True
 
     def claimed_by(self, name: str) -> str | None:
-        """The number of the job (of an array: the array's) that runs the program there, as `run.sh` noted it.
+        """The number of the job (of an array: the array's) that runs the program there; None before it runs."""
+        return self._number_in(name, lambda folder: [f"{one}/owner" for one in _names(folder) if _CLAIM.fullmatch(one)])
 
-        None before it runs, and for what is no number: it is the program's own folder.
-        """
+    def _number_in(self, name: str, files: Callable[[int], list[str]]) -> str | None:
+        """The number of a job in the first of these files that has one."""
         with self._telling(), self._opened(name) as folder:
-            if folder is None:
-                return None
-            for claim in _names(folder):
-                file = _open_file(f"{claim}/owner", folder) if _CLAIM.fullmatch(claim) else None
+            for path in [] if folder is None else files(folder):
+                file = _open_file(path, folder) if folder is not None else None
                 if file is None:
                     continue
                 try:
-                    owner = os.read(file, _OWNER_CHARS).decode(errors="replace").strip()
+                    said = os.read(file, _NUMBER_CHARS).decode(errors="replace").strip()
                 finally:
                     os.close(file)
-                if _JOB_ID.fullmatch(owner):
-                    return owner
+                if _JOB_ID.fullmatch(said):
+                    return said
             return None
 
     def read_log(self, name: str, log: str, offset: int, limit: int) -> LogPart:
@@ -128,20 +159,31 @@ class TaskFolders:
                 with suppress(FileNotFoundError):
                     shutil.rmtree(left)
 
-    def _write(self, path: Path, content: Path | bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        else:
-            shutil.copyfile(content, path)
-
-    def _rename(self, fresh: Path, final: Path) -> None:
+    def _write_all(self, name: str, package: Package, user: str) -> int | None:
+        """A new folder, with its lock held; None if there is one already."""
+        final = self._root / name
+        if final.is_dir():
+            return None
+        fresh = self._root / f".new-{name}-{uuid.uuid4().hex[:8]}"
+        lock = None
         try:
+            fresh.mkdir(mode=0o700)
+            for path, content in package.files.items():
+                _write(fresh / path, content)
+            lock = os.open(fresh / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            _locked(lock, 0)
+            self._hand_over(fresh, user)
             fresh.rename(final)
-        except OSError:
+        except BaseException as exc:
+            if lock is not None:
+                os.close(lock)
             # Somebody else has just placed the same.
-            if not final.is_dir():
-                raise
+            if isinstance(exc, OSError) and lock is not None and final.is_dir():
+                return None
+            raise
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return lock
 
     def _hand_over(self, folder: Path, user: str) -> None:
         group = self._config.group
@@ -182,6 +224,30 @@ class TaskFolders:
         except OSError as exc:
             said = exc.strerror or type(exc).__name__
             raise ClusterDown(f"the folder of {self._config.name}, {self._root}, cannot be used: {said}") from None
+
+
+def _write(path: Path, content: Path | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        shutil.copyfile(content, path)
+
+
+def _locked(lock: int, limit_s: float) -> bool:
+    """Whether the lock is ours, within the time; true as well where the file system keeps none."""
+    until_s = time.monotonic() + limit_s
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until_s:
+                return False
+            time.sleep(_LOCK_LOOK_S)
+        except OSError:
+            return True
+        else:
+            return True
 
 
 def _names(folder: int) -> list[str]:

@@ -1,17 +1,20 @@
 """The runner for a Slurm cluster behind slurmrestd, with task folders on a file system that both mount."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 
-from common.clock import Clock, SystemClock
+from common.clock import Clock, SystemClock, id_time
+from common.errors import AtollError, Invalid
+from common.submission.arrays import indices
 from common.submission.errors import ClusterDown, ClusterRefused
-from common.submission.records import ClusterInfo, Known, LogPart, Observation, Package, Partition, Submission
+from common.submission.names import task_of
+from common.submission.records import ClusterInfo, Known, LogPart, Observation, Package, Submission
 from common.submission.runners.base import Runner
 from common.submission.runners.slurm.batch import batch_options, batch_script
 from common.submission.runners.slurm.checks import check_spec
@@ -19,6 +22,7 @@ from common.submission.runners.slurm.containers import image_names
 from common.submission.runners.slurm.rest import shapes
 from common.submission.runners.slurm.rest.client import NoSuchJob, RestClient
 from common.submission.runners.slurm.rest.config import SlurmRestConfig
+from common.submission.runners.slurm.rest.facts import Facts
 from common.submission.runners.slurm.rest.folders import TaskFolders
 from common.submission.runners.slurm.rest.properties import job_body
 from common.submission.runners.slurm.rows import JobRow, observations
@@ -31,9 +35,8 @@ _Wanted = Mapping[str, tuple[str, str | None]]
 # How many jobs one question to slurmdbd names: they stand in its address.
 _ASKED_AT_ONCE = 200
 _NAMES_AT_ONCE = 20
-_PARTITIONS_KEPT_S = 60.0
-# For how long back the accounting is searched for a name.
-_LOOK_BACK = timedelta(days=60)
+# A cluster's clock may differ, and a day more costs nothing.
+_BEFORE = timedelta(days=1)
 _HOME = 'export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"\n'
 
 
@@ -60,23 +63,27 @@ class SlurmRestRunner(Runner):
         self._clock = clock or SystemClock()
         self._client = RestClient(config, clock=clock, transport=transport)
         self._folders = TaskFolders(config)
-        self._partitions: tuple[float, list[Partition]] | None = None
+        self._facts = Facts(self.info, self._clock)
 
     def info(self) -> ClusterInfo:
+        found = self._ask_info()
+        self._facts.note(found)
+        return found
+
+    def _ask_info(self) -> ClusterInfo:
         try:
             answer = self._client.slurm("GET", "ping")
-            pings = shapes.controllers(answer)
             nodes = self._client.slurm("GET", "nodes")
             partitions = shapes.partitions(self._client.slurm("GET", "partitions"), nodes)
             pending, running = shapes.queue(self._client.slurm("GET", "diag"))
-        except (ClusterDown, ClusterRefused, NoSuchJob) as exc:
+        except (AtollError, NoSuchJob) as exc:
             return ClusterInfo("down", detail=str(exc))
-        self._partitions = self._clock.monotonic_s(), partitions
-        silent = [name for name, answers in pings if not answers]
+        detail = [f"no answer from {name}" for name, answers in shapes.controllers(answer) if not answers]
+        detail += [f"{one.name} is {one.state}" for one in partitions if one.state != "up"]
         used, all_cpus = shapes.cpus(nodes)
         return ClusterInfo(
-            state="degraded" if silent or not any(one.state == "up" for one in partitions) else "up",
-            detail=f"no answer from {', '.join(silent)}" if silent else "",
+            state="degraded" if detail or not partitions else "up",
+            detail="; ".join(detail),
             version=shapes.release(answer),
             partitions=partitions,
             pending=pending,
@@ -85,7 +92,15 @@ class SlurmRestRunner(Runner):
         )
 
     def check(self, spec: TaskSpec) -> None:
-        check_spec(spec, self.config, self._told(), self._images())
+        told, is_fresh = self._facts.known()
+        try:
+            check_spec(spec, self.config, told, self._images())
+        except Invalid:
+            # What is refused may have come to be since then.
+            info = None if is_fresh or told is None else self.info()
+            if info is None or info.state == "down":
+                raise
+            check_spec(spec, self.config, info.partitions, self._images())
 
     def preview(self, task: Submission) -> str:
         folder = self.config.seen_by_cluster(task.name)
@@ -94,26 +109,28 @@ class SlurmRestRunner(Runner):
         return f"{options}{_HOME}{exec_}{run}"
 
     def find(self, task: Submission) -> str | None:
-        # Its folder is written before it is submitted.
-        if not self._folders.is_there(task.name):
-            return None
-        claimed = self._folders.claimed_by(task.name)
-        if claimed is not None:
-            return claimed
+        noted = self._folders.submitted_as(task.name)
+        if noted is not None:
+            return noted
         wanted = {task.name: (self.config.user_of(task.owner), task.spec.array)}
         rows = shapes.job_rows(self._client.slurm("GET", "jobs"), wanted)
-        if not rows and self.config.accounting:
+        # Its folder is written before it is submitted.
+        if not rows and self.config.accounting and self._folders.is_there(task.name):
             rows = self._accounted({"job_name": task.name}, wanted)
         return min((row.job_id for row in rows), key=int, default=None)
 
     def submit(self, task: Submission, package: Package) -> str:
-        found = self.find(task)
-        if found is not None:
-            return found
         user = self.config.user_of(task.owner)
-        self._folders.place(task.name, package, user)
         options = batch_options(task, self.config, self.config.seen_by_cluster(task.name))
         body = job_body(self.preview(task), options, {"PATH": self.config.path}, self._client.version)
+        with self._folders.placed(task.name, package, user, self.config.timeout_s) as is_new:
+            found = None if is_new else self.find(task)
+            if found is None:
+                found = self._post(body, user)
+                self._folders.note_job(task.name, found)
+        return found
+
+    def _post(self, body: Mapping[str, Any], user: str) -> str:
         try:
             answer = self._client.slurm("POST", "job/submit", user=user, body=body)
         except NoSuchJob as exc:
@@ -125,18 +142,21 @@ class SlurmRestRunner(Runner):
         return job_id
 
     def observe(self, known: Sequence[Known]) -> list[Observation]:
+        if not known:
+            return []
         wanted = {one.name: (self.config.user_of(one.owner), one.spec.array) for one in known}
         queued = shapes.job_rows(self._client.slurm("GET", "jobs"), wanted)
         accounted = self._figures(queued, known, wanted) if self.config.accounting else []
         return self._without_idle_twins(observations(queued, accounted, wanted))
 
     def cancel(self, known: Known) -> None:
-        if known.cluster_job_id is None:
+        number = _number(known)
+        if number is None:
             return
         # A second DELETE of a job that is ending is an error to some versions: it has what it wants.
         with suppress(NoSuchJob):
             user = self.config.user_of(known.owner)
-            self._client.slurm("DELETE", f"job/{int(known.cluster_job_id)}", user=user)
+            self._client.slurm("DELETE", f"job/{number}", user=user)
 
     def read_log(self, known: Known, offset: int, limit: int, element: int | None = None) -> LogPart:
         log = "task.log" if element is None else f"task-{int(element)}.log"
@@ -150,11 +170,6 @@ class SlurmRestRunner(Runner):
 
     def close(self) -> None:
         self._client.close()
-
-    def _told(self) -> list[Partition] | None:
-        """The partitions, if the cluster told of them not long ago."""
-        kept = self._partitions
-        return kept[1] if kept and self._clock.monotonic_s() - kept[0] < _PARTITIONS_KEPT_S else None
 
     def _images(self) -> tuple[str, ...] | None:
         """What lies in the folder of images, if this machine sees it."""
@@ -174,16 +189,19 @@ class SlurmRestRunner(Runner):
         ClusterDown
             It does not answer, and some are known to nobody else.
         """
-        there = {row.job_id for row in queued}
-        names = {row.name for row in queued}
+        seen = {(row.job_id, row.index) for row in queued}
+        names = _names(queued)
+        ended = [row for row in queued if _has_ended(row)]
         # A job that has left the program to another one says nothing of how that went.
-        ended = {row.job_id for row in queued if _has_ended(row)}
-        claims = {self._folders.claimed_by(row.name) for row in queued if _has_ended(row)} - {None}
-        gone = {one.cluster_job_id for one in known if one.cluster_job_id} - there
-        nameless = [one.name for one in known if not one.cluster_job_id and one.name not in names]
+        figures = {row.job_id for row in ended} | {self._folders.claimed_by(name) or "" for name in _names(ended)}
+        # Elements of an array are forgotten one by one.
+        gone = {
+            number for one in known if (number := _number(one)) and not seen.issuperset(_parts(number, one.spec.array))
+        }
+        nameless = [one.name for one in known if _number(one) is None and one.name not in names]
         rows: list[JobRow] = []
         try:
-            for ids in _several(sorted(filter(None, gone | claims | ended)), _ASKED_AT_ONCE):
+            for ids in _several(sorted((gone | figures) - {""}), _ASKED_AT_ONCE):
                 rows += self._accounted({"step": ",".join(ids)}, wanted)
             for some in _several([name for name in nameless if self._folders.is_there(name)], _NAMES_AT_ONCE):
                 rows += self._accounted({"job_name": ",".join(some)}, wanted)
@@ -206,14 +224,29 @@ class SlurmRestRunner(Runner):
         ]
 
     def _accounted(self, query: Mapping[str, str], wanted: _Wanted) -> list[JobRow]:
-        since = int((self._clock.now() - _LOOK_BACK).timestamp())
+        made = [id_time(found[0]) for name in wanted if (found := task_of(name))]
+        since = int((min(made, default=self._clock.now()) - _BEFORE).timestamp())
         asked = {**query, "start_time": f"uts{since}"}
         return shapes.accounted_rows(self._client.accounting("jobs", asked), wanted)
+
+
+def _number(known: Known) -> str | None:
+    """What Slurm calls it; None where that is not known."""
+    number = known.cluster_job_id
+    return number if number is not None and number.isascii() and number.isdigit() else None
 
 
 def _has_ended(row: JobRow) -> bool:
     found = read(row.state, row.reason, row.ending)
     return found is not None and found.state.is_finished
+
+
+def _names(rows: Iterable[JobRow]) -> set[str]:
+    return {row.name for row in rows}
+
+
+def _parts(job_id: str, array: str | None) -> set[tuple[str, int | None]]:
+    return {(job_id, index) for index in (indices(array)[0] if array else (None,))}
 
 
 def _several(all_of_them: Sequence[str], at_once: int) -> Iterator[Sequence[str]]:

@@ -19,10 +19,16 @@ def folders(root: Path, **more: str) -> TaskFolders:
     }))  # fmt: skip
 
 
+def place(found: TaskFolders, package: Package, user: str = "atoll") -> bool:
+    """Whether it was new."""
+    with found.placed(NAME, package, user, 0.1) as is_new:
+        return is_new
+
+
 @pytest.fixture
 def placed(tmp_path: Path) -> TaskFolders:
     found = folders(tmp_path)
-    found.place(NAME, Package({"run.sh": b"true\n", "program/src/train.py": b"pass\n"}), "atoll")
+    place(found, Package({"run.sh": b"true\n", "program/src/train.py": b"pass\n"}), "atoll")
     (tmp_path / NAME / "output").mkdir()
     return found
 
@@ -37,14 +43,49 @@ def test_a_placed_folder_has_all_files(placed: TaskFolders, tmp_path: Path) -> N
 
 
 def test_a_folder_that_is_there_is_left_as_it_is(placed: TaskFolders, tmp_path: Path) -> None:
-    placed.place(NAME, Package({"run.sh": b"false\n"}), "atoll")
+    place(placed, Package({"run.sh": b"false\n"}), "atoll")
 
     assert (tmp_path / NAME / "run.sh").read_bytes() == b"true\n"
 
 
+def test_only_the_first_to_place_a_folder_finds_it_new(tmp_path: Path) -> None:
+    found = folders(tmp_path)
+
+    assert [place(found, Package({"run.sh": b""})) for _ in range(3)] == [True, False, False]
+
+
+def test_whoever_places_a_folder_keeps_others_from_submitting_it(tmp_path: Path) -> None:
+    found = folders(tmp_path)
+
+    with (
+        found.placed(NAME, Package({}), "atoll", 0.1),
+        pytest.raises(ClusterDown, match="being submitted by another process"),
+    ):
+        place(folders(tmp_path), Package({}))
+    assert place(found, Package({})) is False
+
+
+def test_the_number_that_was_noted_is_told_until_another_job_has_the_claim(placed: TaskFolders, tmp_path: Path) -> None:
+    assert placed.submitted_as(NAME) is None
+    placed.note_job(NAME, "40")
+    assert placed.submitted_as(NAME) == "40"
+    (tmp_path / NAME / "claim").mkdir()
+    (tmp_path / NAME / "claim/owner").write_text("41")
+    assert placed.submitted_as(NAME) == "41"
+
+
+def test_a_link_in_the_place_of_a_note_leads_nowhere(placed: TaskFolders, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("7")
+    (tmp_path / NAME / "job").symlink_to(tmp_path / "secret")
+
+    assert placed.submitted_as(NAME) is None
+    placed.note_job(NAME, "40")
+    assert (tmp_path / "secret").read_text() == "7"
+
+
 def test_a_folder_that_could_not_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ClusterDown, match="cannot be used"):
-        folders(tmp_path).place(NAME, Package({"run.sh": b"", "program/a": tmp_path / "missing"}), "atoll")
+        place(folders(tmp_path), Package({"run.sh": b"", "program/a": tmp_path / "missing"}), "atoll")
 
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +182,7 @@ def test_cleaning_twice_is_fine_and_removes_what_an_interrupted_writing_left(
 def test_a_folder_is_its_users_alone(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root gives files to others")
-    folders(tmp_path, access="owner").place(NAME, Package({"program/a.py": b""}), "nobody")
+    place(folders(tmp_path, access="owner"), Package({"program/a.py": b""}), "nobody")
 
     for path in (tmp_path / NAME, tmp_path / NAME / "program", tmp_path / NAME / "program/a.py"):
         assert path.owner() == "nobody"
@@ -150,7 +191,7 @@ def test_a_folder_is_its_users_alone(tmp_path: Path) -> None:
 
 def test_a_folder_for_a_group_is_written_by_all_of_it(tmp_path: Path) -> None:
     group = grp.getgrgid(os.getegid()).gr_name
-    folders(tmp_path, access="group", group=group).place(NAME, Package({"run.sh": b""}), "atoll")
+    place(folders(tmp_path, access="group", group=group), Package({"run.sh": b""}), "atoll")
 
     assert (tmp_path / NAME).stat().st_mode & 0o7777 == 0o2770
     assert (tmp_path / NAME / "run.sh").stat().st_mode & 0o7777 == 0o660
@@ -160,6 +201,6 @@ def test_a_user_that_this_machine_does_not_know_is_refused_with_its_name(tmp_pat
     if os.geteuid() != 0:
         pytest.skip("only root gives files to others")
     with pytest.raises(ClusterRefused, match="cannot be given to no-such-user"):
-        folders(tmp_path, access="owner").place(NAME, Package({"run.sh": b""}), "no-such-user")
+        place(folders(tmp_path, access="owner"), Package({"run.sh": b""}), "no-such-user")
 
     assert list(tmp_path.iterdir()) == []
