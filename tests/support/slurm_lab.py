@@ -22,6 +22,7 @@ import pytest
 
 from tests.campaign.proxy import Proxy
 from tests.support.datasets import CHECKOUT
+from tests.support.servers import free_port
 
 LAB = CHECKOUT.parent / "shared" / "lab" / "slurm"
 NODES = ("n1", "n2")
@@ -163,6 +164,22 @@ class SlurmLab:
             yield proxy, {"port": proxy.port, "known_hosts": str(file)}
         finally:
             proxy.close()
+
+    @contextlib.contextmanager
+    def another_sshd(self, folder: Path, *lines: str) -> Iterator[dict[str, Any]]:
+        """A second login node, with more lines of configuration before the first one's, and what leads to it."""
+        port = free_port()
+        kept = re.sub(r"(?m)^(Port|PidFile) .*$", "", (self.state / "ssh" / "sshd_config").read_text())
+        config = folder / "sshd_config"
+        config.write_text("\n".join([*lines, f"Port {port}", f"PidFile {folder}/sshd.pid", kept]))
+        known = folder / "known_hosts_sshd"
+        known.write_text(Path(self.settings["SSH_KNOWN_HOSTS"]).read_text().replace(f":{self.port} ", f":{port} "))
+        with subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", config, "-E", folder / "sshd.log"]) as server:
+            try:
+                wait_until((folder / "sshd.pid").exists, "the second sshd listens")
+                yield {"port": port, "known_hosts": str(known)}
+            finally:
+                server.terminate()
 
     def _controller_answers(self) -> bool:
         return subprocess.run(["scontrol", "ping"], capture_output=True, timeout=60).returncode == 0

@@ -15,6 +15,7 @@ from common.submission.runners.slurm.ssh.config import Identity, SlurmSshConfig
 _SHOWN = 300
 # Beyond a remote command's own limit: then it is the connection that hangs.
 _SPARE_S = 5.0
+_SESSION_RETRY_S = 0.2
 
 
 class Answer(NamedTuple):
@@ -126,8 +127,11 @@ class Connection:
             process.stdin.write_eof()
 
     async def _begin(self, command: str) -> asyncssh.SSHClientProcess[bytes]:
-        """A channel with this command: the kept connection may have gone meanwhile, so that is tried twice."""
-        for attempt in (1, 2):
+        """A channel with this command. The kept connection may have gone meanwhile: then another is tried, once."""
+        clock = asyncio.get_running_loop()
+        until_s = clock.time() + self._config.connect_timeout_s
+        anew = False
+        while True:
             connection = await self._open()
             try:
                 return await asyncio.wait_for(
@@ -135,18 +139,20 @@ class Connection:
                 )
             except TimeoutError as exc:
                 self._forget(connection)
-                if attempt == 2:
-                    raise ClusterDown(f"{self._where} opens no channel in time") from exc
-            except asyncssh.ChannelOpenError as exc:
-                if not connection.is_closed():
-                    raise ClusterDown(
-                        f"{self._where} opens no more sessions ({_words(exc)}); lower `channels`"
-                    ) from exc
+                if anew:
+                    raise ClusterDown(f"{self._where} opens no session in time") from exc
+                anew = True
             except (asyncssh.Error, OSError) as exc:
+                if isinstance(exc, asyncssh.ChannelOpenError) and not connection.is_closed():
+                    # As many as it allows are open: one of them will end.
+                    if clock.time() > until_s:
+                        raise ClusterDown(f"{self._where} opens no more sessions; lower `channels`") from exc
+                    await asyncio.sleep(_SESSION_RETRY_S)
+                    continue
                 self._forget(connection)
-                if attempt == 2:
+                if anew:
                     raise self._broken(exc) from exc
-        raise ClusterDown(f"{self._where} closes connections at once")
+                anew = True
 
     async def _open(self) -> asyncssh.SSHClientConnection:
         async with self._opening:

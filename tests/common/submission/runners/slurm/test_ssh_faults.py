@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -293,6 +294,17 @@ def test_a_connection_that_is_cut_while_it_submits_leaves_at_most_one_job(
         plain.close()
     assert beside.jobs_named(task.name) == [number]
     wait_until(lambda: not list(beside.folder.glob(f".new-{task.name}*")), "nothing is left of the cut one")
+
+
+def test_a_login_node_that_allows_few_sessions_is_waited_for(beside: SlurmLab, tmp_path: Path) -> None:
+    with beside.another_sshd(tmp_path, "MaxSessions 2") as way:
+        runner = runner_of(beside, **way, channels=8)
+        tasks = [submission() for _ in range(16)]
+        try:
+            with ThreadPoolExecutor(8) as threads:
+                assert list(threads.map(runner.find, tasks)) == [None] * 16
+        finally:
+            runner.close()
 
 
 def test_an_answer_that_is_lost_is_found_again(beside: SlurmLab, tmp_path: Path) -> None:
