@@ -107,7 +107,8 @@ class KubernetesBase(ClusterConfig):
     endpoint : of the API server.
     api_key : the token, by reference, read anew for each call.
     ca_file : the certificate authority of the endpoint, PEM; by default the system's.
-    claim : the PersistentVolumeClaim with Atoll's share; pods see it at `share`.
+    claim : the PersistentVolumeClaim with Atoll's share; pods see their part of it below `share`.
+    claim_folder : where Atoll's share lies in that volume; by default it is the whole of it.
     folder : the tasks' folders, below the share.
     images : a registry, for names of images without one.
     default_image : for tasks that name none.
@@ -126,6 +127,9 @@ class KubernetesBase(ClusterConfig):
     context: str | None = None
     namespace: DnsLabel | None = None
     claim: DnsName | None = None
+    claim_folder: Annotated[
+        str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)?$")
+    ] = ""
     share: MountPath | None = None
     folder: str = "clusters"
     default_image: Word | None = None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from common.submission.config import SecretMissing, read_secret
+from common.submission.config import SecretMissing, read_token
 from common.submission.errors import ClusterDown
 from common.submission.runners.kubernetes.config import KubernetesBase
 from common.submission.runners.kubernetes.refusals import error_of, status_of
@@ -308,7 +308,7 @@ def _pods_namespace() -> str | None:
 
 def _use_token(made: Any, reference: str, prefix: str) -> None:
     def renew(configuration: Any) -> None:
-        configuration.api_key["authorization"] = read_secret(reference)
+        configuration.api_key["authorization"] = read_token(reference)
 
     made.api_key_prefix["authorization"] = prefix
     made.api_key["authorization"] = ""

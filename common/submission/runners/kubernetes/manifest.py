@@ -12,6 +12,7 @@ from common.submission.runners.kubernetes.checks import image_of, pool_of, time_
 from common.submission.runners.kubernetes.config import KubernetesBase, KubernetesConfig
 from common.submission.runners.kubernetes.labels import TITLE, labels_of
 from common.submission.spec import TaskSpec
+from common.submission.tracking import folder_of, is_server
 
 Manifest = dict[str, Any]
 CONTAINER = "task"
@@ -123,7 +124,8 @@ def pod_security(config: KubernetesBase) -> Manifest:
     """Never root, and no system call that a container does not need."""
     found: Manifest = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     if config.user_id:
-        found |= {"runAsUser": config.user_id, "runAsGroup": config.group_id, "fsGroup": config.group_id}
+        # No fsGroup: it would give the files of the whole share to that group.
+        found |= {"runAsUser": config.user_id, "runAsGroup": config.group_id}
     return found
 
 
@@ -138,8 +140,26 @@ def volumes(config: KubernetesBase) -> list[Manifest]:
     return [{"name": "share", "persistentVolumeClaim": {"claimName": config.claim}}]
 
 
-def mounts(config: KubernetesBase) -> list[Manifest]:
-    return [] if config.claim is None else [{"name": "share", "mountPath": config.share}]
+def mounts(task: Submission, config: KubernetesBase) -> list[Manifest]:
+    """Of the share, the task's own folder, the data sets to read, and the runs where it tracks some: nothing else."""
+    if config.claim is None or config.share is None:
+        return []
+    tracked = task.spec.tracking
+    folders = {f"{config.folder}/{config.name}/{task.name}": False}
+    if task.spec.dataset is not None:
+        folders["datasets"] = True
+    if tracked is not None and not is_server(tracked):
+        folders[folder_of(tracked)] = False
+    root, inside = config.share.rstrip("/"), config.claim_folder
+    return [
+        {
+            "name": "share",
+            "mountPath": f"{root}/{folder}",
+            "subPath": f"{inside}/{folder}" if inside else folder,
+            **({"readOnly": True} if read_only else {}),
+        }
+        for folder, read_only in folders.items()
+    ]
 
 
 def _container(task: Submission, config: KubernetesConfig, package: str | None) -> Manifest:
@@ -161,7 +181,7 @@ def _container(task: Submission, config: KubernetesConfig, package: str | None) 
         "command": ["/bin/sh", "-c", boot.on_share() if package is None else boot.inline(config.max_output_bytes)],
         "env": [{"name": name, "value": escaped(value)} for name, value in variables.items()],
         "securityContext": container_security(),
-        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}, *mounts(config)],  # noqa: S108
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}, *mounts(task, config)],  # noqa: S108
     }
     amounts = _resources(spec, config)
     if amounts:

@@ -17,9 +17,10 @@ from common.submission.runners.kubernetes import checks, inline, states
 from common.submission.runners.kubernetes.boot import BEGIN
 from common.submission.runners.kubernetes.config import KubernetesConfig
 from common.submission.runners.kubernetes.connection import JOBS, Connection, Manifest
+from common.submission.runners.kubernetes.folders import TaskFolders, log_name
 from common.submission.runners.kubernetes.labels import TASK, of_tasks, selector
 from common.submission.runners.kubernetes.manifest import CONTAINER, dumped, job
-from common.submission.runners.kubernetes.objects import TaskFolders, TaskObjects, info_of, log_name
+from common.submission.runners.kubernetes.objects import TaskObjects, info_of
 from common.submission.spec import TaskSpec
 from common.submission.states import TaskState
 
@@ -71,6 +72,10 @@ class KubernetesRunner(Runner):
     def submit(self, task: Submission, package: Package) -> str:
         packed = None
         if self.config.claim is not None:
+            # Not under a program that runs.
+            before = self.find(task)
+            if before is not None:
+                return before
             self._folders.place(task.name, package)
         else:
             packed = inline.pack(package.files, self.config.max_inline_bytes)

@@ -124,7 +124,7 @@ def _pod(task: Submission, config: SparkConfig) -> Manifest:
     if spark_of(task.spec).memory_overhead is not None:
         found["memoryOverhead"] = spark_of(task.spec).memory_overhead
     if config.claim is not None:
-        found["volumeMounts"] = mounts(config)
+        found["volumeMounts"] = mounts(task, config)
     return found
 
 

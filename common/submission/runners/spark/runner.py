@@ -10,9 +10,10 @@ from common.submission.records import ClusterInfo, Known, LogPart, Observation, 
 from common.submission.runners.base import Runner
 from common.submission.runners.kubernetes import checks
 from common.submission.runners.kubernetes.connection import APPLICATIONS, Connection
+from common.submission.runners.kubernetes.folders import TaskFolders, log_name
 from common.submission.runners.kubernetes.labels import selector
 from common.submission.runners.kubernetes.manifest import dumped
-from common.submission.runners.kubernetes.objects import TaskFolders, TaskObjects, info_of, log_name
+from common.submission.runners.kubernetes.objects import TaskObjects, info_of
 from common.submission.runners.spark import states
 from common.submission.runners.spark.config import SparkConfig
 from common.submission.runners.spark.manifest import application, spark_of
@@ -78,6 +79,10 @@ class SparkRunner(Runner):
 
     def submit(self, task: Submission, package: Package) -> str:
         if self.config.claim is not None:
+            # Not under a program that runs.
+            before = self.find(task)
+            if before is not None:
+                return before
             self._folders.place(task.name, package, OUTPUT)
         return self._applications.create(task, application(task, self.config))
 

@@ -8,6 +8,7 @@ from common.errors import Invalid
 from common.submission.runners.kubernetes.checks import check
 from common.submission.runners.kubernetes.config import KubernetesConfig
 from common.submission.runners.kubernetes.manifest import dumped, job
+from common.submission.tracking import folder_of
 from tests.common.submission.runners.kubernetes.tasks import spec_of, submission_of
 from tests.support.k8s_standin import complaints
 
@@ -130,6 +131,21 @@ def test_with_a_share_the_claim_is_mounted_and_nothing_goes_inline() -> None:
     assert "ATOLL_PACKAGE" not in variables
     claims = [one for one in made["spec"]["template"]["spec"]["volumes"] if one["name"] == "share"]
     assert claims == [{"name": "share", "persistentVolumeClaim": {"claimName": "atoll-share"}}]
+
+
+def test_a_pod_sees_no_more_of_the_share_than_its_own_folder_data_sets_and_runs() -> None:
+    config = FULL.model_copy(update={"claim_folder": "volumes/atoll"})
+    task = submission_of(spec_of(image="a", dataset="wine", tracking={"uri": "experiments", "experiment": "e"}))
+    mounts = _container(job(task, config, package=None))["volumeMounts"]
+    shared = {
+        one["mountPath"]: (one["subPath"], one.get("readOnly", False)) for one in mounts if one["name"] == "share"
+    }
+    own, runs = f"clusters/lab/{task.name}", folder_of(task.spec.tracking) if task.spec.tracking else ""
+    assert shared == {
+        f"/mnt/atoll/{own}": (f"volumes/atoll/{own}", False),
+        "/mnt/atoll/datasets": ("volumes/atoll/datasets", True),
+        f"/mnt/atoll/{runs}": (f"volumes/atoll/{runs}", False),
+    }
 
 
 def test_an_image_without_a_registry_is_of_the_configured_one() -> None:

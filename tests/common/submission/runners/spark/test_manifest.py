@@ -111,7 +111,10 @@ def test_a_python_program_lies_on_the_share() -> None:
         variables = {one["name"]: one["value"] for one in spec[role]["env"]}
         assert variables["ATOLL_OUTPUT_DIR"] == f"{folder}/output"
         assert variables["ATOLL_DATASET"] == "/mnt/atoll/datasets/wine.csv"
-        assert spec[role]["volumeMounts"] == [{"name": "share", "mountPath": "/mnt/atoll"}]
+        assert [(one["mountPath"], one.get("readOnly", False)) for one in spec[role]["volumeMounts"]] == [
+            (folder, False),
+            ("/mnt/atoll/datasets", True),
+        ]
 
 
 def test_a_class_of_the_image_is_run_as_such() -> None:
