@@ -243,7 +243,7 @@ def _fault(section: _Section, config_class: type[ClusterConfig], error: ErrorDet
     if error["type"] == "missing":
         return f"{place}: is missing; write {path[-1]} = …"
     # A secret that was written out is not shown.
-    if is_secret(path[0]) or path[0] in secret_fields(config_class):
+    if any(map(is_secret, path)) or path[0] in secret_fields(config_class) or "by reference only" in error["msg"]:
         return f"{place}: {_message(error)}"
     return f"{place} = {shorten(error['input'])!r}: {_message(error)}"
 
