@@ -47,9 +47,25 @@ def read_secret(reference: str) -> str:
             raise SecretMissing(f"the variable {name} is not set")
         return value
     try:
-        return Path(name).read_text().strip()
+        return Path(name).read_text(encoding="utf-8").strip()
     except OSError as exc:
         raise SecretMissing(f"the file {name} cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise SecretMissing(f"the file {name} holds no text") from None
+
+
+def read_token(reference: str) -> str:
+    """As `read_secret`, of what travels in a header: libraries quote it in their errors if it does not fit in there.
+
+    Raises
+    ------
+    SecretMissing
+        Also for what is no one line of printable ASCII.
+    """
+    token = read_secret(reference)
+    if not token.isascii() or not token.isprintable():
+        raise SecretMissing(f"{reference} leads to more than one line of plain letters, which is no token")
+    return token
 
 
 class ClusterConfig(BaseModel):

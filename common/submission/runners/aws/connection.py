@@ -3,7 +3,7 @@
 import threading
 from typing import Any
 
-from common.submission.config import SecretMissing, read_secret
+from common.submission.config import SecretMissing, read_token
 from common.submission.errors import ClusterDown
 from common.submission.runners.aws.config import AwsBatchConfig
 from common.submission.runners.aws.failures import reporting
@@ -41,7 +41,7 @@ class Connection:
         config = self._config
         try:
             secrets = tuple(
-                None if reference is None else read_secret(reference)
+                None if reference is None else read_token(reference)
                 for reference in (config.access_key, config.secret_key, config.session_token)
             )
         except SecretMissing as exc:

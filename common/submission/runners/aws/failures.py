@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from common.errors import AtollError
 from common.submission.errors import ClusterDown, ClusterRefused
+from common.submission.runners.objects.manifest import without_signatures
 
 # Not now: asking again may help.
 _BUSY = frozenset(
@@ -56,7 +57,7 @@ def translate(code: str, message: str, status: int, action: str, *, asks: bool) 
         return ClusterDown(f"AWS does not accept the credentials ({code}); renew them, and what waits goes on")
     if code in _BUSY or status >= 500 or status == 429:
         return ClusterDown(f"AWS is busy at {action}: {code}")
-    said = f"{code}: {' '.join(message.split())[:_SHOWN_CHARS]}"
+    said = f"{code}: {' '.join(without_signatures(message).split())[:_SHOWN_CHARS]}"
     if code in _DENIED:
         said = f"the credentials may not {action} ({code}); allow it in their IAM policy"
     return ClusterRefused(f"AWS refuses {action}: {said}") if asks else ClusterDown(f"AWS at {action}: {said}")

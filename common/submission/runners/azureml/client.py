@@ -10,11 +10,12 @@ from xml.etree import ElementTree
 import httpx
 
 from common.errors import AtollError
-from common.submission.config import SecretMissing, read_secret
+from common.submission.config import SecretMissing, read_token
 from common.submission.errors import ClusterDown, ClusterRefused
 from common.submission.records import LogPart
 from common.submission.runners.azureml.config import AzureMlConfig
 from common.submission.runners.azureml.signing import VERSION, BadKey, signed
+from common.submission.runners.objects.manifest import without_signatures
 
 _SCOPE = "/.default"
 _SHOWN_CHARS = 300
@@ -221,7 +222,7 @@ def translate(status: int, error: tuple[str, str], action: str, *, asks: bool) -
     asks : whether something was asked for that can be refused; looking at tasks cannot, they wait until it works.
     """
     code, message = error
-    said = f"{code or status}: {' '.join(message.split())[:_SHOWN_CHARS]}".rstrip(": ")
+    said = f"{code or status}: {' '.join(without_signatures(message).split())[:_SHOWN_CHARS]}".rstrip(": ")
     if status == 401 or code in ("ExpiredAuthenticationToken", "InvalidAuthenticationToken", "AuthenticationFailed"):
         return ClusterDown(
             f"Azure does not accept the credentials at {action} ({code or status}); renew them, and what waits goes on"
@@ -247,7 +248,7 @@ def _client(config: AzureMlConfig) -> httpx.Client:
 
 def _secret(reference: str) -> str:
     try:
-        return read_secret(reference)
+        return read_token(reference)
     except SecretMissing as exc:
         raise ClusterDown(f"a secret of this cluster is missing: {exc}") from None
 

@@ -4,7 +4,6 @@ Source: "Create a service SAS", version 2020-12-06 and later.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from datetime import UTC, datetime
@@ -35,7 +34,7 @@ def signed(
     fields = [permissions, "", expiry, resource, "", "", "", VERSION, kind, "", "", "", "", "", "", ""]
     try:
         secret = base64.b64decode(key, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise BadKey from None
     digest = hmac.new(secret, "\n".join(fields).encode(), hashlib.sha256).digest()
     query = {"sv": VERSION, "sr": kind, "se": expiry, "sp": permissions, "sig": base64.b64encode(digest).decode()}

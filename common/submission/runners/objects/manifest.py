@@ -3,6 +3,7 @@
 The manifest is an object of its own, so that the signed addresses in it are in no job's description but for one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,13 @@ EVERY = "*"
 # What `end` says of a task that was ended.
 TIMED_OUT, STOPPED = "timed-out", "stopped"
 TIMED_OUT_CODE = 124
+
+_SIGNED = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]*(?:X-Amz-|[?&]sig=)[^\s\"'<>]*")
+
+
+def without_signatures(text: str) -> str:
+    """The text without signed addresses: services quote what they were sent."""
+    return _SIGNED.sub("<signed address>", text)
 
 
 @dataclass(frozen=True)
