@@ -41,7 +41,7 @@ def slurm_rest(secret: str, port: int) -> Runner:
     from common.submission.runners.slurm.rest.config import SlurmRestConfig
     from common.submission.runners.slurm.rest.runner import SlurmRestRunner
 
-    given = {"url": f"http://127.0.0.1:{port}", "user": "hpc", "token": secret, "folder": "/scratch/atoll", "timeout_s": 1}
+    given = {"url": f"http://127.0.0.1:{port}", "user": "hpc", "token": secret, "folder": "/x/atoll", "timeout_s": 1}
     return SlurmRestRunner(SlurmRestConfig.model_validate({"name": "s", "kind": "slurm-rest", **given}))
 
 
@@ -49,7 +49,7 @@ def slurm_ssh(secret: str, port: int) -> Runner:
     from common.submission.runners.slurm.ssh.config import SlurmSshConfig
     from common.submission.runners.slurm.ssh.runner import SlurmSshRunner
 
-    given: dict[str, Any] = {"host": "127.0.0.1", "port": port, "user": "hpc", "key": secret, "folder": "/scratch/atoll"}
+    given: dict[str, Any] = {"host": "127.0.0.1", "port": port, "user": "hpc", "key": secret, "folder": "/x/atoll"}
     return SlurmSshRunner(SlurmSshConfig.model_validate({"name": "s", "kind": "slurm-ssh", **given}))
 
 
