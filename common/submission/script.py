@@ -28,7 +28,9 @@ _PLACE = re.compile(r"\$(ATOLL_TASK_DIR|ATOLL_OUTPUT_DIR)(?![A-Za-z0-9_])")
 
 _CLAIM = """\
 # Moving a folder into place is atomic: whoever has moved it has the claim, with its owner in it.
-claim=$ATOLL_TASK_DIR/claim${ATOLL_ARRAY_INDEX:+-$ATOLL_ARRAY_INDEX}
+# Elements claim one by one, unless their cluster calls all of them alike: then two arrays cannot share a task.
+claim=$ATOLL_TASK_DIR/claim
+[ -n "${ATOLL_CLAIM_WHOLE:-}" ] || claim=$claim${ATOLL_ARRAY_INDEX:+-$ATOLL_ARRAY_INDEX}
 owner=${ATOLL_CLUSTER_JOB_ID:-by hand}
 mine=$ATOLL_TASK_DIR/.claim${ATOLL_ARRAY_INDEX:+-$ATOLL_ARRAY_INDEX}.$(printf %s "$owner" | tr -c A-Za-z0-9_- _)
 { mkdir -p "$mine" && printf '%s\\n' "$owner" >"$mine/owner"; } || fail "the task's folder cannot be written to"

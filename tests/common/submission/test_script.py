@@ -185,6 +185,32 @@ def test_elements_of_an_array_claim_for_themselves(tmp_path: Path) -> None:
     assert [one.stdout for one in done] == ["0\n", "1\n", ""]
 
 
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_two_arrays_never_share_a_task(tmp_path: Path, shell: list[str]) -> None:
+    run = make(tmp_path, task(command=["sh", "-c", 'echo "$ATOLL_ARRAY_INDEX"']), cluster())
+    many = [
+        subprocess.Popen(
+            [*shell, run],
+            env={
+                "PATH": os.environ["PATH"],
+                "ATOLL_CLUSTER_JOB_ID": job,
+                "ATOLL_ARRAY_INDEX": str(index),
+                "ATOLL_CLAIM_WHOLE": "1",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(10)
+        for job in ("41", "42")
+    ]
+    done = [(*process.communicate(timeout=60), process.returncode) for process in many]
+    assert [code for *_, code in done] == [0] * 20
+    assert sorted(out for out, _, _ in done) == sorted([*(f"{index}\n" for index in range(10)), *[""] * 10])
+    ran = {number % 2 for number, (out, _, _) in enumerate(done) if out}
+    assert len(ran) == 1
+
+
 def test_of_many_at_the_same_moment_one_runs_the_program(tmp_path: Path) -> None:
     run = make(tmp_path, task(command=["sh", "-c", "echo ran"]), cluster())
     many = [

@@ -67,7 +67,11 @@ def _variables(task: Submission, folder: str) -> Mapping[str, str]:
     found = {"ATOLL_TASK_DIR": shlex.quote(folder)}
     if task.spec.array:
         # Every element has a number of its own as well; the claim of the folder is the whole array's.
-        found |= {"ATOLL_CLUSTER_JOB_ID": '"$SLURM_ARRAY_JOB_ID"', "ATOLL_ARRAY_INDEX": '"$SLURM_ARRAY_TASK_ID"'}
+        found |= {
+            "ATOLL_CLUSTER_JOB_ID": '"$SLURM_ARRAY_JOB_ID"',
+            "ATOLL_CLAIM_WHOLE": "1",
+            "ATOLL_ARRAY_INDEX": '"$SLURM_ARRAY_TASK_ID"',
+        }
     else:
         found["ATOLL_CLUSTER_JOB_ID"] = '"$SLURM_JOB_ID"'
     return found
