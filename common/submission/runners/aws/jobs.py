@@ -132,7 +132,7 @@ def submission(task: Submission, config: AwsBatchConfig, definition_name: str, m
             "resourceRequirements": [{"type": kind, "value": str(value)} for kind, value in needs if value],
         },
         "retryStrategy": _retries(spec, config),
-        "tags": _tags(task),
+        "tags": _tags(task, config),
         "propagateTags": True,
     }
     limit_s = time_limit_s(spec, config)
@@ -167,9 +167,9 @@ def _retries(spec: TaskSpec, config: AwsBatchConfig) -> dict[str, Any]:
     }
 
 
-def _tags(task: Submission) -> dict[str, str]:
+def _tags(task: Submission, config: AwsBatchConfig) -> dict[str, str]:
     """For the bill, and for people who look at the console."""
     tags = {"atoll:task": task.task_id}
-    if task.spec.account:
-        tags["atoll:account"] = task.spec.account
+    if account := task.spec.account or config.default_account:
+        tags["atoll:account"] = account
     return tags

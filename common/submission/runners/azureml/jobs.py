@@ -100,8 +100,8 @@ def job(task: Submission, config: AzureMlConfig, manifest_url: str) -> dict[str,
     spec = task.spec
     name, version, _ = environment(spec, config)
     tags = {TAG: config.name, "atoll-task": task.task_id}
-    if spec.account:
-        tags["account"] = spec.account
+    if account := spec.account or config.default_account:
+        tags["account"] = account
     experiment = spec.tracking.experiment if spec.tracking else config.experiment
     properties: dict[str, Any] = {
         "jobType": "Command",
