@@ -153,7 +153,9 @@ def _told(task: Task, one: Observation, now: datetime) -> dict[str, Any]:
         if task.state is TaskState.LOST:
             told["finished_at"] = None
         if one.state.is_finished:
-            told |= {"finished_at": one.finished_at or now, "files": "collecting"}
+            # They may be here already: whoever was about to begin it anew had them brought back, and died.
+            files = "complete" if task.files == "complete" else "collecting"
+            told |= {"finished_at": one.finished_at or now, "files": files}
     return {name: value for name, value in told.items() if getattr(task, name) != value}
 
 
