@@ -1,14 +1,14 @@
 """Tasks on the machine that Atoll runs on."""
 
+import functools
 import os
 import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from common.submission import script
 from common.submission.arrays import indices
@@ -24,8 +24,24 @@ from common.submission.runners.local.states import observation
 from common.submission.runners.local.supervise import ensure_supervisors, plain_environment
 from common.submission.spec import TaskSpec
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _CHUNK_BYTES = 1 << 20
 _RUN_MODE, _FILE_MODE = 0o700, 0o600
+
+
+def _told_as_down(method: Callable[P, T]) -> Callable[P, T]:
+    """A full disk, say, may be a passing trouble: it is told as that of any cluster is."""
+
+    @functools.wraps(method)
+    def tried(*given: P.args, **named: P.kwargs) -> T:
+        try:
+            return method(*given, **named)
+        except OSError as exc:
+            raise ClusterDown(f"the folder of its tasks cannot be used: {exc.strerror or exc}") from exc
+
+    return tried
 
 
 class LocalRunner(Runner):
@@ -39,8 +55,6 @@ class LocalRunner(Runner):
         super().__init__(config)
         self._spool = Spool(Path(config.folder).absolute())
         self._is_made = False
-        self._images: dict[str, float] = {}
-        self._lock = threading.Lock()
 
     def info(self) -> ClusterInfo:
         try:
@@ -75,6 +89,7 @@ class LocalRunner(Runner):
     def preview(self, task: Submission) -> str:
         return script.render(task.spec, self.config, task_id=task.task_id, name=task.name)
 
+    @_told_as_down
     def find(self, task: Submission) -> str | None:
         spool = self._made()
         if not (spool.root / task.name).is_dir():
@@ -83,6 +98,7 @@ class LocalRunner(Runner):
         self._begin(spool, task.name)
         return task.name
 
+    @_told_as_down
     def submit(self, task: Submission, package: Package) -> str:
         spool = self._made()
         if not (spool.root / task.name).is_dir():
@@ -98,12 +114,14 @@ class LocalRunner(Runner):
         self._begin(spool, task.name)
         return task.name
 
+    @_told_as_down
     def observe(self, known: Sequence[Known]) -> list[Observation]:
         spool = self._made()
         spool.recover()
         ensure_supervisors(spool, self.config.slots)
         return [found for task in known if (found := self._observe(spool.root / task.name, task)) is not None]
 
+    @_told_as_down
     def cancel(self, known: Known) -> None:
         self._made().cancel(known.name)
 
@@ -125,6 +143,7 @@ class LocalRunner(Runner):
                 yield log_file(element), _parts(fd)
         yield from _plain_files(folder / script.OUTPUT, script.OUTPUT)
 
+    @_told_as_down
     def clean(self, known: Known) -> None:
         spool = self._made()
         folder = spool.root / known.name

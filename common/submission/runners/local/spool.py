@@ -79,7 +79,7 @@ class Spool:
 
     def make(self) -> None:
         """Make the folders that are missing."""
-        for folder in (self.queue, self.running, self.slots, self.new, self.trash):
+        for folder in (self.root, self.queue, self.running, self.slots, self.new, self.trash):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
@@ -175,8 +175,9 @@ class Spool:
                 try:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     self._recover(entry, path)
-                except BlockingIOError:
-                    pass
+                except OSError:
+                    # It has a supervisor, or what became of it cannot be written now: the next look tries again.
+                    continue
                 finally:
                     os.close(fd)
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from common.errors import Invalid
+from common.submission.errors import ClusterDown
 from common.submission.records import Known
 from common.submission.runners.local.config import LocalConfig
 from common.submission.runners.local.runner import LocalRunner
@@ -341,6 +342,7 @@ def test_a_program_whose_whole_group_is_killed_has_failed(runner: LocalRunner) -
 def test_tasks_go_on_when_atoll_is_killed(make: Make, tmp_path: Path) -> None:
     code = """\
 import os, signal, sys, time
+from common.submission.errors import ClusterDown
 from common.submission.records import Known
 from common.submission.runners.local.config import LocalConfig
 from common.submission.runners.local.runner import LocalRunner
@@ -621,3 +623,27 @@ def test_a_thousand_tasks_are_looked_at_in_one_go(make: Make) -> None:
     seen = runner.observe(many)
     assert [one.name for one in seen] == [one.name for one in many]
     assert {one.state for one in seen} == {TaskState.PENDING}
+
+
+def test_a_folder_that_is_a_file_is_told_as_a_cluster_that_is_down(make: Make, tmp_path: Path) -> None:
+    runner = make()
+    task = tasks.submission(runner)
+    runner.info()
+    (root_of(runner) / ".new").rmdir()
+    (root_of(runner) / ".new").write_text("x")
+    with pytest.raises(ClusterDown, match="folder"):
+        runner.submit(task, tasks.package(runner, task, "print('ran')"))
+    assert runner.find(task) is None
+
+
+def test_a_task_is_not_begun_anew_for_ever(runner: LocalRunner) -> None:
+    # It takes its own supervisor with it, as one does that brings the machine down.
+    program = "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(600)"
+    _, seen = run(runner, program, requeue=True)
+    assert (seen.state, seen.restarts) == (TaskState.NODE_FAILED, 10)
+
+
+def test_others_on_the_machine_cannot_look_into_the_folders(runner: LocalRunner) -> None:
+    task, _ = run(runner, "print('ran')")
+    assert root_of(runner).stat().st_mode & 0o077 == 0
+    assert folder_of(runner, task).stat().st_mode & 0o077 == 0
