@@ -154,12 +154,16 @@ class Runtime:
         with self._tasks_lock:
             if self._tasks is None:
                 from common.storage import Blobs, open_share
+                from common.submission.publishing import publisher
                 from common.submission.store import TaskStore
                 from common.submission.system import TaskSystem
 
                 blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
                 store = TaskStore(jobs.database, jobs.clock)
-                self._tasks = TaskSystem.build(self.settings, store, jobs.service, jobs.store, blobs, jobs.clock)
+                publish = publisher(self, blobs.share)
+                self._tasks = TaskSystem.build(
+                    self.settings, store, jobs.service, jobs.store, blobs, jobs.clock, publish=publish
+                )
             return self._tasks
 
     def _cluster_trainings(self) -> "ClusterTrainings":
@@ -177,6 +181,8 @@ class Runtime:
         def expire(folders: Sequence[str]) -> int:
             return sum(share.expire(folder, age_s) for folder in folders)
 
+        # Inputs of tasks that came in parts; a task keeps what it was given.
+        jobs.scheduler.chores["inputs of tasks"] = partial(expire, ["task-uploads"])
         for record in self.records:
             if record.plugin.leaves:
                 jobs.scheduler.chores[f"files of {record.name}"[:64]] = partial(expire, record.plugin.leaves)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from common.errors import AtollError
@@ -72,7 +73,7 @@ class Collector:
             tracking.merge(task.spec.tracking, self._share, f"{folder}/output")
             values = self._told(task, known, folder)
             if attempt == task.attempt and task.state is TaskState.SUCCEEDED:
-                values |= self._registered(task, folder)
+                values |= self._registered(replace(task, metrics=values["metrics"]), folder)
             self._note(task.id, attempt, values | {"files": "complete"})
         # Only now: were they removed before the record says that they are here, nobody would find them again.
         runner.clean(known)

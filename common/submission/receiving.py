@@ -67,7 +67,7 @@ async def received(
     Parameters
     ----------
     folder : of a local disk.
-    config : that of the task, where the form is to bring none.
+    config : what holds where the form says nothing else, and need not bring a config.
     inputs : names of fields whose files are inputs, whatever they are called.
 
     Raises
@@ -85,15 +85,14 @@ async def received(
             f"the form is larger than {most} bytes, which is what config, program and inputs may be together"
         )
     await to_thread.run_sync(sweep, folder)
-    reader = _Reader(folder, settings, inputs, takes_config=config is None)
+    reader = _Reader(folder, settings, inputs, needs_config=config is None)
     try:
         try:
             await read_form(request, reader.begin, max_parts=_MAX_PARTS, example=EXAMPLE)
         except ClientDisconnect:
             raise BadRequest("the form was interrupted; nothing was kept, send it again") from None
         form = reader.form()
-        if config is not None:
-            form.config = config
+        form.config = {**(config or {}), **form.config}
         if form.content is not None and is_archive(form.program.filename):
             form.program = await to_thread.run_sync(_with_members, form, folder, settings)
         yield form
@@ -132,13 +131,13 @@ class _Reader:
     """Decides what each part of a form is, by its field's and its file's name."""
 
     def __init__(
-        self, folder: Path, settings: SubmissionSettings, inputs: Collection[str], *, takes_config: bool
+        self, folder: Path, settings: SubmissionSettings, inputs: Collection[str], *, needs_config: bool
     ) -> None:
         self.contents: list[Content] = []
         self._folder = folder
         self._settings = settings
         self._inputs = inputs
-        self._takes_config = takes_config
+        self._needs_config = needs_config
         self._config: Content | None = None
         self._program: tuple[str, Content] | None = None
         self._files: dict[str, Content] = {}
@@ -170,7 +169,7 @@ class _Reader:
         )
 
     def form(self) -> Form:
-        if self._takes_config and self._config is None:
+        if self._needs_config and self._config is None:
             raise Invalid.field(CONFIG, f"the form has no config; {_SEND}", where="form")
         if self._program is None:
             raise Invalid.field("program", f"the form has no program; {_SEND}", where="form")
@@ -183,9 +182,7 @@ class _Reader:
         return Form(config, Program(filename), content, self._files, self._by_field)
 
     def _begin_config(self, part: Part, *, is_json: bool) -> Taker:
-        if not self._takes_config or (
-            not is_json and part.name.strip().lower() not in ("files", "file", "json", "body")
-        ):
+        if not is_json and part.name.strip().lower() not in _MAY_BE_CONFIG:
             raise Invalid.field(part.name[:80] or "form", f"is no field of this form; {_SEND}", where="form")
         if part.filename is not None:
             plain_filename(part.filename, part.name)

@@ -113,6 +113,7 @@ DECLARED |= dict.fromkeys(
         "DELETE /hosted/uploads/{upload_id}",
         "POST /api/v1/models/{ref}",
         "PUT /api/v1/models/{ref}",
+        "POST /api/v1/train/{tag}/{name}",
     ],
     Scope.TRAIN,
 )
@@ -168,6 +169,7 @@ PARTS = {
     "{key_id}": "atl_000000000000",
     "{digest}": "0" * 64,
     "{ref}": "iris",
+    "{tag}": "iris",
     "{upload_id}": "0" * 27,
     "{number}": "1",
     "{task_id}": "0" * 27,

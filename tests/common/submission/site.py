@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from common.jobs.queues.names import submission_queues
 from common.storage import Blobs, open_share
 from common.submission.catalogue import Catalogue
+from common.submission.publishing import publisher
 from common.submission.records import Task
 from common.submission.runners.base import Runner
 from common.submission.runners.fake import FakeCluster, FakeConfig, FakeRunner
@@ -39,6 +40,7 @@ class Site:
             Blobs(open_share(runtime.settings.storage), runtime.settings.storage.cache_dir),
             jobs.clock,
             clusters=Catalogue({}, runners),
+            publish=publisher(runtime, open_share(runtime.settings.storage)),
         )
         runtime._tasks = self.system
 
