@@ -145,6 +145,7 @@ class Fault:
     Parameters
     ----------
     status : answered instead; None cuts the connection.
+    text : the body of the answer, instead of a `Status`.
     forwarded : the server gets the request all the same, and only the answer is lost.
     """
 
@@ -154,6 +155,7 @@ class Fault:
     reason: str = ""
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    text: bytes | None = None
     times: int = 1
     forwarded: bool = False
     hang_s: float = 0.0
@@ -162,6 +164,8 @@ class Fault:
         return self.times > 0 and self.method == method and re.search(self.path, path) is not None
 
     def body(self) -> bytes:
+        if self.text is not None:
+            return self.text
         status = {"kind": "Status", "status": "Failure", "reason": self.reason, "message": self.message}
         return json.dumps({**status, "code": self.status}).encode()
 

@@ -11,6 +11,9 @@ from common.submission.runners.kubernetes.connection import Connection, Manifest
 from common.submission.runners.kubernetes.labels import is_ours
 
 _REMEMBERED = 10_000
+_LOGS_KEPT = 32
+# Of the log of one that is cancelled.
+LAST_LOG_BYTES = 1 << 20
 
 
 def info_of(connection: Connection, config: KubernetesBase) -> ClusterInfo:
@@ -38,7 +41,7 @@ class TaskObjects:
     def __init__(self, connection: Connection, resource: Resource) -> None:
         self._connection = connection
         self._resource = resource
-        self._deleted: OrderedDict[str, None] = OrderedDict()
+        self._deleted: OrderedDict[str, bytes] = OrderedDict()
 
     def find(self, task: Submission) -> str | None:
         """The name, if there is an object of it that was made for the task."""
@@ -67,11 +70,24 @@ class TaskObjects:
         self._connection.delete(self._resource, known.name)
         return True
 
-    def remember(self, name: str) -> None:
-        """It was cancelled, here: nothing on the cluster will tell."""
-        self._deleted[name] = None
+    def remember(self, name: str, log: bytes = b"") -> None:
+        """It was cancelled, here: nothing on the cluster will tell.
+
+        Parameters
+        ----------
+        log : what it had written; kept of the last few.
+        """
+        self._deleted[name] = log
+        for old in list(self._deleted)[:-_LOGS_KEPT]:
+            if not self._deleted[old]:
+                break
+            self._deleted[old] = b""
         while len(self._deleted) > _REMEMBERED:
             self._deleted.popitem(last=False)
+
+    def last_log(self, name: str) -> bytes:
+        """Of one that was cancelled here, and is gone."""
+        return self._deleted.get(name, b"")
 
     def was_cancelled(self, name: str) -> bool:
         return name in self._deleted

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,7 +21,7 @@ from common.submission.runners.kubernetes.connection import JOBS, Connection, Ma
 from common.submission.runners.kubernetes.folders import TaskFolders, log_name
 from common.submission.runners.kubernetes.labels import TASK, of_tasks, selector
 from common.submission.runners.kubernetes.manifest import CONTAINER, dumped, job
-from common.submission.runners.kubernetes.objects import TaskObjects, info_of
+from common.submission.runners.kubernetes.objects import LAST_LOG_BYTES, TaskObjects, info_of
 from common.submission.spec import TaskSpec
 from common.submission.states import TaskState
 
@@ -34,7 +35,7 @@ class KubernetesRunner(Runner):
     """One namespace of one Kubernetes cluster.
 
     The name of a Job is that of the submission, so that a second one is refused by the cluster itself. A cancelled Job
-    is deleted, with its pods; what it wrote is then only kept on the share.
+    is deleted, with its pods; what it wrote is then kept on the share, else the beginning of it by this process.
 
     Parameters
     ----------
@@ -108,8 +109,13 @@ class KubernetesRunner(Runner):
         found = self._connection.get(JOBS, known.name)
         if found is None or states.is_over(found):
             return
+        log = b""
+        if self.config.claim is None and known.spec.array is None:
+            # It goes with the pod.
+            with suppress(ClusterDown):
+                log = self._log_of(known, None, LAST_LOG_BYTES)
         if self._jobs.delete(known):
-            self._jobs.remember(known.name)
+            self._jobs.remember(known.name, log)
 
     def read_log(self, known: Known, offset: int, limit: int, element: int | None = None) -> LogPart:
         if self.config.claim is not None:
@@ -180,7 +186,7 @@ class KubernetesRunner(Runner):
             position = str(numbers.index(element)) if element in numbers else ""
             pods = [pod for pod in pods if states.position_of(pod) == position]
         if not pods:
-            return b""
+            return self._jobs.last_log(known.name)[:limit]
         latest = max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
         log = bytearray()
         for part in self._connection.log(latest["metadata"]["name"], CONTAINER, limit):

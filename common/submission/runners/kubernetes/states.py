@@ -31,6 +31,9 @@ def observe(name: str, job: Json, pods: Sequence[Json], now: datetime, *, stuck_
     end = _of_job(job, ends)
     elements = _elements(job, ordered, ends)
     starts = [moment for pod in ordered if (moment := began(pod)) is not None]
+    if not starts and end.state.is_finished and (known := time_of(status.get("startTime"))) is not None:
+        # The pods are gone, or were not asked for: when the Job was first looked at.
+        starts = [known]
     ends_at = [moment for pod in ordered if (moment := finished(pod)) is not None]
     cpu_s, peak_bytes = used(ordered)
     return Observation(

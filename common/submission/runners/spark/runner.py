@@ -1,11 +1,13 @@
 """Tasks as SparkApplications, which the Spark operator runs."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from common.clock import Clock, SystemClock
 from common.errors import Invalid
 from common.storage.share import Share
+from common.submission.errors import ClusterDown
 from common.submission.records import ClusterInfo, Known, LogPart, Observation, Package, Submission
 from common.submission.runners.base import Runner
 from common.submission.runners.kubernetes import checks
@@ -13,7 +15,7 @@ from common.submission.runners.kubernetes.connection import APPLICATIONS, Connec
 from common.submission.runners.kubernetes.folders import TaskFolders, log_name
 from common.submission.runners.kubernetes.labels import selector
 from common.submission.runners.kubernetes.manifest import dumped
-from common.submission.runners.kubernetes.objects import TaskObjects, info_of
+from common.submission.runners.kubernetes.objects import LAST_LOG_BYTES, TaskObjects, info_of
 from common.submission.runners.spark import states
 from common.submission.runners.spark.config import SparkConfig
 from common.submission.runners.spark.manifest import application, spark_of
@@ -107,8 +109,11 @@ class SparkRunner(Runner):
         found = self._connection.get(APPLICATIONS, known.name)
         if found is None or states.is_over(found):
             return
+        log = b""
+        with suppress(ClusterDown):
+            log = self._log_of(known, LAST_LOG_BYTES)
         if self._applications.delete(known):
-            self._applications.remember(known.name)
+            self._applications.remember(known.name, log)
 
     def read_log(self, known: Known, offset: int, limit: int, element: int | None = None) -> LogPart:
         # A log is told from its beginning only.
@@ -143,6 +148,6 @@ class SparkRunner(Runner):
     def _log_of(self, known: Known, limit: int) -> bytes:
         found = self._connection.get(APPLICATIONS, known.name)
         if found is None:
-            return b""
+            return self._applications.last_log(known.name)[:limit]
         driver = ((found.get("status") or {}).get("driverInfo") or {}).get("podName") or f"{known.name}-driver"
         return b"".join(self._connection.log(driver, _CONTAINER, limit))[:limit]

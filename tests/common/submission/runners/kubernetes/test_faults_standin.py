@@ -1,16 +1,25 @@
 """An API server in trouble: faults are answered by a proxy before the stand-in for Kubernetes."""
 
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from common.submission.errors import ClusterDown
+from common.submission.records import Submission
 from common.submission.runners.kubernetes.config import KubernetesConfig
 from common.submission.runners.kubernetes.runner import KubernetesRunner
 from common.submission.states import TaskState
 from tests.common.submission.runners.kubernetes.conftest import NAMESPACE
-from tests.common.submission.runners.kubernetes.tasks import known_of, package_of, spec_of, submission_of, wait
+from tests.common.submission.runners.kubernetes.tasks import (
+    collected,
+    known_of,
+    package_of,
+    spec_of,
+    submission_of,
+    wait,
+)
 from tests.support.k8s_standin import TOKEN, Fault, FaultProxy, K8sStandIn
 
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
@@ -117,6 +126,28 @@ def test_standin_a_cancel_whose_answer_is_lost_may_be_repeated(runner: Kubernete
     assert runner.find(task) is None
 
 
+def test_standin_what_a_cancelled_program_had_written_is_kept(runner: KubernetesRunner, proxy: FaultProxy) -> None:
+    task = submission_of(spec_of(command=("sleep", "60")))
+    runner.submit(task, package_of(task, runner.config, {"main.py": ""}))
+    _until_its_pod_is_there(runner, task)
+    # The stand-in tells no log before the end.
+    proxy.faults = [Fault("GET", "/log", 200, text=b"as far as it came\n")]
+    runner.cancel(known_of(task))
+    assert runner.read_log(known_of(task), 3, 3).content == b"far"
+    assert collected(runner, known_of(task)) == {"task.log": b"as far as it came\n"}
+
+
+def test_standin_a_log_that_cannot_be_read_keeps_nothing_from_being_cancelled(
+    runner: KubernetesRunner, proxy: FaultProxy
+) -> None:
+    task = submission_of(spec_of(command=("sleep", "60")))
+    runner.submit(task, package_of(task, runner.config, {"main.py": ""}))
+    _until_its_pod_is_there(runner, task)
+    proxy.faults = [Fault("GET", "/log", 500)]
+    runner.cancel(known_of(task))
+    assert runner.find(task) is None
+
+
 def test_standin_one_call_tells_all_that_ended_before(runner: KubernetesRunner, proxy: FaultProxy) -> None:
     tasks = [submission_of(spec_of(command=("true",))) for _ in range(3)]
     for task in tasks:
@@ -146,3 +177,10 @@ def test_a_server_that_is_not_there_is_down_for_every_question(standin: K8sStand
         with pytest.raises(ClusterDown, match="lab does not answer"):
             ask()
     assert runner.info().state == "down"
+
+
+def _until_its_pod_is_there(runner: KubernetesRunner, task: Submission) -> None:
+    until = time.monotonic() + 30
+    while runner.observe([known_of(task)])[0].state is not TaskState.RUNNING:
+        assert time.monotonic() < until
+        time.sleep(0.05)
