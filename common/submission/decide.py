@@ -7,6 +7,7 @@ from typing import Any
 
 from common.jobs.states import State
 from common.submission.records import Observation, Task
+from common.submission.script import NOT_BEGUN
 from common.submission.states import TaskState, may_follow
 
 # Something that was cancelled, and is not known any more, has gone; no need to wait for as long as for what was not.
@@ -79,16 +80,17 @@ def _ours(task: Task, seen: Sequence[Observation]) -> Observation | None:
     """The one of several submissions of a name that runs the program.
 
     `run.sh` lets one of them claim the task's folder; the others end at once, with exit code 0. So it is the one that
-    runs, else the one that ran for longest. Those that wait have equal rights; the one on record stays.
+    runs, else the one whose program went wrong, else the one that ran for longest. Those that wait have equal rights;
+    the one on record stays.
     """
     if not seen:
         return None
 
-    def rank(one: Observation) -> tuple[bool, float, bool, bool]:
+    def rank(one: Observation) -> tuple[bool, bool, float, bool, bool]:
         began, ended = one.started_at, one.finished_at
         ran_s = (ended - began).total_seconds() if began and ended else 0.0
         is_recorded = one.cluster_job_id == task.cluster_job_id
-        return one.state is TaskState.RUNNING, ran_s, one.state.is_finished, is_recorded
+        return one.state is TaskState.RUNNING, _went_wrong(one), ran_s, one.state.is_finished, is_recorded
 
     best = max(rank(one) for one in seen)
     return next(one for one in seen if rank(one) == best)
@@ -99,6 +101,13 @@ def _late(task: Task, ours: Observation | None) -> dict[str, Any]:
     if ours is None or ours.state is not task.state or ours.cluster_job_id != task.cluster_job_id:
         return {}
     return {name: value for name in _TOLD if getattr(task, name) is None and (value := getattr(ours, name)) is not None}
+
+
+def _went_wrong(one: Observation) -> bool:
+    """Whether a program ended so as `run.sh` does not by itself: clusters tell times in seconds, and some take none."""
+    if one.state is TaskState.FAILED:
+        return bool(one.signal) or one.exit_code not in (None, 0, NOT_BEGUN)
+    return one.state in (TaskState.TIMED_OUT, TaskState.OUT_OF_MEMORY)
 
 
 def _unknown(task: Task, now: datetime, forget_after_s: float, job: SubmitJob) -> Decision:

@@ -174,6 +174,16 @@ def test_of_two_that_have_ended_the_one_that_ran_counts() -> None:
     assert (found.values["state"], found.values["exit_code"]) == (TaskState.FAILED, 3)
 
 
+@pytest.mark.parametrize("took_s", [0, 1])
+def test_of_two_that_ended_at_once_the_one_that_went_wrong_counts(took_s: int) -> None:
+    found = decided(
+        a_task(TaskState.PENDING),
+        seen(TaskState.SUCCEEDED, exit_code=0, started_at=NOW, finished_at=NOW + timedelta(seconds=took_s)),
+        seen(TaskState.FAILED, "8", exit_code=3, started_at=NOW, finished_at=NOW),
+    )
+    assert (found.values["state"], found.values["exit_code"]) == (TaskState.FAILED, 3)
+
+
 def test_a_task_that_is_to_be_cancelled_is_cancelled_wherever_it_lives() -> None:
     found = decided(a_task(cancel_asked=True), seen(TaskState.RUNNING), seen(TaskState.PENDING, "8"))
     assert (found.cancel, found.why) == (("7", "8"), "asked")
