@@ -9,10 +9,7 @@ from common.submission.spec import TaskSpec
 
 def meant(spec: TaskSpec, config: ClusterConfig) -> TaskSpec:
     """The task in the cluster's own names; those without an alias stay, and one for nothing leaves the field out."""
-    named = {"partition": spec.partition, "account": spec.account, "image": spec.image}
     changed = {
-        field: config.aliases[field][name] or None
-        for field, name in named.items()
-        if name is not None and name in config.aliases.get(field, {})
+        field: names[name] or None for field, names in config.aliases.items() if (name := getattr(spec, field)) in names
     }
     return spec.model_copy(update=changed) if changed else spec

@@ -10,7 +10,7 @@ CONFIG = ClusterConfig(
 
 
 def task(**fields: str) -> TaskSpec:
-    return TaskSpec(name="train", cluster="atena02", entry_point="train.py", **fields)  # type: ignore[arg-type]
+    return TaskSpec(name="train", cluster="atena02", entry_point="train.py", **fields)
 
 
 def test_a_name_that_has_an_alias_means_that() -> None:
