@@ -1,7 +1,7 @@
 """`atoll submit`: send a program to a cluster."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -161,20 +161,26 @@ def submit(
 
 
 def followed(context: typer.Context, task: "Task", as_json: bool = False) -> None:
-    """Show a task's states on standard error and its log on standard output, and end as it ends."""
+    """Show a task's states on standard error and its log on standard output, and end as it ends.
+
+    An array has many logs; its elements are shown instead.
+    """
     from common.cli.tasks import end_unless_succeeded, tell_state
     from common.client.progress import plain
+    from common.client.tasks_view import parts_of
 
-    tell_state(task)
+    tell_state(task.refresh())
     for _ in _until_it_runs(task):
         tell_state(task)
-    if "array" not in task.data or not task.data["array"]:
+    if task.data["config"].get("array") is None:
         for line in task.logs(follow=True):
             typer.echo(plain(line))
     shown = task.state
     task.wait()
     if task.state != shown:
         tell_state(task)
+    for element in parts_of(task):
+        typer.echo(f"{element['index']}  {plain(element['state'])}", err=True)
     if as_json:
         print_json(task.data)
     end_unless_succeeded(task)
@@ -191,7 +197,7 @@ def scalar(text: str) -> str | int | float | bool:
     return found if isinstance(found, bool | int | float | str) else text
 
 
-def _until_it_runs(task: "Task") -> "Any":
+def _until_it_runs(task: "Task") -> Iterator[str]:
     """Yields at every change of state, until there may be a log."""
     from common.client.retry import next_poll_s
 

@@ -57,6 +57,15 @@ def test_a_program_that_fails_ends_the_command_with_4(atoll: Atoll, script: str)
     assert "failed (exit code 3" in run.stderr.splitlines()[-1]
 
 
+def test_an_array_is_followed_by_the_states_of_its_elements(atoll: Atoll, tmp_path: Path) -> None:
+    (tmp_path / "go.sh").write_text('echo "element $ATOLL_ARRAY_INDEX"; exit $ATOLL_ARRAY_INDEX\n')
+    run = atoll("submit", str(tmp_path / "go.sh"), "--array", "0-1", "--follow")
+    assert (run.returncode, run.stdout) == (4, "")
+    assert [line.split() for line in run.stderr.splitlines()[-3:-1]] == [["0", "succeeded"], ["1", "failed"]]
+    task_id = run.stderr.split()[0]
+    assert atoll("tasks", "logs", task_id, "--element", "1").stdout == "element 1\n"
+
+
 def test_a_folder_is_sent_whole(atoll: Atoll, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     (folder / "src").mkdir(parents=True)
