@@ -78,9 +78,8 @@ class TaskObjects:
         log : what it had written; kept of the last few.
         """
         self._deleted[name] = log
-        for old in list(self._deleted)[:-_LOGS_KEPT]:
-            if not self._deleted[old]:
-                break
+        # One comes, so one goes.
+        for old in list(self._deleted)[-_LOGS_KEPT - 1 : -_LOGS_KEPT]:
             self._deleted[old] = b""
         while len(self._deleted) > _REMEMBERED:
             self._deleted.popitem(last=False)
