@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment bench-submission spark backends campaign campaign-registry lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ campaign-registry: $(DEV) ## kill processes that change the registry 200 times, 
 	$(BIN)/python -m tests.campaign_registry --kills 200 $(ARGS)
 
 spark: $(VENV)/.setup-spark ## install Spark for tasks on this machine (400 MB, half a minute; Java 17 or later is needed)
+
+campaign-submission: $(DEV) ## kill Atoll 100 times while it looks after tasks, and count what does not fit (ten minutes)
+	$(BIN)/python -m tests.campaign_submission --kills 100 $(ARGS)
 
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
 	$(BIN)/python -m benchmarks.jobs $(ARGS)

@@ -233,7 +233,7 @@ def test_a_submission_that_timed_out_and_came_late_is_found(desk: Desk) -> None:
         late.append(given)
         raise ClusterDown("no answer in time")
 
-    desk.cluster.submit = hang  # type: ignore[method-assign]
+    desk.cluster.submit = hang  # type: ignore[method-assign,assignment]
     desk.work()
     desk.cluster.submit = submit  # type: ignore[method-assign]
     desk.clock.advance(10)
@@ -291,7 +291,7 @@ def test_a_database_that_is_away_between_submitting_and_recording_costs_nothing(
         life.is_dead = True
         return answer
 
-    cluster.submit = submit_and_lose_the_database  # type: ignore[method-assign]
+    cluster.submit = submit_and_lose_the_database  # type: ignore[method-assign,assignment]
     with contextlib.suppress(Died):
         desk.work()
     life.is_dead = False
@@ -341,7 +341,7 @@ def test_a_task_that_is_cancelled_while_it_is_handed_over_is_cancelled(desk: Des
             desk.service.cancel(task.id)
         return answer
 
-    desk.runner.submit = race  # type: ignore[method-assign]
+    desk.runner.submit = race  # type: ignore[method-assign,assignment]
     desk.work(1)
     if moment == "after submitting":
         desk.service.cancel(task.id)
@@ -387,7 +387,7 @@ def test_a_worker_that_was_held_up_until_another_took_over_submits_no_more(
         quick.work()
         return package(given, runner)
 
-    packer.package = held_up  # type: ignore[method-assign]
+    packer.package = held_up  # type: ignore[method-assign,assignment]
     slow.work(1)
     live_on(quick)
     assert (len(slow.cluster.jobs), quick.state(task)) == (1, TaskState.SUCCEEDED)
