@@ -19,7 +19,7 @@ from common.submission.runners.base import Runner
 from common.submission.runners.local.checks import check
 from common.submission.runners.local.config import LocalConfig
 from common.submission.runners.local.files import open_regular, read_json, write_json
-from common.submission.runners.local.spool import Spool, log_file, now_text, state_file
+from common.submission.runners.local.spool import Spool, log_file, now_text
 from common.submission.runners.local.states import observation
 from common.submission.runners.local.supervise import ensure_supervisors, plain_environment
 from common.submission.spec import TaskSpec
@@ -207,8 +207,7 @@ class LocalRunner(Runner):
         orders = read_json(folder / "task.json")
         if orders is None:
             return None
-        elements = orders["indices"] or [None]
-        states = {index: read_json(folder / state_file(index)) for index in elements}
+        states = self._spool.states(task.name, orders["indices"] or [None])
         return observation(task.name, orders["submitted_at"], states)
 
 

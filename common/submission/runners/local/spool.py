@@ -14,9 +14,8 @@ What moves between them moves under one lock, and each step can be the last befo
 import fcntl
 import itertools
 import os
-import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,6 +68,10 @@ def log_file(index: int | None) -> str:
     return "task.log" if index is None else f"task-{index}.log"
 
 
+def _waits(state: dict[str, Any] | None) -> bool:
+    return state is None or state["state"] == "pending"
+
+
 class Spool:
     """The tasks below `root`; makes its folders."""
 
@@ -104,6 +107,30 @@ class Spool:
     def is_cancelled(self, name: str) -> bool:
         return (self.root / name / "cancel").exists()
 
+    def states(self, name: str, elements: Sequence[int | None]) -> dict[int | None, dict[str, Any] | None]:
+        """What is known of each element of a task (`None` for one that is no array); None for what waits.
+
+        What was cancelled while it waited has no state of its own: nothing claims it any more.
+        """
+        cancelled_at = self._cancelled_at(name)
+        # In this order: what leaves `running` from here on has its last state already.
+        begun = {entry.element for entry in self.entries(self.running, name)}
+        found = {element: read_json(self.root / name / state_file(element)) for element in elements}
+        if cancelled_at is None:
+            return found
+        ended = {"state": "cancelled", "reason": "Cancelled", "finished_at": cancelled_at}
+        return {
+            element: {**(state or {}), **ended} if _waits(state) and element not in begun else state
+            for element, state in found.items()
+        }
+
+    def _cancelled_at(self, name: str) -> str | None:
+        try:
+            moment_s = (self.root / name / "cancel").stat(follow_symlinks=False).st_mtime
+        except OSError:
+            return None
+        return datetime.fromtimestamp(moment_s, UTC).isoformat()
+
     def entries(self, folder: Path, name: str = "") -> list[Entry]:
         """What waits (`queue`) or runs (`running`), the oldest first; with a name, of this task only."""
         try:
@@ -120,6 +147,8 @@ class Spool:
             return
         indices: list[int | None] = task["indices"] or [None]
         with self.lock():
+            if self.is_cancelled(name):
+                return
             there = {entry.element for folder in (self.queue, self.running) for entry in self.entries(folder, name)}
             order = time.time_ns()
             for number, index in enumerate(indices):
@@ -162,7 +191,7 @@ class Spool:
             with suppress(FileExistsError):
                 os.close(os.open(folder / "cancel", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             for entry in self.entries(self.queue, name):
-                self._never_begun(entry)
+                (self.queue / entry.file).unlink(missing_ok=True)
 
     def recover(self) -> None:
         """End what is left of tasks whose supervisor is gone, and say so, or put them back where they asked for it."""
@@ -184,7 +213,7 @@ class Spool:
     def _recover(self, entry: Entry, path: Path) -> None:
         folder = self.root / entry.name
         state = self.state(entry)
-        if state is None and folder.is_dir():
+        if state is None and folder.is_dir() and not self.is_cancelled(entry.name):
             # Nothing of it has begun: the program waits for this file.
             path.rename(self.queue / entry.file)
             return
@@ -216,10 +245,8 @@ class Spool:
         for entry in self.entries(self.queue):
             if entry.name in full:
                 continue
-            if not (self.root / entry.name).is_dir():
+            if not (self.root / entry.name).is_dir() or self.is_cancelled(entry.name):
                 (self.queue / entry.file).unlink(missing_ok=True)
-            elif self.is_cancelled(entry.name):
-                self._never_begun(entry)
             elif entry.at_once and names.count(entry.name) >= entry.at_once:
                 full.add(entry.name)
             else:
@@ -229,10 +256,3 @@ class Spool:
                 free -= cost
                 names.append(entry.name)
                 yield entry
-
-    def _never_begun(self, entry: Entry) -> None:
-        before = self.state(entry) or {}
-        self.write_state(
-            entry, {**before, "state": "cancelled", "finished_at": now_text(), "node": socket.gethostname()}
-        )
-        (self.queue / entry.file).unlink(missing_ok=True)
