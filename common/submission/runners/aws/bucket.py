@@ -110,8 +110,8 @@ class Bucket:
                 "output": self._signed("put_object", name, PLACES.output(index)),
                 "end": self._signed("put_object", name, PLACES.end(index)),
                 # Only whoever is first may write it.
-                "claim": self._signed("put_object", name, PLACES.claim(index), IfNoneMatch="*"),
-                "owner": self._signed("get_object", name, PLACES.claim(index)),
+                "claim": self._signed("put_object", name, PLACES.claim, IfNoneMatch="*"),
+                "owner": self._signed("get_object", name, PLACES.claim),
             },
         )
 

@@ -20,7 +20,8 @@ _GRACE_S = 120
 # Signed addresses are good for seven days; some of it may be spent in the queue.
 URL_S = 7 * 86_400 - 60
 MAX_TIME_S = 6 * 86_400
-_PRELUDE = "ATOLL_ELEMENT=${AWS_BATCH_JOB_ARRAY_INDEX:-0}\nATOLL_CLUSTER_JOB_ID=$AWS_BATCH_JOB_ID\n"
+# An array claims its task as a whole: elements of two arrays cannot share one.
+_PRELUDE = "ATOLL_ELEMENT=${AWS_BATCH_JOB_ARRAY_INDEX:-0}\nATOLL_CLUSTER_JOB_ID=${AWS_BATCH_JOB_ID%%:*}\n"
 
 
 def check(spec: TaskSpec, config: AwsBatchConfig, queues: tuple[str, ...]) -> None:

@@ -197,9 +197,9 @@ class AwsBatchRunner(Runner):
         """Jobs of the same name as one that ended well and yet did nothing: it found its task claimed by them."""
         more = []
         for one in seen:
-            if one.state is not TaskState.SUCCEEDED or one.elements:
+            if one.state is not TaskState.SUCCEEDED:
                 continue
-            owner = self._bucket.read(one.name, PLACES.claim(None), 0, 200)
+            owner = self._bucket.read(one.name, PLACES.claim, 0, 200)
             if owner is None or owner.content.decode("utf-8", "replace") == one.cluster_job_id:
                 continue
             task = next(task for task in known if task.name == one.name)

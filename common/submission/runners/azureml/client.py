@@ -1,5 +1,6 @@
 """Calls to Azure Resource Manager, and to the blobs of one container."""
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from common.submission.records import LogPart
 from common.submission.runners.azureml.config import AzureMlConfig
 from common.submission.runners.azureml.signing import VERSION, BadKey, signed
 from common.submission.runners.objects.manifest import without_signatures
+
+# httpx would log every address, its signature included.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _SCOPE = "/.default"
 _SHOWN_CHARS = 300

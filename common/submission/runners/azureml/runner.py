@@ -155,7 +155,7 @@ class AzureMlRunner(Runner):
             return seen
         told = self._blobs.read(f"{seen.name}/{PLACES.end(None)}", 0, _MAX_SMALL_BYTES)
         end = parse_end(told.content) if told else None
-        has_begun = end is not None or self._blobs.read(f"{seen.name}/{PLACES.claim(None)}", 0, 1) is not None
+        has_begun = end is not None or self._blobs.read(f"{seen.name}/{PLACES.claim}", 0, 1) is not None
         return states.with_end(seen, end, has_begun=has_begun)
 
     def _place(self, task: Submission, package: Package) -> str:
@@ -171,8 +171,8 @@ class AzureMlRunner(Runner):
                 "log": self._address(task, PLACES.log(None), "cw"),
                 "output": self._address(task, PLACES.output(None), "cw"),
                 "end": self._address(task, PLACES.end(None), "cw"),
-                "claim": self._address(task, PLACES.claim(None), "cw"),
-                "owner": self._address(task, PLACES.claim(None), "r"),
+                "claim": self._address(task, PLACES.claim, "cw"),
+                "owner": self._address(task, PLACES.claim, "r"),
             },
         )
         text = manifest(

@@ -29,6 +29,8 @@ class Places:
 
     package: str = "package.tar.gz"
     manifest: str = "manifest"
+    # Of all elements: whoever has it has the whole task.
+    claim: str = "claim"
 
     @staticmethod
     def log(index: int | None) -> str:
@@ -37,10 +39,6 @@ class Places:
     @staticmethod
     def output(index: int | None) -> str:
         return "output.tar.gz" if index is None else f"output-{index}.tar.gz"
-
-    @staticmethod
-    def claim(index: int | None) -> str:
-        return "claim" if index is None else f"claim-{index}"
 
     @staticmethod
     def end(index: int | None) -> str:

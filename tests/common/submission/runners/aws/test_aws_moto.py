@@ -141,6 +141,28 @@ def test_of_two_jobs_of_one_name_on_moto_one_runs_the_program_and_both_are_told(
         assert owner in {one.cluster_job_id for one in runner.observe([known(task, job_id)])}
 
 
+def test_of_two_arrays_of_one_name_on_moto_one_runs_all_elements(
+    runner: AwsBatchRunner, moto: MotoBatch, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    task = submission(runner, array="0-5")
+    program = f"import os\nopen({str(ran)!r}, 'a').write(os.environ['ATOLL_CLUSTER_JOB_ID'] + ' ')"
+    first = runner.submit(task, package(runner, task, program))
+    described = moto.client("batch").describe_jobs(jobs=[first])["jobs"][0]
+    environment = [one for one in described["container"]["environment"] if one["name"] == "ATOLL_MANIFEST"]
+    second = moto.client("batch").submit_job(
+        jobName=task.name,
+        jobQueue=QUEUE,
+        jobDefinition=described["jobDefinition"],
+        arrayProperties={"size": 6},
+        containerOverrides={"command": described["container"]["command"], "environment": environment},
+    )["jobId"]
+    for job_id in (first, second):
+        assert finish(runner, known(task, job_id)).state is TaskState.SUCCEEDED
+    owner = moto.client("s3").get_object(Bucket=BUCKET, Key=f"atoll/{task.name}/claim")["Body"].read().decode()
+    assert ran.read_text().split() == [owner] * 6
+
+
 def test_a_submission_whose_id_was_lost_is_seen_by_its_name_on_moto(runner: AwsBatchRunner) -> None:
     task = submission(runner)
     job_id = runner.submit(task, package(runner, task, "import time; time.sleep(600)"))
@@ -326,6 +348,7 @@ def test_a_service_that_does_not_answer_is_down_in_its_own_time(config: AwsBatch
         runner.observe([known(submission(runner), "some-id")])
     runner.close()
     server.shutdown()
+    server.server_close()
 
 
 def test_renewed_credentials_are_read_by_themselves(config: AwsBatchConfig, tmp_path: Path) -> None:
