@@ -33,7 +33,7 @@ from common.submission.states import TaskState
 _Wanted = Mapping[str, tuple[str, str | None]]
 
 # How many jobs one question to slurmdbd names: they stand in its address.
-_ASKED_AT_ONCE = 200
+_ASKED_AT_ONCE = 500
 _NAMES_AT_ONCE = 20
 # A cluster's clock may differ, and a day more costs nothing.
 _BEFORE = timedelta(days=1)
