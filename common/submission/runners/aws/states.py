@@ -100,7 +100,9 @@ def state_of(job: Mapping[str, Any]) -> TaskState:
     own = bool(job.get("timeout")) and container.get("exitCode") == TIMED_OUT_CODE
     if own or said.startswith("Job attempt duration exceeded timeout"):
         return TaskState.TIMED_OUT
-    if said == CANCELLED_REASON or job.get("isTerminated") or job.get("isCancelled"):
+    if said == CANCELLED_REASON or said.startswith("Dependent Job failed"):
+        return TaskState.CANCELLED
+    if job.get("isTerminated") or job.get("isCancelled"):
         return TaskState.CANCELLED
     if said.startswith("Host EC2") or "instance was terminated" in said or "Spot" in said:
         return TaskState.NODE_FAILED

@@ -40,7 +40,7 @@ def job(status: str, **more: Any) -> dict[str, Any]:
          CANCELLED_REASON, 143),
         (job("FAILED", statusReason="no longer needed", isTerminated=True), TaskState.CANCELLED,
          "no longer needed", None),
-        (job("FAILED", statusReason="Dependent Job failed"), TaskState.FAILED, "Dependent Job failed", None),
+        (job("FAILED", statusReason="Dependent Job failed"), TaskState.CANCELLED, "Dependent Job failed", None),
         (job("FAILED", statusReason="Task failed to start",
              container={"reason": "CannotPullContainerError: not found"}), TaskState.FAILED,
          "CannotPullContainerError: not found", None),
