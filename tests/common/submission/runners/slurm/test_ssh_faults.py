@@ -21,6 +21,9 @@ from tests.common.submission.runners.slurm.tasks import known, package, submissi
 from tests.support.datasets import CHECKOUT
 from tests.support.slurm_lab import SlurmLab, slurm_lab, wait_until
 
+# Others may have the cluster for a while.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[SlurmLab]:

@@ -19,11 +19,20 @@ from common.submission.states import TaskState
 from tests.common.submission.runners.slurm.tasks import known, package, submission
 from tests.support.slurm_lab import SlurmLab, slurm_lab, wait_until
 
+# Others may have the cluster for themselves for a while.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[SlurmLab]:
-    with slurm_lab() as found, found.shared():
+    with slurm_lab() as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _beside_others(lab: SlurmLab) -> Iterator[None]:
+    with lab.shared():
+        yield
 
 
 @pytest.fixture(scope="module")
