@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,21 @@ def test_a_program_of_100_mb_is_refused_while_it_comes(site: Site) -> None:
     assert_problem(site.post({}, program=b"#" * 100_000_000), 413, told="MAX_PROGRAM_BYTES")
     left = list((site.app.state.runtime.settings.storage.cache_dir / "uploads").glob("*"))
     assert left == []
+
+
+def test_of_a_program_that_is_too_large_no_more_is_read_than_may_be(site: Site) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b'--X\r\nContent-Disposition: form-data; name="files"; filename="big.py"\r\n\r\n'
+        for _ in range(100):
+            sent += 1_000_000
+            yield b"#" * 1_000_000
+
+    headers = {"Content-Type": "multipart/form-data; boundary=X"}
+    assert_problem(site.client.post("/tasks", content=body(), headers=headers), 413, told="MAX_PROGRAM_BYTES")
+    assert sent <= 55_000_000
 
 
 def test_a_form_larger_than_all_of_it_may_be_is_refused_unread(tmp_path: Path) -> None:
