@@ -50,7 +50,8 @@ class LiveLogs:
             token = following
             if text:
                 self._remember(pages, at, token)
-            if not text or at >= offset + limit:
+            # A page may be empty before the end; only the same token again is the end.
+            if at >= offset + limit:
                 break
         return LogPart(bytes(found[offset - begins : offset - begins + limit]), offset)
 
