@@ -16,6 +16,7 @@ import pytest
 from common.errors import Invalid
 from common.submission.errors import ClusterDown
 from common.submission.records import Known
+from common.submission.runners.local import supervise
 from common.submission.runners.local.config import LocalConfig
 from common.submission.runners.local.runner import LocalRunner
 from common.submission.states import TaskState
@@ -187,6 +188,28 @@ time.sleep(600)
 """
     _, seen = run(runner, program, memory_bytes=150 * MB)
     assert seen.state is TaskState.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize("children", [0, 3])
+def test_memory_is_watched_where_no_control_group_can_be_made(
+    runner: LocalRunner, monkeypatch: pytest.MonkeyPatch, children: int
+) -> None:
+    without = "from common.submission.runners.local import program\nprogram.make_group = lambda *_: None\nmain(sys"
+    monkeypatch.setattr(supervise, "_START", supervise._START.replace("main(sys", without))
+    program = f"""\
+import os, time
+for _ in range({children}):
+    if os.fork() == 0:
+        break
+kept = []
+while True:
+    kept.append(b"x" * (1 << 20))
+    time.sleep(0.01)
+"""
+    _, seen = run(runner, program, memory_bytes=150 * MB)
+    assert (seen.state, seen.reason) == (TaskState.OUT_OF_MEMORY, "OutOfMemory")
+    assert seen.peak_memory_bytes is not None
+    assert seen.peak_memory_bytes > 150 * MB
 
 
 def test_a_program_that_asks_for_far_too_much_at_once_is_out_of_memory(runner: LocalRunner) -> None:
