@@ -299,23 +299,6 @@ def test_a_kubeconfig_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert str(tmp_path / "none") in info.detail
 
 
-def test_the_namespace_is_that_of_the_context_where_none_is_configured(tmp_path: Path) -> None:
-    file = tmp_path / "config"
-    clusters = [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}]
-    contexts = [
-        {"name": "one", "context": {"cluster": "c", "user": "u", "namespace": "first"}},
-        {"name": "two", "context": {"cluster": "c", "user": "u", "namespace": "second"}},
-    ]
-    users = [{"name": "u", "user": {"token": "t"}}]
-    kind = {"apiVersion": "v1", "kind": "Config", "current-context": "one"}
-    file.write_text(json.dumps({**kind, "clusters": clusters, "contexts": contexts, "users": users}))
-    from common.submission.runners.kubernetes.connection import Connection
-
-    for context, expected in ((None, "first"), ("two", "second")):
-        config = KubernetesConfig(name="lab", kubeconfig=str(file), context=context)
-        assert Connection(config).namespace == expected
-
-
 def test_a_task_for_spark_is_refused_by_a_cluster_of_jobs(runner: KubernetesRunner) -> None:
     from common.errors import Invalid
 
