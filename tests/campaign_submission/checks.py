@@ -29,7 +29,8 @@ def check(
     violations: Violations = {promise: [] for promise in PROMISES}
     for task_id, expected in accepted.items():
         task = found.get(task_id)
-        if task is None or not task["finished"] or task["files"] not in ("complete", "none"):
+        # What was cancelled before any cluster had it left nothing.
+        if task is None or not task["finished"] or (task["files"] != "complete" and task["cluster_job_id"] is not None):
             violations[LOST].append(f"{task_id}: {task}")
         elif task["state"] != expected and not (expected == "cancelled" and task["state"] == "succeeded"):
             violations[WRONG].append(f"{task_id}: {task['state']}, and not {expected}: {task.get('reason')}")

@@ -33,7 +33,7 @@ def test_each_step_is_one_of_the_code(step: str) -> None:
 
 
 def shown(**values: Any) -> dict[str, dict[str, Any]]:
-    return {TASK: {"state": "succeeded", "finished": True, "files": "complete", **values}}
+    return {TASK: {"state": "succeeded", "finished": True, "files": "complete", "cluster_job_id": "7", **values}}
 
 
 def found(
@@ -54,6 +54,10 @@ def test_what_is_as_it_should_be_is_no_finding() -> None:
 )
 def test_a_lost_task_is_seen(tasks: dict[str, dict[str, Any]]) -> None:
     assert LOST in found(tasks, [])
+
+
+def test_what_was_cancelled_before_any_cluster_had_it_has_no_files_to_lose() -> None:
+    assert found(shown(state="cancelled", files="missing", cluster_job_id=None), [], expected="cancelled") == set()
 
 
 def test_a_program_that_ran_twice_is_seen() -> None:
