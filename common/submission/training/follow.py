@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -118,7 +119,7 @@ class ClusterTrainings:
         config = self._clusters.config(cluster)
         order = Order(record.name, job.id, code_version(record.module))
         inputs = {name: self._blobs.put(content) for name, content in self._inputs(order, context).items()}
-        spec = training_spec(record.name, config, self._settings)
+        spec = training_spec(record.name, config, self._settings, urlsplit(job.path).query)
         self._clusters.get(cluster).check(spec)
         accepted = self._tasks.submit(
             spec,

@@ -41,7 +41,7 @@ def trained(server: Server, body: dict[str, Any], model: str = "sample", **contr
 
 def test_a_training_on_a_cluster_comes_to_the_same_as_one_here(serve: Callable[[], Server]) -> None:
     server = serve()
-    there, here = trained(server, POINTS, cluster="local"), trained(server, POINTS)
+    there, here = trained(server, POINTS, cluster="local", memory="1G", time_limit="5m"), trained(server, POINTS)
     assert (there.state, here.state) == ("succeeded", "succeeded")
     found = [server.get(f"/jobs/{job.id}/result").json() for job in (there, here)]
     assert [one.pop("version") for one in found] == [1, 2]
@@ -104,6 +104,9 @@ def test_an_unknown_cluster_is_refused_with_those_there_are(serve: Callable[[], 
     assert_invalid(
         server.post("/sample_model/train?cluster=local&parallel_trials=2", json=POINTS), "query.parallel_trials"
     )
+    assert_invalid(server.post("/sample_model/train?cluster=local&partition=gpu", json=POINTS), "query.partition")
+    assert_invalid(server.post("/sample_model/train?cluster=local&memory=much", json=POINTS), "query.memory")
+    assert_invalid(server.post("/sample_model/train?memory=2G", json=POINTS), "query.cluster")
     assert server.get("/jobs").json()["jobs"] == []
 
 
