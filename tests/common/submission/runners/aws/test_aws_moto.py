@@ -394,3 +394,21 @@ def test_what_a_task_asks_for_reaches_aws(config: AwsBatchConfig, runner: AwsBat
     assert told["timeout"] == {"attemptDurationSeconds": 130}
     assert told["retryStrategy"]["attempts"] == 3
     assert told["tags"] == {"atoll:task": task.task_id, "atoll:account": "twinscie"}
+
+
+def test_a_cluster_without_credentials_says_what_to_set(
+    config: AwsBatchConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    without = AwsBatchRunner(config.model_copy(update={"access_key": None, "secret_key": None}))
+    with pytest.raises(ClusterDown, match="there are no credentials for AWS"):
+        without.find(submission(without))
+    other = AwsBatchRunner(config.model_copy(update={"access_key": None, "secret_key": None, "profile": "nobody"}))
+    with pytest.raises(ClusterDown, match="the profile of this cluster is not in the files of AWS"):
+        other.find(submission(other))
+    without.close()
+    other.close()

@@ -1,5 +1,6 @@
 """Azure Machine Learning as a stand-in plays it, with files in a real blob service (Azurite)."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +220,11 @@ def test_what_azure_could_not_run_is_refused_before_it_is_asked(
 ) -> None:
     with pytest.raises(Invalid, match=said):
         runner.check(submission(runner, **fields).spec)
+
+
+def test_a_cluster_without_a_token_says_what_to_install(config: AzureMlConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "azure.identity", None)
+    without = AzureMlRunner(config.model_copy(update={"token": None}))
+    with pytest.raises(ClusterDown, match="azure-identity is not installed; install it, or set token"):
+        without.find(submission(without))
+    without.close()
