@@ -123,6 +123,7 @@ class TaskService:
                 # No cluster was asked for it yet: whoever is about to finds it cancelled.
                 values |= {"state": TaskState.CANCELLED, "finished_at": self._clock.now(), "held": False}
                 if (done := self.store.change(task, also=also, **values)) is not None:
+                    metrics.TASKS_FINISHED.labels(task.spec.cluster, TaskState.CANCELLED.value).inc()
                     return done
                 continue
             try:
