@@ -74,7 +74,7 @@ image = {{ sklearn_sample_latest = "" }} }}
     rows = "\n".join(f"{number},{number * 7 % 5},{number % 2}" for number in range(60))
     (state / "share" / "datasets" / "wine_classification.csv").write_text(f"a,b,kind\n{rows}\n")
     found = Server(
-        state, env={"CLUSTERS_FILE": str(folder / "clusters.toml"), "SERVICE_MODEL": "sample", "JOB_TICK": "1"}
+        state, env={"CLUSTERS_FILE": str(folder / "clusters.toml"), "SERVICE_MODEL": "sample", "JOB_TICK_S": "1"}
     )
     yield found
     found.stop()
