@@ -36,9 +36,9 @@ def package_of(task: Submission, config: ClusterConfig, files: Mapping[str, str 
     return Package({"run.sh": run.encode(), "params.json": script.params_json(task.spec), **placed})
 
 
-def wait(runner: Runner, known: Known) -> Observation:
+def wait(runner: Runner, known: Known, patience_s: float = _END_S) -> Observation:
     """Observe until it has finished."""
-    until = time.monotonic() + _END_S
+    until = time.monotonic() + patience_s
     seen: list[Observation] = []
     while time.monotonic() < until:
         seen = runner.observe([known])

@@ -38,6 +38,8 @@ with open(os.path.join(os.environ["ATOLL_OUTPUT_DIR"], "metrics.json"), "w") as 
     json.dump({row["kind"]: row["mean"] for row in means}, file)
 spark.stop()
 """
+# A quarter of a minute on an idle machine.
+_PATIENCE_S = 240
 DATA = "kind,size\na,1\na,3\nb,10\n"
 
 
@@ -73,7 +75,10 @@ def test_an_application_is_run_by_a_real_spark_submit_on_this_machine(tmp_path: 
     task = submission_of(_spec("local"))
     runner.check(task.spec)
     runner.submit(task, _package(task, runner))
-    seen = wait(runner, known_of(task))
+    try:
+        seen = wait(runner, known_of(task), _PATIENCE_S)
+    finally:
+        runner.cancel(known_of(task))
     files = collected(runner, known_of(task))
     log = files["task.log"].decode()
     assert seen.state is TaskState.SUCCEEDED, log[-3000:]
