@@ -87,6 +87,9 @@ def render(
         parts.append(_setup(config.setup))
     parts.append('cd "$ATOLL_TASK_DIR/program" || fail "the task\'s folder has no program"\n')
     parts.append(find_image(spec, config))
+    if spec.image is not None and config.containers == "none":
+        told = f"atoll: {config.name} runs no containers; the image {spec.image} is not used"
+        parts.append(f"echo {shlex.quote(told)} >&2\n")
     unused = left_out(spec) if spec.command is None else ()
     if unused:
         parts.append(f"echo {shlex.quote('atoll: means nothing on one machine: ' + ', '.join(unused))} >&2\n")

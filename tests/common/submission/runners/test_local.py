@@ -612,7 +612,6 @@ def test_a_folder_that_cannot_be_written_is_down(make: Make, tmp_path: Path) -> 
     ("fields", "message"),
     [
         ({"partition": "gpu"}, "partition: local has cpu"),
-        ({"image": "sklearn"}, "image: local runs no containers; leave it out"),
         ({"nodes": 2}, "nodes: local is one machine"),
         ({"cpus": 100_000}, "cpus: local has "),
         ({"memory_bytes": 1 << 50}, "memory: local gives at most"),
@@ -631,6 +630,13 @@ def test_what_could_never_run_is_refused(make: Make, fields: dict[str, Any], mes
 
 def test_the_old_sample_may_name_an_account_where_there_are_none(runner: LocalRunner) -> None:
     runner.check(tasks.submission(runner, account="twinscie", partition="cpu").spec)
+
+
+def test_an_image_is_not_needed_and_the_log_says_that_it_is_not_used(runner: LocalRunner) -> None:
+    task, ended = run(runner, "print('trained')", image="sklearn_sample_latest")
+    assert ended.state is TaskState.SUCCEEDED
+    told = "atoll: local runs no containers; the image sklearn_sample_latest is not used"
+    assert log(runner, task).splitlines() == [told, "trained"]
 
 
 def test_a_preview_is_what_would_run(runner: LocalRunner) -> None:
