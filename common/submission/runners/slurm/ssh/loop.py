@@ -11,17 +11,19 @@ T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
 _pid = 0
 
 
 def shared_loop() -> asyncio.AbstractEventLoop:
     """The loop, begun at first use; a process that was forked off begins one of its own."""
-    global _loop, _pid
+    global _loop, _thread, _pid
     with _lock:
         if _loop is None or _pid != os.getpid():
             _loop = asyncio.new_event_loop()
             _pid = os.getpid()
-            threading.Thread(target=_loop.run_forever, name="ssh", daemon=True).start()
+            _thread = threading.Thread(target=_loop.run_forever, name="ssh", daemon=True)
+            _thread.start()
         return _loop
 
 
@@ -33,8 +35,11 @@ def start(work: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Do `work` on the loop and wait for it; it brings its own time-outs.
 
-    A caller who is interrupted has it cancelled.
+    A caller who is interrupted has it cancelled. On the loop's own thread nobody may wait for it.
     """
+    if threading.current_thread() is _thread:
+        work.close()
+        raise RuntimeError("the thread of SSH connections cannot wait for itself")
     future = start(work)
     try:
         return future.result()

@@ -143,7 +143,9 @@ class SlurmSshRunner(Runner):
             if answer.exit_code != 0:
                 raise failure(self.config.name, answer)
         finally:
-            loop.wait_for(opened.__aexit__(None, None, None))
+            # Not waited for: whoever let go of this half-read may have left it to the garbage collector, which runs on
+            # any thread, the loop's own among them.
+            loop.start(opened.__aexit__(None, None, None))
 
     def clean(self, known: Known) -> None:
         line, head = remote.command(remote.CLEAN, self.config.folder, _safe(known.name))

@@ -1,5 +1,6 @@
 """The runner by SSH against a real Slurm, with a controller, an accounting and two nodes."""
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from common.errors import Invalid
 from common.submission.errors import ClusterDown, ClusterRefused
 from common.submission.records import Element, Known, Observation, Package, Submission
+from common.submission.runners.slurm.ssh import loop
 from common.submission.runners.slurm.ssh.config import SlurmSshConfig
 from common.submission.runners.slurm.ssh.runner import SlurmSshRunner
 from common.submission.states import TaskState
@@ -253,6 +255,20 @@ def test_files_need_not_be_read_to_their_end(runner: SlurmSshRunner) -> None:
     next(left)
     left.close()  # type: ignore[attr-defined]
     assert runner.find(Submission(one.task_id, one.name, one.owner, one.spec)) == one.cluster_job_id
+
+
+def test_files_that_nobody_wants_any_more_may_be_forgotten_on_any_thread(runner: SlurmSshRunner) -> None:
+    one = submit(runner, 'head -c 3000000 /dev/zero >"$ATOLL_OUTPUT_DIR/x"')
+    seen(runner, one)
+    left = [runner.collect(one)]
+    next(left[0])
+
+    async def forget() -> None:
+        left.clear()
+        gc.collect()
+
+    loop.start(forget()).result(30)
+    assert runner.observe([one])[0].state is TaskState.SUCCEEDED
 
 
 def test_more_than_may_be_brought_back_is_refused(lab: SlurmLab, runner: SlurmSshRunner) -> None:
