@@ -72,7 +72,8 @@ _OF_TASKS: Mapping[str, _Writer] = {
     "job-name": _text("name"),
     "kill-on-invalid-dep": _dependent,
     "mem": lambda value, is_new: {"memory_per_node": _number(_mebibytes(value), is_new)},
-    "no-requeue": lambda value, is_new: {"requeue": False},
+    # v0.0.38 takes any value of `requeue` for yes; this key is in no document of it, and works.
+    "no-requeue": lambda value, is_new: {"requeue": False} if is_new else {"no_requeue": True},
     "nodes": _nodes,
     "open-mode": lambda value, is_new: {"open_mode": [value.upper()] if is_new else value},
     "output": _text("standard_output"),

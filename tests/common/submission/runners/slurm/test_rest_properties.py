@@ -81,6 +81,12 @@ def test_v40_is_told_everything_in_its_own_shape() -> None:
     }
 
 
+def test_a_job_that_may_not_be_put_back_says_so_in_the_words_that_each_version_understands() -> None:
+    assert body((0, 0, 38))["job"]["no_requeue"] is True
+    assert "requeue" not in body((0, 0, 38))["job"]
+    assert body((0, 0, 40))["job"]["requeue"] is False
+
+
 def test_from_v41_on_the_script_stands_in_the_job() -> None:
     told = body((0, 0, 41))
 
