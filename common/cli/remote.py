@@ -22,6 +22,10 @@ Url = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; the default where the output is no terminal.")]
 
 
+# A state, a time, a size.
+_SHORT_CHARS = 14
+
+
 @dataclass(frozen=True)
 class Remote:
     """What stood before the command."""
@@ -101,8 +105,11 @@ def print_table(headers: list[str], rows: list[list[object]]) -> None:
     table = Table(*headers, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(plain(cell.text), style=cell.style) for cell in map(_cell, row)))
-    # The first column is what other commands want to be given.
+    # The first column is what other commands want to be given; of short ones nothing would be left.
     table.columns[0].no_wrap = True
+    for number, column in enumerate(table.columns):
+        longest = max((len(_cell(row[number]).text) for row in rows), default=0)
+        column.min_width = longest if not number or longest <= _SHORT_CHARS else None
     Console().print(table)
 
 

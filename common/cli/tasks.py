@@ -63,7 +63,8 @@ def list_tasks(
                 task.name,
                 task.cluster,
                 _coloured(task.state),
-                _moment(task.data.get("created")),
+                # The day and the minute.
+                _moment(task.data.get("created"))[5:16],
                 _ran(task),
                 _why(task),
             ]
