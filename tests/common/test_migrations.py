@@ -9,8 +9,8 @@ from common.jobs.tables import metadata as jobs
 from common.registry.tables import metadata as registry
 from common.security.audit.tables import metadata as audit
 from common.security.keys.tables import metadata as keys
-from common.submission.tables import metadata as tasks
 from common.settings import Settings, StorageSettings
+from common.submission.tables import metadata as tasks
 
 
 def test_migrated_tables_have_the_columns_of_the_code(tmp_path: Path) -> None:

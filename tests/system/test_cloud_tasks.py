@@ -71,7 +71,12 @@ def moto_and_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         secrets = {"PLANTED_KEY": "testing", "PLANTED_TOKEN": TOKEN, "PLANTED_STORAGE_KEY": KEY}
         server = Server(
             state,
-            env={"CLUSTERS_FILE": str(folder / "clusters.toml"), "SERVICE_MODEL": "sample", "JOB_TICK": "1", **secrets},
+            env={
+                "CLUSTERS_FILE": str(folder / "clusters.toml"),
+                "SERVICE_MODEL": "sample",
+                "JOB_TICK_S": "1",
+                **secrets,
+            },
         )
         yield server
         server.stop()

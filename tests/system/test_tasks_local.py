@@ -48,7 +48,7 @@ def start(start_server: Callable[..., Server], tmp_path: Path) -> Callable[[], S
     """Starts servers that have one state, as one that is started again."""
 
     def begin() -> Server:
-        env = {"ATOLL_STATE": str(tmp_path / "state"), "SERVICE_MODEL": "sample", "JOB_TICK": "1"}
+        env = {"ATOLL_STATE": str(tmp_path / "state"), "SERVICE_MODEL": "sample", "JOB_TICK_S": "1"}
         return start_server("--port", "0", env=env)
 
     return begin
