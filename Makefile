@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment backends campaign campaign-registry lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,11 +53,19 @@ campaign: $(DEV) ## kill and cut off real processes 200 times, and count what wa
 campaign-registry: $(DEV) ## kill processes that change the registry 200 times, and count what does not fit (minutes)
 	$(BIN)/python -m tests.campaign_registry --kills 200 $(ARGS)
 
+spark: $(VENV)/.setup-spark ## install Spark for tasks on this machine (400 MB, half a minute; Java 17 or later is needed)
+
+campaign-submission: $(DEV) ## kill Atoll 100 times while it looks after tasks, and count what does not fit (ten minutes)
+	$(BIN)/python -m tests.campaign_submission --kills 100 $(ARGS)
+
 bench-jobs: $(DEV) $(PEERS) ## measure queued jobs beside Celery, Huey and Procrastinate (ten minutes)
 	$(BIN)/python -m benchmarks.jobs $(ARGS)
 
 bench-serving: $(DEV) ## measure what serving costs beside KServe, MLServer, LitServe and BentoML (ten minutes; wrk is needed)
 	$(BIN)/python -m benchmarks.serving $(ARGS)
+
+bench-submission: $(DEV) ## measure tasks on the lab's Slurm beside ssh loops and submitit (three minutes; root and ../shared/lab are needed)
+	$(BIN)/python -m benchmarks.submission $(ARGS)
 
 bench-sentiment: $(DEV) ## measure sentiment beside transformers' pipeline (ten minutes; wrk and redis-server are needed)
 	$(BIN)/python -m benchmarks.sentiment $(ARGS)
@@ -67,6 +75,13 @@ $(PEERS): pyproject.toml $(SETUP)
 	@test -x $(VENV)/bench/bin/python || $(BIN)/python -m venv $(VENV)/bench
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"], sep="\n")' \
 	  | $(VENV)/bench/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+# Spark for the local cluster, apart: it is large, and no dependency. It needs Java 17 or later.
+$(VENV)/.setup-spark: pyproject.toml $(SETUP)
+	@test -x $(VENV)/spark/bin/python || $(BIN)/python -m venv $(VENV)/spark
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["spark"], sep="\n")' \
+	  | $(VENV)/spark/bin/python -m pip install --quiet --disable-pip-version-check -r /dev/stdin
 	@touch $@
 
 # One resolution for all Pythons and platforms; the hashes make pip refuse any other file than those that were resolved here.

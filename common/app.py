@@ -91,7 +91,7 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         BodyLimit,
         max_bytes=settings.http.max_body_bytes,
         by_prefix=dict.fromkeys(CONTROL_PREFIXES, CONTROL_BYTES) | body_limits(runtime.records),
-        exempt=["PUT /datasets/{name}/{file}", *large_bodies(runtime.records)],
+        exempt=["PUT /datasets/{name}/{file}", *routes.LARGE_BODIES, *large_bodies(runtime.records)],
         timeout_s=settings.limits.read_timeout_s,
     )
     app.add_middleware(Authorise)

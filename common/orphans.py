@@ -27,10 +27,13 @@ def adopt(folder: Path) -> None:
     """
     (folder / f"{_MARK}{os.getpid()}").touch()
     owners: dict[Path, list[int]] = {}
-    for mark in folder.parent.glob(f"*/{_MARK}*"):
-        number = mark.name.removeprefix(_MARK)
-        if number.isdecimal():
-            owners.setdefault(mark.parent, []).append(int(number))
+    for other in folder.parent.iterdir():
+        # It belongs to somebody else, or has gone since it was listed.
+        with contextlib.suppress(OSError):
+            for mark in other.glob(f"{_MARK}*"):
+                number = mark.name.removeprefix(_MARK)
+                if number.isdecimal():
+                    owners.setdefault(other, []).append(int(number))
     for other, pids in owners.items():
         _remove_if_orphan(other, pids)
 

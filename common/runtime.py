@@ -26,6 +26,7 @@ from common.serving.pool import WorkPool
 from common.serving.redis_cache import RedisCache
 from common.serving.second_level import SecondLevel
 from common.settings import Settings
+from common.submission.start import check_clusters
 from common.telemetry import metrics
 from common.telemetry.logs import configure_logs, get_logger
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from common.jobs.system import JobSystem
     from common.registry.service import Registry
     from common.security.verifier import Verifier
+    from common.submission.system import TaskSystem
+    from common.submission.training.follow import ClusterTrainings
 
 log = get_logger("atoll")
 
@@ -56,6 +59,8 @@ class Runtime:
     _jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     _jobs: "JobSystem | None" = None
     _registry: "Registry | None" = None
+    _tasks: "TaskSystem | None" = None
+    _tasks_lock: threading.Lock = field(default_factory=threading.Lock)
     _app: ASGIApp | None = None
     keys: Keys = field(init=False)
     _verifiers: "tuple[Verifier, ...] | None" = None
@@ -77,6 +82,7 @@ class Runtime:
         """Configure logs, import the plugins and make the pool; no data is read yet."""
         # First: what goes wrong in a plugin's import is logged, and logs show local variables unless told otherwise.
         configure_logs(settings.telemetry)
+        check_clusters(settings)
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)
         pool = WorkPool(threads, serving.queue_length)
@@ -102,6 +108,9 @@ class Runtime:
                 from common.registry.garbage import Garbage
                 from common.registry.service import Registry
                 from common.storage import Blobs, open_share
+                from common.submission.following import Following as TaskFollowing
+                from common.submission.tables import files as task_files
+                from common.submission.training.abandoned import Abandoned
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
                 jobs = JobSystem.build(self.settings, self._app, refuses=self._refuses)
@@ -109,7 +118,7 @@ class Runtime:
                 blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
                 records = {record.name: record for record in self.records}
                 jobs.executors[Kind.TRAINING] = TrainingExecutor(
-                    records.get, jobs.database, blobs, jobs.clock, jobs.service
+                    records.get, jobs.database, blobs, jobs.clock, jobs.service, self._cluster_trainings
                 )
                 self._registry = Registry(jobs.database, blobs, clock=jobs.clock)
                 self._expire_files(jobs)
@@ -119,6 +128,7 @@ class Runtime:
                     self.settings.registry,
                     clock=jobs.clock,
                     busy_since=partial(oldest_training, jobs.database),
+                    also_referred=[task_files.c.sha256],
                 )
                 jobs.scheduler.chores["registry"] = garbage.begin
                 # Rows that were kept before it was switched off go too, by and by.
@@ -126,8 +136,41 @@ class Runtime:
                 jobs.scheduler.chores["samples"] = SampleChore(
                     lambda: registry, self.settings.registry, jobs.clock
                 ).begin
+                # Tasks are looked after from the first one on; before it, nothing of theirs is imported.
+                following = TaskFollowing(jobs.database, jobs.clock, lambda: self.tasks)
+                jobs.executors[Kind.SUBMISSION] = following
+                jobs.scheduler.rounds["tasks"] = following.tick
+                jobs.scheduler.chores["tasks"] = following.remove_old
+                jobs.scheduler.rounds["trainings on clusters"] = Abandoned(
+                    jobs.database, lambda: self.tasks.service
+                ).cancel
                 self._jobs = jobs
             return self._jobs
+
+    @property
+    def tasks(self) -> "TaskSystem":
+        """Tasks and the clusters that they are submitted to; made at the first call, which blocks as that of `jobs`."""
+        jobs = self.jobs
+        with self._tasks_lock:
+            if self._tasks is None:
+                from common.storage import Blobs, open_share
+                from common.submission.publishing import publisher
+                from common.submission.store import TaskStore
+                from common.submission.system import TaskSystem
+
+                blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
+                store = TaskStore(jobs.database, jobs.clock)
+                publish = publisher(self, blobs.share)
+                self._tasks = TaskSystem.build(
+                    self.settings, store, jobs.service, jobs.store, blobs, jobs.clock, publish=publish
+                )
+            return self._tasks
+
+    def _cluster_trainings(self) -> "ClusterTrainings":
+        from common.submission.training.follow import ClusterTrainings
+
+        tasks = self.tasks
+        return ClusterTrainings(tasks.service, tasks.clusters, self.jobs.store, tasks.blobs, self.settings)
 
     def _expire_files(self, jobs: "JobSystem") -> None:
         """Have the scheduler remove the files that jobs of the models leave on the share."""
@@ -138,6 +181,8 @@ class Runtime:
         def expire(folders: Sequence[str]) -> int:
             return sum(share.expire(folder, age_s) for folder in folders)
 
+        # Inputs of tasks that came in parts; a task keeps what it was given.
+        jobs.scheduler.chores["inputs of tasks"] = partial(expire, ["task-uploads"])
         for record in self.records:
             if record.plugin.leaves:
                 jobs.scheduler.chores[f"files of {record.name}"[:64]] = partial(expire, record.plugin.leaves)
@@ -220,6 +265,8 @@ class Runtime:
             return
         try:
             jobs.stop()
+            if self._tasks is not None:
+                self._tasks.close()
         except Exception as exc:  # the scheduler of another process finds what was left
             log.error("jobs cannot be stopped", exc_info=exc)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli import datasets, jobs, keys, models, predict, registry, security
+from common.cli import clusters, datasets, jobs, keys, models, predict, registry, security, submit, tasks
 from common.cli.remote import AsJson, Remote, Url
 
 app = typer.Typer(
@@ -21,9 +21,12 @@ app = typer.Typer(
 )
 app.command("predict")(predict.predict)
 app.command("train")(predict.train)
+app.command("submit", epilog=submit.EPILOG)(submit.submit)
 app.command("audit")(security.audit)
 app.command("settings")(security.settings)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(clusters.app, name="clusters")
 app.add_typer(registry.app, name="registry")
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")

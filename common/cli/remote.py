@@ -22,12 +22,24 @@ Url = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; the default where the output is no terminal.")]
 
 
+# A state, a time, a size.
+_SHORT_CHARS = 14
+
+
 @dataclass(frozen=True)
 class Remote:
     """What stood before the command."""
 
     url: str | None = None
     as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """A cell of a table, in one of the terminal's colours."""
+
+    text: str
+    style: str
 
 
 def prints_json(context: typer.Context, as_json: bool = False) -> bool:
@@ -92,10 +104,17 @@ def print_table(headers: list[str], rows: list[list[object]]) -> None:
 
     table = Table(*headers, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else plain(str(cell))) for cell in row))
-    # The first column is what other commands want to be given.
+        table.add_row(*(Text(plain(cell.text), style=cell.style) for cell in map(_cell, row)))
+    # The first column is what other commands want to be given; of short ones nothing would be left.
     table.columns[0].no_wrap = True
+    for number, column in enumerate(table.columns):
+        longest = max((len(_cell(row[number]).text) for row in rows), default=0)
+        column.min_width = longest if not number or longest <= _SHORT_CHARS else None
     Console().print(table)
+
+
+def _cell(value: object) -> Coloured:
+    return value if isinstance(value, Coloured) else Coloured("" if value is None else str(value), "")
 
 
 def end_unless_succeeded(job: "Job") -> None:

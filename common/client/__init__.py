@@ -7,16 +7,21 @@ talking and the waiting. Importing this imports nothing of the server.
 from common.client.asynchronous import AsyncClient, AsyncJob
 from common.client.errors import AtollClientError, JobUnsuccessful, StillRunning, Unreachable
 from common.client.sync import Client, Job
+from common.client.tasks import AsyncTask, Task
+from common.client.tasks_view import TaskView
 from common.client.view import JobView
 
 __all__ = [
     "AsyncClient",
     "AsyncJob",
+    "AsyncTask",
     "AtollClientError",
     "Client",
     "Job",
     "JobUnsuccessful",
     "JobView",
     "StillRunning",
+    "Task",
+    "TaskView",
     "Unreachable",
 ]

@@ -12,14 +12,14 @@ from common.client import connection
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Sleep
 from common.client.flows import Flows, key_place
 from common.client.progress import Progress, showing
-from common.client.registry import AsyncRegistryCalls
 from common.client.retry import Policy
+from common.client.tasks import AsyncTaskCalls
 from common.client.view import JobView
 
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncRegistryCalls):
+class AsyncClient(AsyncTaskCalls):
     """`Client` for asyncio; parameters and errors are the same."""
 
     def __init__(

@@ -135,14 +135,14 @@ class Flows:
     def refresh(self, job: JobView, policy: Policy | None = None) -> Flow[tuple[bool, float | None]]:
         """Whether `job` has changed, and how long the server wants to be left alone."""
         headers = {"If-None-Match": job.etag} if job.etag else {}
-        answer = yield from self.send(Call("GET", _place(job), headers=headers), policy)
+        answer = yield from self.send(Call("GET", job.place, headers=headers), policy)
         if answer.status == 304:
             return False, answer.retry_after_s
         job.update(self._json(answer), answer.headers.get("etag"))
         return True, answer.retry_after_s
 
     def wait(self, job: JobView, timeout_s: float | None, on_change: _Changed | None = None) -> Flow[None]:
-        """Until `job` has finished. Raises `StillRunning`."""
+        """Until `job` has finished, with all that belongs to its end. Raises `StillRunning`."""
         began_s = self._clock.monotonic_s()
         unchanged = 0
         # Whoever is to be told has not seen it yet, even if we have.
@@ -152,14 +152,14 @@ class Flows:
             if on_change is not None and (changed or is_news):
                 on_change(job)
             is_news = False
-            if job.is_finished:
+            if job.is_settled:
                 return
             unchanged = 0 if changed else unchanged + 1
             delay_s = next_poll_s(unchanged, asked_s)
             if timeout_s is not None:
                 left_s = timeout_s - (self._clock.monotonic_s() - began_s)
                 if left_s <= 0:
-                    raise StillRunning(f"job {job.id} is {job.state} after {timeout_s:g} s; it goes on")
+                    raise StillRunning(f"{job.noun} {job.id} is {job.state} after {timeout_s:g} s; it goes on")
                 delay_s = min(delay_s, left_s)
             yield Sleep(delay_s)
 
@@ -168,7 +168,7 @@ class Flows:
         if not job.is_finished:
             yield from self.wait(job, timeout_s, on_change)
         # Not by `send`: an error kept as the job's answer is no error of this call, and its 503 will not go away.
-        call = Call("GET", f"{_place(job)}/result")
+        call = Call("GET", f"{job.place}/result")
         if job.has_succeeded:
             answer = yield from self.send(call)
             return answer.value
@@ -185,7 +185,7 @@ class Flows:
         while True:
             # Before the lines are read: what a job wrote last is there once it has finished.
             was_finished = job.is_finished
-            lines = yield from self.get(f"{_place(job)}/logs", after=after, limit=_LOG_PAGE)
+            lines = yield from self.get(f"{job.place}/logs", after=after, limit=_LOG_PAGE)
             if lines:
                 after = lines[-1]["seq"]
                 yield Emit(lines)
@@ -201,7 +201,7 @@ class Flows:
     def cancel(self, job: JobView) -> Flow[None]:
         """One that is cancelled already stays so."""
         try:
-            answer = yield from self.send(Call("DELETE", _place(job)))
+            answer = yield from self.send(Call("DELETE", job.place))
         except AtollClientError as exc:
             if exc.status != 409:
                 raise
@@ -212,7 +212,7 @@ class Flows:
             job.update(self._json(answer))
 
     def retry(self, job: JobView) -> Flow[None]:
-        answer = yield from self.send(Call("POST", f"{_place(job)}/retry", repeat=Repeat.UNLESS_SENT))
+        answer = yield from self.send(Call("POST", f"{job.place}/retry", repeat=Repeat.UNLESS_SENT))
         job.update(self._json(answer))
 
     def _post(
@@ -275,10 +275,6 @@ def _part(text: str) -> str:
 def key_place(key_id: str) -> str:
     """Of a key by its id, its prefix, or itself, whose secret is not sent: addresses are logged."""
     return f"/keys/{_part(key_id[:_KEY_PREFIX_CHARS] if key_id.startswith(_KEY_PREFIX) else key_id)}"
-
-
-def _place(job: JobView) -> str:
-    return f"/jobs/{_part(job.id)}"
 
 
 def _is_job(answer: Answer) -> bool:

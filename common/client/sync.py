@@ -12,14 +12,14 @@ from common.client import connection
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Sleep
 from common.client.flows import Flows, key_place
 from common.client.progress import Progress, showing
-from common.client.registry import RegistryCalls
 from common.client.retry import Policy
+from common.client.tasks import TaskCalls
 from common.client.view import JobView
 
 T = TypeVar("T")
 
 
-class Client(RegistryCalls):
+class Client(TaskCalls):
     """A connection to Atoll; close it, or use it in `with`. Safe to use from several threads.
 
     Parameters

@@ -1,12 +1,15 @@
 """A job as it was when somebody looked."""
 
 from typing import Any
+from urllib.parse import quote
 
 from common.jobs.states import FINISHED, State
 
 
 class JobView:
     """What is known of a job; `data` is all that the server told (docs/api.md)."""
+
+    noun = "job"
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
@@ -18,6 +21,11 @@ class JobView:
     @property
     def id(self) -> str:
         return str(self.data["id"])
+
+    @property
+    def place(self) -> str:
+        """Its path on the server."""
+        return f"/{self.noun}s/{quote(self.id, safe='')}"
 
     @property
     def kind(self) -> str:
@@ -35,6 +43,11 @@ class JobView:
     @property
     def is_finished(self) -> bool:
         return self.state in FINISHED
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more of it will change by itself."""
+        return self.is_finished
 
     @property
     def has_succeeded(self) -> bool:

@@ -17,15 +17,18 @@ from common.http.problems import problem_response
 CONTROL_BYTES = 65_536
 CONTROL_PREFIXES = (
     "/audit",
+    "/clusters",
     "/datasets",
     "/docs",
     "/health",
+    "/job_status",
     "/jobs",
     "/keys",
     "/metrics",
     "/params",
     "/registry",
     "/settings",
+    "/tasks",
 )
 _PARAMETER = re.compile(r"{[^}]*}")
 # A slow mobile connection sends ten times as much; who sends less holds a connection for nothing.

@@ -29,6 +29,7 @@ def worker(
     """Run jobs until SIGTERM; what runs then is finished, or put back into its queue after JOB_DRAIN_S."""
     from common.app import create_app
     from common.errors import SettingsError
+    from common.jobs.queues.names import submission_queues
     from common.settings import get_settings
     from common.telemetry.logs import configure_logs, get_logger
 
@@ -43,20 +44,30 @@ def worker(
     system.isolate()
     if system.handler is system.runner:
         app.state.runtime.start()
-    working = system.worker(queue, 1 if once else concurrency)
+    if once:
+        # Whatever waits.
+        queue = queue or system.queue_names()
+    workers = [system.worker(queue, 1 if once else concurrency)]
+    if queue is None and submission_queues(settings):
+        workers.append(system.submission_worker())
 
     def stop(_: int, __: FrameType | None) -> None:
-        working.stop()
+        for working in workers:
+            working.stop()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     get_logger("atoll.worker").info("worker", queues=queue or system.queue_names())
     limit, idle_s = (1, _ONCE_IDLE_S) if once else (None, None)
     # Not on this thread: its signal handler would wait for a lock that the interrupted code may hold.
-    thread = threading.Thread(target=working.run, args=(limit, idle_s), name="worker", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.5)
+    threads = [
+        threading.Thread(target=working.run, args=(limit, idle_s), name="worker", daemon=True) for working in workers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(0.5)
     # What the last job's caller asked to be told is on its way; with --once nobody may be there for a while to send it.
     system.callbacks.stop()
 

@@ -6,22 +6,37 @@ runner's supervising thread writes the newest ones about once a second. A loop m
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from common.clock import Clock
 from common.jobs.errors import JobCancelled
 from common.jobs.records import Job, NewLine, Progress, Result, Within
-from common.jobs.store import JobStore
 
 # Lines kept between two writes; a loop that logs without end must not take all memory.
 _BUFFERED_LINES = 1000
 
 
+class Records(Protocol):
+    """Where what a job's code tells is written: the store, or, on a cluster, files and standard output."""
+
+    def request_body(self, job_id: str) -> bytes: ...
+
+    def load_checkpoint(self, job_id: str) -> bytes | None: ...
+
+    def save_checkpoint(self, job_id: str, epoch: int, content: bytes) -> None: ...
+
+    def append_logs(self, job_id: str, epoch: int, lines: Sequence[NewLine]) -> None: ...
+
+    def progress(self, job_id: str, epoch: int, progress: Progress) -> bool:
+        """Whether the job is to be cancelled."""
+        ...
+
+
 class Checkpoint:
     """What an attempt leaves for the next one. Saving from an attempt that is over raises `Fenced`."""
 
-    def __init__(self, store: JobStore, job: Job) -> None:
+    def __init__(self, store: Records, job: Job) -> None:
         self._store = store
         self._job = job
 
@@ -43,7 +58,7 @@ class JobContext:
     remaining_s : gives the seconds until the deadline, infinite without one.
     """
 
-    def __init__(self, job: Job, store: JobStore, clock: Clock, clean: Callable[[str], str] = str) -> None:
+    def __init__(self, job: Job, store: Records, clock: Clock, clean: Callable[[str], str] = str) -> None:
         self.job = job
         self.checkpoint = Checkpoint(store, job)
         self._store = store

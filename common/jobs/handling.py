@@ -1,5 +1,6 @@
 """What a worker asks of whoever runs its jobs: on a thread of this process, or in a process of their own."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Protocol
 
@@ -33,3 +34,34 @@ class Handler(Protocol):
 
     def leave(self) -> None:
         """Put all running jobs back into their queues, because this process has to end."""
+
+
+class ByQueue:
+    """A `Handler` that leaves the jobs of some queues to one, and all others to another.
+
+    Parameters
+    ----------
+    others : handles the messages of `queues`.
+    """
+
+    def __init__(self, handler: Handler, others: Handler, queues: Collection[str]) -> None:
+        self._handler = handler
+        self._others = others
+        self._queues = frozenset(queues)
+
+    def handle(self, message: Message) -> Disposition:
+        return (self._others if message.queue in self._queues else self._handler).handle(message)
+
+    def postpone(self, message: Message) -> bool:
+        return self._handler.postpone(message)
+
+    def handle_poison(self, job_id: str) -> None:
+        self._handler.handle_poison(job_id)
+
+    def cancel_here(self, job_id: str) -> None:
+        for handler in (self._handler, self._others):
+            handler.cancel_here(job_id)
+
+    def leave(self) -> None:
+        for handler in (self._handler, self._others):
+            handler.leave()

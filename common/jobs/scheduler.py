@@ -49,6 +49,7 @@ class Scheduler:
     ----------
     chores : by name of at most 64 characters, what to call every hour, by one process for all; each removes something,
         and tells how many.
+    rounds : by name, what to do in every round, by one process for all.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Scheduler:
         self._leftovers = leftovers
         self._watch = Watch(settings.stall_s)
         self.chores: dict[str, Callable[[], int]] = {}
+        self.rounds: dict[str, Callable[[], None]] = {}
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
         self._stopping = threading.Event()
 
@@ -107,6 +109,7 @@ class Scheduler:
             self._remove_old,
             self._sweep_share,
             self._do_chores,
+            self._do_rounds,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -186,6 +189,10 @@ class Scheduler:
             self._store.set_schedule(name, coming)
             if removed := remove():
                 log.info("removed", chore=name, count=removed)
+
+    def _do_rounds(self) -> None:
+        for name, look in self.rounds.items():
+            self._try(look, name)
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

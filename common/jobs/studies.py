@@ -94,9 +94,9 @@ class Journal(BaseJournalBackend):
 class StudyStorage(JournalStorage):
     """A journal whose trials bear, from their first entry on, the name of the attempt that runs them."""
 
-    def __init__(self, database: Database, study: str, writer: Job) -> None:
+    def __init__(self, journal: BaseJournalBackend, writer: Job) -> None:
         self.attempt = f"{writer.id}/{writer.epoch}"
-        super().__init__(Journal(database, study, writer))
+        super().__init__(journal)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         return super().create_new_trial(study_id, template_trial or self._begun())
@@ -121,8 +121,15 @@ def open_study(
     database: Database, study: str, writer: Job, direction: Direction, pruner: optuna.pruners.BasePruner
 ) -> optuna.Study:
     """The study of job `study`, made if it is not there."""
+    return study_in(Journal(database, study, writer), study, writer, direction, pruner)
+
+
+def study_in(
+    journal: BaseJournalBackend, study: str, writer: Job, direction: Direction, pruner: optuna.pruners.BasePruner
+) -> optuna.Study:
+    """The study of a journal, made if it is not there."""
     return optuna.create_study(
-        storage=StudyStorage(database, study, writer),
+        storage=StudyStorage(journal, writer),
         study_name=study,
         direction=direction,
         pruner=pruner,

@@ -14,11 +14,11 @@ from common.jobs.blobs import Blobs, ShareBlobs
 from common.jobs.callbacks.sender import Callbacks
 from common.jobs.child import serving_runner
 from common.jobs.context import Executor
-from common.jobs.handling import Handler
+from common.jobs.handling import ByQueue, Handler
 from common.jobs.prediction import PredictionExecutor
 from common.jobs.process_runner import ProcessRunner
 from common.jobs.queues.base import Queue
-from common.jobs.queues.names import queue_names
+from common.jobs.queues.names import queue_names, submission_queues
 from common.jobs.queues.table import TableQueue
 from common.jobs.records import Job
 from common.jobs.runner import Runner
@@ -107,27 +107,38 @@ class JobSystem:
     @property
     def handler(self) -> Handler:
         """Who runs the jobs that this process takes."""
-        return self._isolated or self.runner
+        if self._isolated is None:
+            return self.runner
+        return ByQueue(self._isolated, self.runner, submission_queues(self.settings))
 
     def isolate(self) -> None:
         """Run jobs in processes of their own from now on, unless `JOB_ISOLATION` says otherwise."""
         if self.settings.jobs.isolation == "process" and self._isolated is None:
             self._isolated = ProcessRunner(self.runner, self.store, self.settings, self.clock, serving_runner)
-            self.service.handler = self._isolated
+            self.service.handler = self.handler
             self._isolated.warm()
 
     def worker(self, names: Sequence[str] | None = None, concurrency: int | None = None) -> Worker:
-        """A worker for the queues named, by default for all that this process can run."""
+        """A worker for the queues named, by default for all that this process can run but those of submissions."""
         jobs = self.settings.jobs
-        names = names or self.queue_names()
+        apart = submission_queues(self.settings)
+        names = names or [name for name in self.queue_names() if name not in apart]
         return Worker(self.queue, self.handler, names, jobs, self.clock, concurrency or jobs.concurrency)
+
+    def submission_worker(self) -> Worker:
+        """A worker that hands tasks to clusters, so that trainings never keep them waiting."""
+        names = submission_queues(self.settings)
+        concurrency = self.settings.submission.concurrency
+        return Worker(self.queue, self.runner, names, self.settings.jobs, self.clock, concurrency)
 
     def start_background(self, roles: Iterable[str]) -> None:
         """Start a worker for the role `queues` and the scheduler for `timers`, on threads that end with the process."""
         self.migrate()
         roles = frozenset(roles)
         if "queues" in roles:
-            self._keep_running("worker", self._work)
+            self._keep_running("worker", partial(self._work, self.worker))
+            if submission_queues(self.settings):
+                self._keep_running("submission-worker", partial(self._work, self.submission_worker))
         if "timers" in roles:
             self._keep_running("scheduler", self.scheduler.run)
 
@@ -146,8 +157,8 @@ class JobSystem:
         self.queue.close()
         self.database.close()
 
-    def _work(self) -> None:
-        worker = self.worker()
+    def _work(self, make: Callable[[], Worker]) -> None:
+        worker = make()
         self._workers.append(worker)
         if not self._stopping.is_set():
             worker.run()

@@ -4,7 +4,7 @@ A training may run more than once; it publishes once. Artefacts are on the share
 them twice is harmless; the version, its alias, the result and the job's state are written by one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ import orjson
 import sqlalchemy as sa
 
 from common.clock import Clock
-from common.database import Database
 from common.jobs.context import Checkpoint, JobContext
 from common.jobs.helpers import Helpers
+from common.jobs.records import Job
 from common.jobs.rows import Payloads
 from common.plugins.fingerprint import code_version
 from common.plugins.record import PluginRecord
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from common.jobs.search import Objective, Params, Space, Suggest
+    from common.jobs.studies import Direction
+
+    # From the id of the job whose study it is, the attempt that writes to it, the direction and the pruner.
+    OpenStudy = Callable[[str, Job, Direction, optuna.pruners.BasePruner], optuna.Study]
 
 Artefacts = bytes | Path | Mapping[str, bytes | Path]
 
@@ -67,7 +71,7 @@ class TrainContext:
         context: JobContext,
         record: PluginRecord,
         helpers: Helpers,
-        database: Database,
+        studies: "OpenStudy",
         blobs: Blobs,
         clock: Clock,
     ) -> None:
@@ -76,7 +80,7 @@ class TrainContext:
         self._context = context
         self._record = record
         self._helpers = helpers
-        self._database = database
+        self._studies = studies
         self._blobs = blobs
         self._clock = clock
         self._study: optuna.Study | None = None
@@ -106,10 +110,8 @@ class TrainContext:
     def study(self) -> "optuna.Study":
         """The job's Optuna study; what an earlier attempt tried is in it."""
         if self._study is None:
-            from common.jobs.studies import open_study
-
             space = self._space
-            self._study = open_study(self._database, self._helpers.study, self._job, space.direction, space.pruner())
+            self._study = self._studies(self._helpers.study, self._job, space.direction, space.pruner())
         return self._study
 
     def optimize(
@@ -227,6 +229,29 @@ class TrainContext:
             self._context.on_commit(self._commit)
         self._publication = Publication(refs, dict(metrics), alias, data_hash, about)
 
+    @property
+    def publication(self) -> Publication | None:
+        """What is to be published, as far as the training has said so."""
+        return self._publication
+
+    @property
+    def searched(self) -> dict[str, Any]:
+        """What a search has found, as the job's result tells it: `best_params` and the counts of `trials`, or None."""
+        if self._study is None:
+            return {"best_params": None, "trials": None}
+        from common.jobs.search import Tally
+
+        tally = Tally(self._study)
+        return {
+            "best_params": self.best_params if tally.complete else None,
+            "trials": {"complete": tally.complete, "pruned": tally.pruned, "failed": tally.failed},
+        }
+
+    @property
+    def code_version(self) -> str:
+        """Of the code that trains."""
+        return code_version(self._record.module)
+
     def result(self) -> bytes:
         """The body of the job's result; its version is written by the last transaction, which makes the number."""
         return self._answer(None)
@@ -236,14 +261,7 @@ class TrainContext:
             return orjson.dumps({"model": self._record.name, "helped": self._helpers.study})
         metrics = self._publication.metrics if self._publication else {}
         answer: dict[str, Any] = {"model": self._record.name, "version": version, "metrics": metrics}
-        answer |= {"best_params": None, "trials": None}
-        if self._study is not None:
-            from common.jobs.search import Tally
-
-            tally = Tally(self._study)
-            answer["trials"] = {"complete": tally.complete, "pruned": tally.pruned, "failed": tally.failed}
-            answer["best_params"] = self.best_params if tally.complete else None
-        return orjson.dumps(finite(answer), default=str, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(finite(answer | self.searched), default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
     def _commit(self, connection: sa.Connection) -> None:
         """Add the version in the transaction that makes the job succeed."""
@@ -256,7 +274,7 @@ class TrainContext:
             made.artefacts,
             created_at=now,
             author=self._job.owner or "anonymous",
-            code_version=code_version(self._record.module),
+            code_version=self.code_version,
             metrics=made.metrics,
             job_id=self._job.id,
             data_hash=made.data_hash,

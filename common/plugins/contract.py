@@ -15,6 +15,7 @@ from common.http.problems import LegacyShape
 from common.plugins.definition import BaseDefinition
 from common.plugins.pull import ModelPuller, Puller
 from common.registry.held import Held
+from common.security.principal import Principal
 from common.security.scopes import parse_scopes
 from common.serving.batcher import Batching
 from common.serving.items import Kept
@@ -23,6 +24,7 @@ from common.settings import get_settings
 
 if TYPE_CHECKING:
     from common.jobs.train_context import TrainContext
+    from common.runtime import Runtime
 
 # First path segments of Atoll's own routes; no plugin may bear one of these names.
 RESERVED_NAMES = frozenset(
@@ -33,10 +35,12 @@ RESERVED_NAMES = frozenset(
         "datasets",
         "docs",
         "health",
+        "job_status",
         "jobs",
         "keys",
         "metrics",
         "models",
+        "new_task",
         "openapi",
         "params",
         "registry",
@@ -89,6 +93,33 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Output:
+    """A file that a user's program left on a cluster, and that is to become a version of a model.
+
+    Parameters
+    ----------
+    path : of this machine; it goes when the hook returns.
+    filename : as the program called it.
+    sha256 : in hex.
+    tag : the model.
+    name : what its trainer calls it.
+    by : who asked for it, with what they may do.
+    job_id : of the attempt that made it; of one attempt there is one version, however often it is published.
+    metrics : what the program measured.
+    """
+
+    path: Path
+    filename: str
+    size_bytes: int
+    sha256: str
+    tag: str
+    name: str
+    by: Principal
+    job_id: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plugin:
     """Optional declarations of a plugin, as `plugin` in its package. A `router` alone is a plugin too.
 
@@ -134,6 +165,8 @@ class Plugin:
     cli : commands that it adds to `atoll`, by group and name, each where its function is: `{"registry push":
         "models.mine.cli:push"}`. The function has Typer's annotations, and is imported when the command is asked for.
     leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
+    publish_output : makes a version of a file that a user's program left on a cluster, and gives what is told of it;
+        may raise `Invalid`. The first plugin that has one takes them all.
 
     Raises
     ------
@@ -165,6 +198,7 @@ class Plugin:
     tensors: TensorModels | None = None
     cli: Mapping[str, str] = field(default_factory=dict)
     leaves: Sequence[str] = ()
+    publish_output: "Callable[[Runtime, Output], Mapping[str, Any]] | None" = None
 
     def __post_init__(self) -> None:
         # What is wrong here would otherwise fail later, in the app that serves the other plugins too.
@@ -182,6 +216,7 @@ class Plugin:
             ("check_train", self.check_train),
             ("pull_model", self.pull_model),
             ("serve_version", self.serve_version),
+            ("publish_output", self.publish_output),
         ):
             if function is not None and not callable(function):
                 raise TypeError(f"Plugin({name}={function!r}): not a function")

@@ -1,17 +1,20 @@
 """`POST …/train`, derived from a plugin's `train` and `train_request`; beside its other routes."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import MethodNotAllowed
+from common.errors import FieldError, Invalid, MethodNotAllowed
 from common.http.openapi import problem_answer
 from common.jobs.accepted import JobAccepted
 from common.plugins.parameters import api_routes
 from common.plugins.record import PluginRecord
+
+if TYPE_CHECKING:
+    from common.runtime import Runtime
 
 MAX_PARALLEL = 16
 
@@ -28,6 +31,24 @@ Parallel = Annotated[
     int,
     Query(ge=1, le=MAX_PARALLEL, description="Trials of a search to run at once, as far as workers are free."),
 ]
+
+Cluster = Annotated[
+    str | None,
+    Query(
+        max_length=255,
+        description="Train as a task on this cluster (`GET /clusters`), where Atoll has to be installed; the job is "
+        "the same. Not with `parallel_trials`.",
+    ),
+]
+# What may be asked of the cluster.
+_WORD = {"max_length": 255}
+Image = Annotated[str | None, Query(**_WORD, description="With `cluster`: the container image.")]
+Partition = Annotated[str | None, Query(**_WORD, description="With `cluster`: a part of it.")]
+Account = Annotated[str | None, Query(**_WORD, description="With `cluster`: the cluster's account.")]
+TimeLimit = Annotated[str | None, Query(**_WORD, description="With `cluster`: `1:30:00`, `90m`, or seconds.")]
+Memory = Annotated[str | None, Query(**_WORD, description="With `cluster`: `2G`, `512M`, or bytes.")]
+Cpus = Annotated[int | None, Query(ge=1, le=100_000, description="With `cluster`.")]
+Gpus = Annotated[int | None, Query(ge=0, le=10_000, description="With `cluster`.")]
 
 
 def train_path(record: PluginRecord) -> str:
@@ -67,11 +88,29 @@ def has_own_train_route(record: PluginRecord) -> bool:
 
 
 def _accept(record: PluginRecord) -> Any:
-    async def train(request: Request, body: Any, parallel_trials: Parallel = 1) -> Response:
+    async def train(
+        request: Request,
+        body: Any,
+        parallel_trials: Parallel = 1,
+        cluster: Cluster = None,
+        image: Image = None,
+        partition: Partition = None,
+        account: Account = None,
+        time_limit: TimeLimit = None,
+        memory: Memory = None,
+        cpus: Cpus = None,
+        gpus: Gpus = None,
+    ) -> Response:
         # Not at the top of the module: queues bring SQLAlchemy, which an app without them never needs.
         from common.jobs.http import accept
         from common.jobs.states import Kind
 
+        asked = (image, partition, account, time_limit, memory, cpus, gpus)
+        if cluster is not None:
+            await run_in_threadpool(_check_cluster, request, record, cluster, parallel_trials)
+        elif any(one is not None for one in asked):
+            known = "image, partition, account, time_limit, memory, cpus and gpus"
+            raise Invalid.field("cluster", f"is missing; {known} are asked of a cluster", where="query")
         if record.plugin.check_train is not None:
             # It may look at the data.
             await record.require_ready()
@@ -89,6 +128,35 @@ def _accept(record: PluginRecord) -> Any:
     # FastAPI reads the definition, which is known only now, from the signature.
     train.__annotations__["body"] = record.plugin.train_request
     return train
+
+
+def _check_cluster(request: Request, record: PluginRecord, cluster: str, parallel_trials: int) -> None:
+    """Refuse a training that could never run on the cluster. Raises `Invalid`."""
+    # Brings the clusters, which an app that is asked for none does without.
+    from common.submission.training.spec import training_spec
+
+    if parallel_trials > 1:
+        message = (
+            "is for workers of Atoll, which share a search through its database; a cluster runs one search by itself. "
+            "Leave it out, or leave cluster out"
+        )
+        raise Invalid.field("parallel_trials", message, parallel_trials, where="query")
+    runtime: Runtime = request.app.state.runtime
+    clusters = runtime.tasks.clusters
+    if cluster not in clusters:
+        known = ", ".join(clusters.names)
+        message = f"there is no such cluster here; those configured are: {known}"
+        raise Invalid.field("cluster", message, cluster, where="query")
+    spec = training_spec(record.name, clusters.config(cluster), runtime.settings, request.url.query)
+    try:
+        clusters.get(cluster).check(spec)
+    except Invalid as exc:
+        # It speaks of a task's config; here the query was asked.
+        errors = [
+            FieldError(field=f"query.{error.field.rpartition('.')[2]}", message=error.message, value=error.value)
+            for error in exc.errors
+        ]
+        raise Invalid(exc.detail, errors=errors) from None
 
 
 def _refuse(record: PluginRecord) -> Any:

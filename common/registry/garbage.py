@@ -54,6 +54,7 @@ class Garbage:
     ----------
     busy_since : when the oldest training that runs began. It may have put blobs that its version will refer to, so
         none that was first seen unreferenced since then is removed; None where none runs.
+    also_referred : columns, beside those of versions, that name blobs by their SHA-256.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Garbage:
         *,
         clock: Clock | None = None,
         busy_since: Callable[[], datetime | None] = lambda: None,
+        also_referred: Sequence[sa.Column[str]] = (),
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._settings = settings
         self._clock = clock or SystemClock()
         self._busy_since = busy_since
+        self._referring = (tables.artefacts.c.sha256, *also_referred)
         self._thread: threading.Thread | None = None
 
     def begin(self) -> int:
@@ -134,7 +137,11 @@ class Garbage:
         there = self._blobs.find()
 
         def work(connection: sa.Connection) -> dict[str, datetime]:
-            referred = set(connection.execute(sa.select(tables.artefacts.c.sha256).distinct()).scalars())
+            referred = {
+                sha256
+                for column in self._referring
+                for sha256 in connection.execute(sa.select(column).distinct()).scalars()
+            }
             alone = there.keys() - referred
             noted = {row.sha256: row.since for row in connection.execute(sa.select(tables.unreferenced))}
             over = sorted(noted.keys() - alone)
@@ -156,8 +163,8 @@ class Garbage:
         def work(connection: sa.Connection) -> bool:
             store.keep_blobs(connection, against=True)
             due = sa.select(sa.literal(1)).where(row, tables.unreferenced.c.since <= until)
-            referred = sa.select(sa.literal(1)).where(tables.artefacts.c.sha256 == sha256).limit(1)
-            if connection.execute(due).scalar() is None or connection.execute(referred).scalar() is not None:
+            referred = sa.select(sa.or_(*(sa.exists().where(column == sha256) for column in self._referring)))
+            if connection.execute(due).scalar() is None or connection.execute(referred).scalar():
                 return False
             # Within the transaction, so that nobody publishes a version of it meanwhile. Were the transaction not
             # committed, there would be a row too many, which the next look removes.

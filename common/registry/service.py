@@ -78,6 +78,7 @@ class Registry(Changing):
         tags: Mapping[str, str] | Iterable[str] = (),
         library: str | None = None,
         library_version: str | None = None,
+        job_id: str | None = None,
         also: Callable[[sa.Connection, Version], None] | None = None,
     ) -> Version:
         """Put the artefacts on the share, add a version, and point `alias` to it, if given, in the same transaction.
@@ -89,6 +90,7 @@ class Registry(Changing):
         signature : inputs and outputs, each with `name`, `datatype` and `shape` as the Open Inference Protocol has it.
         tags : texts by name, or names only.
         library : what made the artefacts, e.g. `scikit-learn`; with its version.
+        job_id : that made it; of one job there is one version of a model.
         also : called with the version in the same transaction, which ends with the version if it raises.
 
         Raises
@@ -97,6 +99,8 @@ class Registry(Changing):
             A name cannot be used; nothing was written.
         ShareFull, ShareDown
             No version was added.
+        sqlalchemy.exc.IntegrityError
+            The job has published a version of this model before.
         """
         check_model(model)
         for name in artefacts:
@@ -122,6 +126,7 @@ class Registry(Changing):
                 tags=tags,
                 library=library,
                 library_version=library_version,
+                job_id=job_id,
                 blobs=self.blobs,
             )
             if alias is not None:

@@ -19,13 +19,21 @@ from common.routes import (
 from common.security.audit import routes as audit
 from common.security.keys import routes as keys
 from common.serving.oip import routes as oip
+from common.submission import routes as tasks
+from common.submission import routes_clusters, routes_files, routes_old, routes_uploads
+
+# Routes that count their bodies for themselves.
+LARGE_BODIES = ("POST /tasks", "POST /tasks/preview", "POST /new_task", "PUT /tasks/uploads/{upload_id}/parts/{number}")
 
 
 def include(app: FastAPI) -> None:
     oip.include(app)
     registries = (registry, registry_changes, registry_moves, registry_drift)
-    for module in (root, docs, health, catalogue, datasets, *registries, jobs, keys, settings, audit):
+    # Uploads before tasks: `/tasks/uploads` is no task.
+    submissions = (routes_uploads, tasks, routes_files, routes_clusters)
+    for module in (root, docs, health, catalogue, datasets, *registries, jobs, *submissions, keys, settings, audit):
         app.include_router(module.router)
+    routes_old.include(app)
     app.webhooks.add_api_route(
         "job-ended",
         job_ended,

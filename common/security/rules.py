@@ -58,6 +58,7 @@ _OF_MODEL = Need(Scope.PREDICT, model_parameter="model")
 _OVER_MODEL = Need(Scope.ADMIN, model_parameter="model")
 _TRAINS_MODEL = Need(Scope.TRAIN, model_parameter="model")
 
+_KIND = re.compile(r":[a-z]+}")
 # Stands for the methods that a route does not name.
 _OTHER = "*"
 
@@ -105,6 +106,25 @@ OWN: Mapping[str, Need] = {
     "GET /jobs/{job_id}/trials": ANY,
     "DELETE /jobs/{job_id}": ANY,
     "POST /jobs/{job_id}/retry": ANY,
+    # As jobs: what the caller owns. To run programs is a permission of its own.
+    "GET /tasks": ANY,
+    "POST /tasks": SUBMIT,
+    "POST /tasks/preview": SUBMIT,
+    "GET /tasks/{task_id}": ANY,
+    "GET /tasks/{task_id}/logs": ANY,
+    "GET /tasks/{task_id}/files": ANY,
+    "GET /tasks/{task_id}/files/{path:path}": ANY,
+    "DELETE /tasks/{task_id}": SUBMIT,
+    "POST /tasks/{task_id}/retry": SUBMIT,
+    "POST /tasks/uploads": SUBMIT,
+    "GET /tasks/uploads/{upload_id}": SUBMIT,
+    "PUT /tasks/uploads/{upload_id}/parts/{number}": SUBMIT,
+    "POST /tasks/uploads/{upload_id}": SUBMIT,
+    "DELETE /tasks/uploads/{upload_id}": SUBMIT,
+    "POST /new_task": SUBMIT,
+    "GET /job_status/{cluster_job_id}": ANY,
+    "GET /clusters": ANY,
+    "GET /clusters/{name}": ANY,
     "GET /keys": ADMIN,
     "POST /keys": ADMIN,
     "GET /keys/self": ANY,
@@ -221,7 +241,11 @@ class Rules:
 
     def under(self, method: str, path: str) -> Need | None:
         """What the route with this template asks."""
-        return next((rule.need(method) for rule in self._rules if rule.path == path and method in rule.methods), None)
+        for rule in self._rules:
+            # The document leaves out what kind of text a part is: `{path:path}`.
+            if method in rule.methods and path in (rule.path, _KIND.sub("}", rule.path)):
+                return rule.need(method)
+        return None
 
     def is_public(self, path: str, method: str) -> bool:
         """Whether a request gets to a route that takes everybody."""

@@ -26,6 +26,7 @@ from common.settings.secrets import is_secret, secret_values
 from common.settings.security import SecuritySettings
 from common.settings.serving import ServingSettings
 from common.settings.storage import DatabaseSettings, StorageSettings
+from common.settings.submission import SubmissionSettings
 from common.settings.telemetry import TelemetrySettings
 from common.settings.tls import TlsSettings
 
@@ -48,6 +49,7 @@ __all__ = [
     "ServingSettings",
     "Settings",
     "StorageSettings",
+    "SubmissionSettings",
     "TelemetrySettings",
     "TlsSettings",
     "get_settings",
@@ -77,6 +79,7 @@ class Settings:
         redis: RedisSettings | None = None,
         models: ModelSettings | None = None,
         registry: RegistrySettings | None = None,
+        submission: SubmissionSettings | None = None,
     ) -> None:
         try:
             self.http = http or HttpSettings()
@@ -95,6 +98,7 @@ class Settings:
             self.redis = redis or RedisSettings()
             self.models = models or ModelSettings()
             self.registry = registry or RegistrySettings()
+            self.submission = submission or SubmissionSettings()
         except SourceError as exc:
             # Something that a variable refers to cannot be used.
             raise SettingsError(str(exc.__cause__ or exc)) from None
@@ -124,6 +128,7 @@ AREAS: tuple[type[Area], ...] = (
     DatabaseSettings,
     RegistrySettings,
     JobSettings,
+    SubmissionSettings,
     CallbackSettings,
     TelemetrySettings,
     SecuritySettings,

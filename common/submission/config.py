@@ -47,9 +47,25 @@ def read_secret(reference: str) -> str:
             raise SecretMissing(f"the variable {name} is not set")
         return value
     try:
-        return Path(name).read_text().strip()
+        return Path(name).read_text(encoding="utf-8").strip()
     except OSError as exc:
         raise SecretMissing(f"the file {name} cannot be read: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        raise SecretMissing(f"the file {name} holds no text") from None
+
+
+def read_token(reference: str) -> str:
+    """As `read_secret`, of what travels in a header: libraries quote it in their errors if it does not fit in there.
+
+    Raises
+    ------
+    SecretMissing
+        Also for what is no one line of printable ASCII.
+    """
+    token = read_secret(reference)
+    if not token.isascii() or not token.isprintable():
+        raise SecretMissing(f"{reference} leads to more than one line of plain letters, which is no token")
+    return token
 
 
 class ClusterConfig(BaseModel):
@@ -62,6 +78,10 @@ class ClusterConfig(BaseModel):
     containers : how images are run; with `images`, a folder, an image's name means `<images>/<name>.sif` and so on.
     partitions : those that may be used; by default all that the cluster tells.
     accounts : those that may be asked for; empty for any.
+    aliases : by `partition`, `account` and `image`, names that clients send, and what they mean here; empty for
+        nothing.
+    network : whether programs in containers of podman and bubblewrap reach it.
+    hidden : folders that programs within bubblewrap do not see.
     python : what runs `.py` entry points.
     timeout_s : for each call to the cluster.
     forget_after_s : a task that the cluster does not know for so long is lost.
@@ -81,6 +101,9 @@ class ClusterConfig(BaseModel):
     default_partition: Word | None = None
     accounts: tuple[Word, ...] = ()
     default_account: Word | None = None
+    aliases: dict[Literal["partition", "account", "image"], dict[str, Word | Literal[""]]] = Field(default_factory=dict)
+    network: bool = True
+    hidden: tuple[str, ...] = ()
     python: str = "python3"
     setup: tuple[str, ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)

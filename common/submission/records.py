@@ -144,11 +144,27 @@ class LogPart:
 
 
 @dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks to list; None is any, and so is no state.
+
+    `created_after` is included, `created_before` is not.
+    """
+
+    states: Sequence[TaskState] = ()
+    cluster: str | None = None
+    owner: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """The record of a task.
 
     `attempt` counts from 1, `earlier` holds what became of those before. `version` grows with every change that a
-    reader can see. `files` is `none`, `collecting`, `complete` or `missing`.
+    reader can see. `files` is `none`, `collecting`, `complete` or `missing`. `retries_left` is how often Atoll still
+    begins it anew by itself. A `held` one waits for tasks that its cluster cannot wait for; `missing_since` is since
+    when its cluster does not know it. `marks` is what its owner may do, as the kernel keeps it with jobs.
     """
 
     id: str
@@ -180,7 +196,38 @@ class Task:
     earlier: Sequence[Mapping[str, Any]] = ()
     version: int = 1
     updated_at: datetime | None = None
+    retries_left: int = 0
+    held: bool = False
+    missing_since: datetime | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> Known:
         return Known(self.id, self.name, self.cluster_job_id, self.owner, self.spec)
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """Tasks, newest first; `cursor` asks for the next page, None at the end."""
+
+    tasks: Sequence[Task]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class AcceptedTask:
+    """`is_new` is False where the idempotency key named a task that was there already."""
+
+    task: Task
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Brief:
+    """What others need to know of a task that they wait for."""
+
+    id: str
+    state: TaskState
+    cluster: str
+    cluster_job_id: str | None
+    retries_left: int

@@ -71,12 +71,17 @@ class SparkSpec(_Frozen):
     Parameters
     ----------
     main_class : of a JVM application; None for Python.
+    application_file : what runs instead of the entry point, where executors find it: `local:///opt/app.jar` of the
+        image, or a URL.
     conf : `spark.*` settings.
     executors : at the start; `min_executors` and `max_executors` switch dynamic allocation on.
     listener : properties for the listener, sent as `spark.customExtraListener.<camelCaseKey>`.
     """
 
     main_class: Word | None = None
+    application_file: (
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]{1,15}://[^\s\x00-\x1f]{1,1000}$")] | None
+    ) = None
     version: Word | None = None
     arguments: tuple[Line, ...] = ()
     conf: Mapping[Word, Line] = Field(default_factory=dict)
@@ -88,7 +93,7 @@ class SparkSpec(_Frozen):
     executor_cores: int = Field(1, ge=1, le=1024)
     executor_memory: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] = "1g"
     memory_overhead: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] | None = None
-    listener: Mapping[Parameter, Scalar | Line] = Field(default_factory=dict)
+    listener: Mapping[Parameter, bool | int | float | Line] = Field(default_factory=dict)
 
 
 class Register(_Frozen):
@@ -120,7 +125,7 @@ class TaskSpec(_Frozen):
     cluster: Word
     entry_point: Inside
     command: tuple[Line, ...] | None = None
-    parameters: Mapping[Parameter, Scalar] = Field(default_factory=dict)
+    parameters: Mapping[Parameter, bool | int | float | Line] = Field(default_factory=dict)
     as_arguments: bool = False
     dataset: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] | None = None
     inputs: tuple[Inside, ...] = ()

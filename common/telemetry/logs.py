@@ -78,8 +78,8 @@ def configure_logs(settings: TelemetrySettings) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = name == "uvicorn.error" or name == "uvicorn"
-    # The SDKs log every request with its headers at INFO, Alembic each of its plugins.
-    for name in ("azure", "alembic"):
+    # The SDKs log every request with its headers at INFO, asyncssh each channel, Alembic each of its plugins.
+    for name in ("azure", "alembic", "asyncssh", "botocore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[

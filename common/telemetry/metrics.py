@@ -105,6 +105,27 @@ CALLBACK_DELAY_SECONDS = Histogram(
 )
 CALLBACKS_PENDING = Gauge("atoll_callbacks_pending", "Callbacks still to be delivered.", multiprocess_mode="mostrecent")
 
+TASKS_ACCEPTED = Counter("atoll_tasks_accepted_total", "Tasks accepted.", ("cluster",))
+TASKS_FINISHED = Counter("atoll_tasks_finished_total", "Attempts of tasks that ended, by how.", ("cluster", "state"))
+TASKS_LIVE = Gauge(
+    "atoll_tasks_live", "Tasks that have not finished.", ("cluster", "state"), multiprocess_mode="mostrecent"
+)
+TASK_SUBMISSIONS = Counter(
+    "atoll_task_submissions_total", "Tries to hand a task to its cluster, by how they ended.", ("cluster", "outcome")
+)
+TASK_SUBMIT_SECONDS = Histogram(
+    "atoll_task_submit_seconds", "Time to hand a task to its cluster.", ("cluster",), buckets=_SECONDS
+)
+TASK_RECONCILES = Counter(
+    "atoll_task_reconciles_total", "Rounds in which a cluster was asked, by how they ended.", ("cluster", "outcome")
+)
+TASK_RECONCILE_SECONDS = Histogram(
+    "atoll_task_reconcile_seconds", "Time that a round took.", ("cluster",), buckets=_SECONDS
+)
+TASK_STRAYS = Counter(
+    "atoll_task_strays_total", "Jobs that were ended on a cluster because no task follows them.", ("cluster", "why")
+)
+
 AUDIT_UNWRITTEN = Counter("atoll_audit_unwritten_total", "Audit records that only the log has.")
 
 LIMITED = Counter("atoll_limited_total", "Requests refused because the caller asks too much.", ("limit",))

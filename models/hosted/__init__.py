@@ -4,14 +4,22 @@
 of the server before this one, with its own shape of answers.
 """
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from fastapi import APIRouter
 
 from common.plugins import OldPrefix, Plugin
+from common.plugins.contract import Output
 from common.settings import get_settings
+from common.storage import landing
 from common.telemetry.logs import get_logger
-from models.hosted import landing, old_api, routes, routes_hosts, routes_parts, routes_predict
+from models.hosted import old_api, routes, routes_hosts, routes_parts, routes_predict
 from models.hosted.parts import FOLDER
 from models.hosted.wiring import hosted
+
+if TYPE_CHECKING:
+    from common.runtime import Runtime
 
 log = get_logger("atoll.hosted")
 
@@ -23,6 +31,13 @@ for part in (routes, routes_predict, routes_parts, routes_hosts):
 def _load() -> None:
     log.info("upload a model with: atoll registry push FILE --name TAG")
     landing.sweep(get_settings().storage.cache_dir / "uploads")
+
+
+def _publish_output(runtime: "Runtime", output: Output) -> Mapping[str, Any]:
+    # Brings what checks models; most processes never check one.
+    from models.hosted.outputs import publish
+
+    return publish(runtime, output)
 
 
 _TRAIN, _ADMIN = "train", "admin"
@@ -48,6 +63,8 @@ plugin = Plugin(
         "DELETE /uploads/{upload_id}": _TRAIN,
         "POST /v1/models/{ref}": _TRAIN,
         "PUT /v1/models/{ref}": _TRAIN,
+        # It takes `submit` too, which the route looks at.
+        "POST /v1/train/{tag}/{name}": _TRAIN,
         "DELETE /v1/models/{ref}": _ADMIN,
         "POST /v1/models/{ref}/default": _ADMIN,
         "PUT /v1/models/{ref}/information": _ADMIN,
@@ -57,7 +74,9 @@ plugin = Plugin(
         "PUT /uploads/{upload_id}/parts/{number}",
         "POST /v1/models/{ref}",
         "PUT /v1/models/{ref}",
+        "POST /v1/train/{tag}/{name}",
     ],
     cli={"registry push": "models.hosted.cli:push"},
     leaves=[FOLDER],
+    publish_output=_publish_output,
 )

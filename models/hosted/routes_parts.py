@@ -9,11 +9,12 @@ from starlette.requests import ClientDisconnect
 from common.errors import BadRequest, UnsupportedMediaType
 from common.http.openapi import problem_answer
 from common.security.authenticate import principal_of
-from common.storage import Share, open_share
+from common.storage import open_share
 from common.storage.incoming import Incoming, told_sha256
+from common.storage.landing import Landing, sweep
+from common.storage.parts import PartStore
 from models.hosted import lookup, parts, service
 from models.hosted.definitions import NewUpload, Upload, Uploaded
-from models.hosted.landing import Landing, sweep
 from models.hosted.uploading import Sent, accept, in_check_turn, runtime_of, uploads_folder
 from models.hosted.uploads import ANY_SIZE, plain_name
 
@@ -36,10 +37,10 @@ async def begin(request: Request, body: NewUpload) -> Upload:
 
     def work() -> Upload:
         service.check_tag(body.tag, runtime.settings.plugins)
-        share = _share(request)
+        store = _store(request)
         asked = body.model_copy(update={"filename": plain_name(body.filename)})
-        begun = parts.begin(share, asked, part_bytes=hosting.upload_part_bytes, max_bytes=hosting.max_model_bytes)
-        return parts.told(share, begun)
+        begun = parts.begin(store, asked, part_bytes=hosting.upload_part_bytes, max_bytes=hosting.max_model_bytes)
+        return parts.told(store, begun)
 
     return await to_thread.run_sync(work)
 
@@ -47,8 +48,8 @@ async def begin(request: Request, body: NewUpload) -> Upload:
 @router.get("/{upload_id}", summary="How far an upload is", responses=_UNKNOWN)
 async def get(request: Request, upload_id: Id) -> Upload:
     def work() -> Upload:
-        share = _share(request)
-        return parts.told(share, parts.find(share, upload_id))
+        store = _store(request)
+        return parts.told(store, store.find(upload_id))
 
     return await to_thread.run_sync(work)
 
@@ -72,11 +73,11 @@ async def put_part(
     expected = told_sha256(request.headers.get("content-digest"), x_checksum_sha256)
 
     def write() -> Upload:
-        share = _share(request)
-        begun = parts.find(share, upload_id)
+        store = _store(request)
+        begun = store.find(upload_id)
         incoming = Incoming(request.stream(), begun.part_bytes, expected, "UPLOAD_PART_BYTES")
-        parts.put(share, begun, number, incoming)
-        return parts.told(share, begun)
+        store.put(begun, number, incoming)
+        return parts.told(store, begun)
 
     try:
         return await to_thread.run_sync(write, limiter=_PARTS)
@@ -99,31 +100,32 @@ async def complete(request: Request, upload_id: Id) -> Uploaded:
     runtime, by = runtime_of(request), principal_of(request)
 
     def work() -> Uploaded:
-        share = _share(request)
-        begun = parts.find(share, upload_id)
-        service.check_tag(begun.tag, runtime.settings.plugins)
-        made = parts.version_of(share, begun)
+        store = _store(request)
+        begun = store.find(upload_id)
+        tag, about = begun.about["tag"], begun.about
+        service.check_tag(tag, runtime.settings.plugins)
+        made = parts.version_of(store, begun)
         if made is not None:
-            return lookup.uploaded(runtime.registry, begun.tag, made)
+            return lookup.uploaded(runtime.registry, tag, made)
         folder = uploads_folder(runtime)
         sweep(folder)
-        landing = Landing(folder, begun.size_bytes)
+        landing = Landing(folder, begun.size_bytes, "MAX_MODEL_BYTES")
         try:
-            parts.assemble(share, begun, landing)
+            store.assemble(begun, landing)
             sent = Sent(
                 landing.path,
                 begun.filename,
                 begun.size_bytes,
                 begun.sha256,
-                begun.library_version,
-                begun.model_description,
-                begun.alias,
-                begun.metrics,
+                about.get("library_version"),
+                about.get("model_description"),
+                about.get("alias"),
+                about.get("metrics") or {},
             )
-            found = accept(runtime, begun.tag, sent, by)
+            found = accept(runtime, tag, sent, by)
         finally:
             landing.close()
-        parts.finish(share, begun, found.version)
+        store.finish(begun, {"version": found.version})
         return found
 
     return await in_check_turn(work)
@@ -134,11 +136,11 @@ async def drop(request: Request, upload_id: Id) -> None:
     """A version that was made of it stays."""
 
     def work() -> None:
-        share = _share(request)
-        parts.drop(share, parts.find(share, upload_id))
+        store = _store(request)
+        store.drop(store.find(upload_id))
 
     await to_thread.run_sync(work)
 
 
-def _share(request: Request) -> Share:
-    return open_share(runtime_of(request).settings.storage)
+def _store(request: Request) -> PartStore:
+    return parts.store_on(open_share(runtime_of(request).settings.storage))

@@ -45,6 +45,7 @@ def publish(
     description: str = "",
     alias: str | None = None,
     metrics: Mapping[str, float] | None = None,
+    job_id: str | None = None,
 ) -> Uploaded:
     """Make a version of a model that was checked. The first one of a tag becomes the default.
 
@@ -52,6 +53,7 @@ def publish(
     ----------
     filename, size_bytes, sha256 : of the file as it was sent.
     alias : is pointed to the version in the same transaction.
+    job_id : that made the file; of one there is one version.
 
     Raises
     ------
@@ -92,6 +94,7 @@ def publish(
         tags={FILE_TAG: filename, "format": checked.format},
         library=checked.library[:_LIBRARY_CHARS] or None,
         library_version=checked.library_version[:_LIBRARY_CHARS] or None,
+        job_id=job_id,
         also=also,
     )
     return uploaded(registry, tag, version.number)

@@ -32,6 +32,7 @@ class Sent:
     Parameters
     ----------
     library_version : as `1.9.1` or `scikit-learn==1.9.1`; for files that do not tell it.
+    job_id : that made the file.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Sent:
     alias: str | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     nan: NanPolicy | None = None
+    job_id: str | None = None
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -143,6 +145,7 @@ def accept(runtime: Runtime, tag: str, sent: Sent, by: Principal) -> Uploaded:
             description=description,
             alias=sent.alias,
             metrics=sent.metrics,
+            job_id=sent.job_id,
         )
 
 

@@ -10,12 +10,13 @@ from starlette.requests import ClientDisconnect, Request
 
 from common.errors import BadRequest, Invalid, UnsupportedMediaType
 from common.storage.incoming import told_sha256
+from common.storage.landing import Landing, sweep, too_large
 from models.hosted.forms import FormReader, is_form
-from models.hosted.landing import Landing, sweep, too_large
 
 # Lifts the framework's own limit, whose answer is no problem+json; ours is a setting.
 ANY_SIZE = 1 << 50
 FIELD = "path"
+SETTING = "MAX_MODEL_BYTES"
 # Pieces cross to a thread, which digests and writes them, so they are not too small.
 _PIECE_BYTES = 1 << 20
 # A thread each for milliseconds; those of other routes stay free.
@@ -58,7 +59,7 @@ async def received(request: Request, folder: Path, max_bytes: int, filename: str
     """
     told_bytes = request.headers.get("content-length", "")
     if told_bytes.isdigit() and int(told_bytes[:30]) > max_bytes + _FORM_BYTES:
-        raise too_large(max_bytes)
+        raise too_large(max_bytes, SETTING)
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() not in ("", "identity"):
         raise UnsupportedMediaType(f"Content-Encoding {encoding[:40]!r}; send the file as it is, without one")
@@ -66,7 +67,7 @@ async def received(request: Request, folder: Path, max_bytes: int, filename: str
     digest = None if is_form(request) else request.headers.get("content-digest")
     expected = told_sha256(digest, request.headers.get("x-checksum-sha256"))
     await to_thread.run_sync(sweep, folder)
-    landing = await to_thread.run_sync(Landing, folder, max_bytes)
+    landing = await to_thread.run_sync(Landing, folder, max_bytes, SETTING)
     try:
         fields, told_name = await _receive(request, landing)
         if landing.size_bytes == 0:

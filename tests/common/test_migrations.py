@@ -10,6 +10,7 @@ from common.registry.tables import metadata as registry
 from common.security.audit.tables import metadata as audit
 from common.security.keys.tables import metadata as keys
 from common.settings import Settings, StorageSettings
+from common.submission.tables import metadata as tasks
 
 
 def test_migrated_tables_have_the_columns_of_the_code(tmp_path: Path) -> None:
@@ -18,7 +19,7 @@ def test_migrated_tables_have_the_columns_of_the_code(tmp_path: Path) -> None:
     found = database.read(lambda connection: _columns(sa.inspect(connection)))
     expected = {
         table.name: sorted(column.name for column in table.columns)
-        for metadata in (jobs, registry, keys, audit)
+        for metadata in (jobs, registry, keys, audit, tasks)
         for table in metadata.sorted_tables
     }
     assert {name: found[name] for name in expected} == expected
@@ -34,7 +35,7 @@ def test_migrated_tables_have_the_indexes_of_the_code(tmp_path: Path) -> None:
     found = database.read(lambda connection: _indexes(sa.inspect(connection)))
     expected = {
         (str(index.name), table.name): [column.name for column in index.columns]
-        for metadata in (jobs, registry, keys, audit)
+        for metadata in (jobs, registry, keys, audit, tasks)
         for table in metadata.sorted_tables
         for index in table.indexes
     }

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,22 @@ def test_a_folder_that_a_library_made_is_removed_when_its_process_is_gone(tmp_pa
 def test_a_folder_is_adopted_by_the_process_that_uses_it(tmp_path: Path) -> None:
     adopt(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"atoll-owner-{os.getpid()}"]
+
+
+def test_a_folder_that_goes_while_they_are_looked_at_does_no_harm(
+    tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, orphan, going = tmp_path / "ours", tmp_path / "orphan", tmp_path / "going"
+    for folder in (ours, orphan, going):
+        folder.mkdir()
+    (orphan / f"atoll-owner-{dead}").touch()
+    listed = os.scandir
+
+    def scandir(path: Any) -> object:
+        if str(path) == str(going):
+            going.rmdir()
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    adopt(ours)
+    assert [path.name for path in tmp_path.iterdir()] == ["ours"]

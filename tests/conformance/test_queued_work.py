@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(1200)
 
 QUEUE = "prediction-cpu"
 POISON = "prediction-cpu-poison"
-QUEUES = {QUEUE, POISON, "training-cpu", "training-cpu-poison"}
+QUEUES = {QUEUE, POISON, *(f"{kind}-cpu{end}" for kind in ("training", "submission") for end in ("", "-poison"))}
 BODY = {"requiredField": "é"}
 # Indexing talks to no storage account.
 UNUSED_STORAGE = "UseDevelopmentStorage=true"

@@ -208,6 +208,11 @@ def _wait_for_postgresql(url: str, process: "subprocess.Popen[bytes]", log: Path
             time.sleep(0.05)
 
 
+def azurite_program(name: str) -> str:
+    """One of Azurite's programs, e.g. `azurite-blob`; raises Missing where there is none."""
+    return str(Path(_azurite_command()[0]).with_name(name))
+
+
 def _azurite_command() -> list[str]:
     on_path = shutil.which("azurite-queue")
     if on_path:

@@ -6,8 +6,8 @@ from common.jobs.queues.base import queue_name
 from common.jobs.states import Kind
 from common.settings import Settings
 
-# Kinds that something runs; `submission` has no executor.
-RUNNABLE = (Kind.PREDICTION, Kind.TRAINING)
+# Kinds whose jobs run isolated from each other. Submissions do not: their runners keep connections.
+ISOLATED = (Kind.PREDICTION, Kind.TRAINING)
 
 
 def worker_classes(settings: Settings) -> tuple[str, ...]:
@@ -18,4 +18,11 @@ def worker_classes(settings: Settings) -> tuple[str, ...]:
 def queue_names(settings: Settings) -> list[str]:
     """One queue a kind and class of workers."""
     services = settings.plugins.service_model
-    return [queue_name(kind, worker, services) for kind in RUNNABLE for worker in worker_classes(settings)]
+    found = [queue_name(kind, worker, services) for kind in ISOLATED for worker in worker_classes(settings)]
+    return found + submission_queues(settings)
+
+
+def submission_queues(settings: Settings) -> list[str]:
+    """The queues of submissions; none where this process runs only trainings."""
+    services = settings.plugins.service_model
+    return [queue_name(Kind.SUBMISSION, "cpu", services)] if "cpu" in worker_classes(settings) else []

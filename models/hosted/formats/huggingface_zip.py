@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from common.errors import Invalid
 from common.serving.tensors import Array, TensorSpec
+from common.storage.archives import unpack
 from models.hosted.formats import Found, onnx_file
-from models.hosted.formats.archives import unpack
 from models.hosted.formats.bert_folder import built
 from models.hosted.formats.card import Card
 from models.hosted.formats.needs import needed

@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common.errors import Invalid
+from common.storage.archives import unpack
 from models.hosted.formats import Found, Runner, onnx_file
-from models.hosted.formats.archives import unpack
 from models.hosted.formats.card import Card
 
 ARCHIVE = "upload.zip"

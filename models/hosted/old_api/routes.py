@@ -16,6 +16,7 @@ from models.hosted.forms import is_form
 from models.hosted.images import Pixels
 from models.hosted.old_api.envelope import enveloped, raw
 from models.hosted.old_api.told import information_of, list_entry, version_entries
+from models.hosted.old_api.training import train
 from models.hosted.predicting import predicted
 from models.hosted.routes import file_answer
 from models.hosted.routes_hosts import call_hosts
@@ -36,6 +37,7 @@ DELETE /api/v1/models/{tag}                  delete the tag; {tag}:3 is version 
 POST   /api/v1/models/{tag}/default          {"default": 2} chooses the version that answers
 GET    /api/v1/models/{tag}/information      inputs, outputs, versions
 POST   /api/v1/models/{tag}/prediction       {"values": [5.1, 3.5, 1.4, 0.2]}, or an image: -F path=@cat.png
+POST   /api/v1/train/{tag}/{name}            train on a cluster: -F script=@train.py -F dataset=@data.csv
 GET    /api/test                             says that it works
 POST   /api/test/sendtomodelhost             {"data": ["ONE", "TWO"]} calls a model host for each
 
@@ -122,6 +124,9 @@ async def predict(request: Request, ref: Ref, which: Asked) -> Response:
     reference = split_ref(ref)
     answered = await predicted(request, reference, named(reference, which), Pixels())
     return raw("Prediction successful", {}, {"values": answered.values}, headers=answered.headers)
+
+
+router.add_api_route("/v1/train/{tag}/{name}", train, methods=["POST"], max_body_size=ANY_SIZE)
 
 
 @router.get("/test")

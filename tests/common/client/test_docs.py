@@ -23,6 +23,7 @@ def test_the_examples_run(start_server: Callable[..., Server], tmp_path: Path) -
         run = subprocess.run(
             [*command, text],
             env=environment(tmp_path, {"ATOLL_URL": server.url, "PATH": path}),
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=120,

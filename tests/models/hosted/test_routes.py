@@ -16,8 +16,8 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
 from common.errors import Unavailable
+from common.storage import landing
 from common.telemetry import metrics
-from models.hosted import landing
 from tests.models.hosted.conftest import Site
 from tests.support.clients import connected, until
 from tests.support.onnx_models import add, brightness, heavy

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import mlflow  # type: ignore[import-not-found]  # in the environment that this is run in
+import mlflow  # in the environment that this is run in
 import numpy as np
-from mlflow.models import infer_signature  # type: ignore[import-not-found]  # as above
+from mlflow.models import infer_signature  # as above
 from sklearn.linear_model import LogisticRegression
 
 X = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], "float32")

@@ -14,7 +14,7 @@ from common.clock import new_id
 from common.errors import TooLarge, Unavailable
 from common.telemetry.logs import get_logger
 
-log = get_logger("atoll.hosted")
+log = get_logger("atoll.storage")
 
 _SUFFIX = ".part"
 # A file is there for a moment before it is locked.
@@ -26,16 +26,21 @@ _OLD_S = 86400.0
 class Landing:
     """A new file in `folder`, until `close` removes it. One thread at a time.
 
+    Parameters
+    ----------
+    setting : the variable that `max_bytes` comes from.
+
     Attributes
     ----------
     size_bytes, digest : of what was written.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, setting: str) -> None:
         self.path = folder / f"{new_id()}{_SUFFIX}"
         self.size_bytes = 0
         self.digest = hashlib.sha256()
         self._max_bytes = max_bytes
+        self._setting = setting
         with _told_when_full():
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("xb", buffering=0)
@@ -51,7 +56,7 @@ class Landing:
         """
         self.size_bytes += len(piece)
         if self.size_bytes > self._max_bytes:
-            raise too_large(self._max_bytes)
+            raise too_large(self._max_bytes, self._setting)
         self.digest.update(piece)
         with _told_when_full():
             # A raw file may take less than all of it.
@@ -65,8 +70,8 @@ class Landing:
         self._file.close()
 
 
-def too_large(max_bytes: int) -> TooLarge:
-    return TooLarge(f"the file is larger than {max_bytes} bytes; send less, or raise MAX_MODEL_BYTES")
+def too_large(max_bytes: int, setting: str) -> TooLarge:
+    return TooLarge(f"the file is larger than {max_bytes} bytes; send less, or raise {setting}")
 
 
 def sweep(folder: Path) -> int:
