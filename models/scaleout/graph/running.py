@@ -1,0 +1,82 @@
+"""The summary of the running application: how its finished jobs compare with what past runs led to expect.
+
+This is the correction on the run at hand: no weights change, so that it costs nothing and cannot go astray.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.scaleout.graph.history import Past, Seen
+from models.scaleout.records import Metrics
+
+Floats = NDArray[np.float64]
+
+COMMON = 5 + len(Metrics.names())
+RUNNING = COMMON + 3
+# What a job says fades by so much with each job after it; so many jobs would say that nothing is unusual.
+_FADE, _SHRINK = 0.8, 1.0
+
+
+class Trail:
+    """Finished jobs of one run, compared with past runs once.
+
+    Parameters
+    ----------
+    jobs : in their order.
+    """
+
+    def __init__(self, past: Past, algorithm: str, jobs: Sequence[Seen]) -> None:
+        self._names: list[list[tuple[str, float]]] = []
+        self._metrics: list[Floats] = []
+        self._own: list[tuple[float, float]] = []
+        for one in jobs:
+            names, metrics = [], []
+            for stage, row in zip(one.graph.stages, one.rows, strict=True):
+                anchor = past.anchor(algorithm, stage.name)
+                if anchor is not None:
+                    names.append((stage.name, float(np.clip(row.log_s - anchor.expected(row), -2, 2))))
+                    metrics.append(np.nan_to_num(np.array(row.metrics) - anchor.features[9:]))
+            self._names.append(names)
+            self._metrics.append(np.mean(metrics, axis=0) if metrics else np.zeros(len(Metrics.names())))
+            last = one.rows[-1] if one.rows else None
+            self._own.append((last.log_x, last.overhead) if last else (0.0, 0.0))
+
+    def after(self, finished: int) -> "Running":
+        """What is known once so many jobs have ended."""
+        common = np.zeros(COMMON)
+        by_name: dict[str, tuple[float, float]] = {}
+        total = weights = 0.0
+        weight = 1.0
+        for names in reversed(self._names[:finished]):
+            if names:
+                total += weight * float(np.mean([more for _, more in names]))
+                weights += weight
+            for name, more in names:
+                summed, counted = by_name.get(name, (0.0, 0.0))
+                by_name[name] = summed + weight * more, counted + weight
+            weight *= _FADE
+        if finished:
+            last = self._names[finished - 1]
+            common[0] = float(np.mean([more for _, more in last])) if last else 0.0
+            common[1] = total / (weights + _SHRINK)
+            common[2] = np.log1p(finished)
+            common[3:5] = self._own[finished - 1]
+            common[5:] = self._metrics[finished - 1]
+        return Running(finished, common, by_name)
+
+
+class Running:
+    """The state of a run after some of its jobs."""
+
+    def __init__(self, finished: int, common: Floats, by_name: dict[str, tuple[float, float]]) -> None:
+        self._finished = finished
+        self._common = common
+        self._by_name = by_name
+
+    def summary(self, name: str, position: int) -> Floats:
+        """(RUNNING,) numbers for a stage of the job at `position`."""
+        summed, counted = self._by_name.get(name, (0.0, 0.0))
+        ahead = np.log1p(max(0, position - self._finished))
+        return np.concatenate([self._common, [summed / (counted + _SHRINK), np.log1p(counted), ahead]])
