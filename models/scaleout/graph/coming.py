@@ -41,7 +41,11 @@ def ahead(history: History, run: Application) -> Ahead:
         No past run of this algorithm was longer than this one is by now.
     """
     finished = len(run.jobs)
-    runs = [number for number, other in enumerate(history.runs) if other.context.algorithm == run.context.algorithm]
+    runs = [
+        number
+        for number, other in enumerate(history.runs)
+        if other.context.algorithm == run.context.algorithm and other.execution_id != run.execution_id
+    ]
     if not runs:
         raise TooLittleHistory(f"no past run of {run.context.algorithm or 'this algorithm'} is known")
     longer = [number for number in runs if len(history.jobs[number]) > finished]

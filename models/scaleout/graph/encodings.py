@@ -1,4 +1,4 @@
-"""Properties of a run and of a stage as short vectors: hashed n-grams of texts, bits of numbers, an auto-encoder's code.
+"""Properties of runs and stages as short vectors: hashed n-grams of texts, bits of numbers, an auto-encoder's code.
 
 As in Scheinert et al., "Bellamy: Reusing Performance Models for Distributed Dataflow Jobs Across Contexts", CLUSTER
 2021: one vector form for all properties, those that always matter side by side, the others as their mean.

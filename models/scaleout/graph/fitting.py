@@ -1,4 +1,4 @@
-"""Fits the model with PyTorch: an auto-encoder of the properties, then the weights by the pinball loss of its quantiles.
+"""Fits the model with PyTorch: an auto-encoder of the properties, then the weights by the pinball loss of quantiles.
 
 The members of an ensemble are fitted side by side, as one batched product; each begins with other weights.
 """

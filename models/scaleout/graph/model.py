@@ -1,7 +1,7 @@
-"""The graph model as it answers: arrays of a version, and a forecast for each number of executors that may be chosen."""
+"""The graph model as it answers: arrays of a version; a forecast for each number of executors to choose from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -150,8 +150,6 @@ def calibrated(model: GraphModel, history: History, tests: Sequence[Application]
 
 
 def _away(model: GraphModel, history: History, run: Application, finished: int, actual_s: float) -> float | None:
-    from dataclasses import replace
-
     jobs = sorted(run.jobs, key=lambda job: job.job_id)
     scale_out = jobs[finished].end_scale_out or jobs[finished].start_scale_out or run.start_scale_out or 1
     begun = replace(run, jobs=jobs[:finished], end_s=None)

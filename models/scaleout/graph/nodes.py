@@ -1,5 +1,6 @@
 """Stages as the nodes that the model takes: arrays, sorted by level, so that each level is computed at once."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,7 @@ class Inputs:
             padded[now, : len(needed)] = place[list(needed)]
             mask[now, 2 : 2 + len(needed)] = 1.0
         starts = np.searchsorted(levels[order], np.arange(levels.max(initial=-1) + 2))
-        bounds = tuple((int(a), int(b)) for a, b in zip(starts[:-1], starts[1:], strict=True))
+        bounds = tuple((int(a), int(b)) for a, b in itertools.pairwise(starts))
         return cls(order, features[order].astype(np.float32), anchor[order].astype(np.float32), padded, mask, bounds)
 
 
@@ -109,7 +110,11 @@ def nodes_of(
     jobs : position in the run, and stages, of each.
     running : what is known of the run when each job is asked for.
     """
-    static, anchors, numbers, parents, levels = [], [], [], [], []
+    static: list[Floats] = []
+    anchors: list[tuple[float, ...]] = []
+    numbers: list[int] = []
+    parents: list[tuple[int, ...]] = []
+    levels: list[int] = []
     of_context = coder.of_context(context)
     size = log_size(context)
     cores = float(context.cores or 1)
@@ -136,11 +141,15 @@ def nodes_of(
             numbers.append(number)
         parents += [tuple(offset + parent for parent in needed) for needed in graph.parents]
         levels += graph.levels
-    columns = np.array(anchors).reshape(-1, 5).T
+    base, slope, mean_x, tasks_of, cores_of = np.array(anchors).reshape(-1, 5).T
     return Nodes(
         np.array(static).reshape(-1, STATIC),
-        *columns,
-        jobs=np.array(numbers, dtype=np.int64),
-        parents=tuple(parents),
-        levels=np.array(levels, dtype=np.int64),
+        base,
+        slope,
+        mean_x,
+        tasks_of,
+        cores_of,
+        np.array(numbers, dtype=np.int64),
+        tuple(parents),
+        np.array(levels, dtype=np.int64),
     )

@@ -4,6 +4,7 @@ What is known is varied: all other runs, only those of other inputs, or a few; a
 to some job. So the model learns to do with whatever there is.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from models.scaleout.graph.dag import longest_path, scale_outs
 from models.scaleout.graph.encodings import Coder
 from models.scaleout.graph.history import History, Past
-from models.scaleout.graph.nodes import STATIC, Inputs, Nodes, nodes_of
+from models.scaleout.graph.nodes import Inputs, Nodes, nodes_of
 from models.scaleout.graph.running import Trail
 from models.scaleout.records import Application, Context
 
@@ -49,7 +50,7 @@ class Samples:
         times = np.exp(log_s)
         firsts = np.searchsorted(self.nodes.jobs, np.arange(len(self.job_s) + 1))
         found = []
-        for first, last in zip(firsts[:-1], firsts[1:], strict=True):
+        for first, last in itertools.pairwise(firsts):
             parents = [tuple(place - first for place in needed) for needed in self.nodes.parents[first:last]]
             found.append(longest_path(times[first:last], parents))
         return np.array(found)
@@ -126,19 +127,28 @@ def joined(parts: Sequence[Samples]) -> Samples:
     for part, offset in zip(parts, offsets, strict=False):
         parents += [tuple(int(offset) + place for place in needed) for needed in part.nodes.parents]
 
-    def column(name: str, *, of_nodes: bool = False) -> NDArray[np.float64]:
-        return np.concatenate([getattr(part.nodes if of_nodes else part, name) for part in parts])
-
     counts = np.cumsum([0, *(len(part.job_s) for part in parts)])
+    each = [part.nodes for part in parts]
     nodes = Nodes(
-        column("static", of_nodes=True).reshape(-1, STATIC),
-        *(column(name, of_nodes=True) for name in ("base", "slope", "mean_x", "tasks", "cores")),
-        jobs=np.concatenate([part.nodes.jobs + count for part, count in zip(parts, counts, strict=False)]),
-        parents=tuple(parents),
-        levels=np.concatenate([part.nodes.levels for part in parts]),
+        np.concatenate([one.static for one in each]),
+        np.concatenate([one.base for one in each]),
+        np.concatenate([one.slope for one in each]),
+        np.concatenate([one.mean_x for one in each]),
+        np.concatenate([one.tasks for one in each]),
+        np.concatenate([one.cores for one in each]),
+        np.concatenate([one.jobs + count for one, count in zip(each, counts, strict=False)]),
+        tuple(parents),
+        np.concatenate([one.levels for one in each]),
     )
-    names = ("starts", "ends", "log_s", "metrics", "overhead", "job_s")
-    return Samples(nodes, *(column(name) for name in names))
+    return Samples(
+        nodes,
+        np.concatenate([part.starts for part in parts]),
+        np.concatenate([part.ends for part in parts]),
+        np.concatenate([part.log_s for part in parts]),
+        np.concatenate([part.metrics for part in parts]),
+        np.concatenate([part.overhead for part in parts]),
+        np.concatenate([part.job_s for part in parts]),
+    )
 
 
 def _moment(rng: np.random.Generator, position: int) -> int:
