@@ -47,16 +47,16 @@ class ContextModel:
     spread: Spread
 
     @classmethod
-    def fit(cls, history: Sequence[Application], context: Context) -> "ContextModel":
+    def fit(cls, history: Sequence[Application], context: Context, *others: Context) -> "ContextModel":
         """
         Parameters
         ----------
         history : of any algorithms; those of `context`'s system and algorithm that have ended are taken.
-        context : what will be asked about, as far as it is known by now.
+        context, others : what will be asked about; what differs in none of them and no run is not learnt.
         """
         runs = finished(history, context)[-_MOST:]
         contexts = [run.context for run in runs]
-        space = Space.of([*contexts, context])
+        space = Space.of([*contexts, context, *others])
         if not runs:
             return cls(PRIOR, 0, space, None, Spread.normal())
         scale_outs = [scale_out_of(run) or 1.0 for run in runs]
@@ -78,5 +78,8 @@ class ContextModel:
             away = np.log(np.maximum(np.asarray(scale_outs, float), 1.0) / _PRIOR_AT)
             wide = np.sqrt(_PRIOR_DEVIATION**2 + (away * self.space.trend.deviation[0]) ** 2)
             return self.spread.forecasts(np.log(_PRIOR_S) + slope * away, wide, self.name)
-        mean, deviation = self.process.predict(self.space.rows([context] * len(scale_outs), scale_outs))
-        return self.spread.forecasts(mean, deviation, self.name)
+        rows = self.space.rows([context] * len(scale_outs), scale_outs)
+        mean, deviation = self.process.predict(rows)
+        # The lengths and the noise were fitted to the same few runs, which the process takes for certain.
+        uncertain = np.sqrt(1.0 + rows.shape[1] / self.runs) if self.runs > 2 else 1.0
+        return self.spread.forecasts(mean, deviation * uncertain, self.name)

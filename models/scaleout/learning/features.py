@@ -135,7 +135,7 @@ class Space:
 
     @classmethod
     def of(cls, contexts: Sequence[Context]) -> "Space":
-        """Of runs in these contexts. What is the same in all is left out but the data's size, whose slope is known."""
+        """Of runs in these contexts, and of those that will be asked about; what is the same in all is left out."""
         told = [values(context) for context in contexts]
         columns: list[_Column] = []
         supposed = [_SUPPOSED["scale_out"]]
@@ -165,9 +165,9 @@ def _columns(name: str, here: Sequence[float | str], runs: int) -> list[_Column]
         # The first word is what the others are compared with, unless there are runs without any.
         compared = words if numbers or len(here) < runs else words[1:]
         columns += [_Column(name, 0.0, word=word) for word in compared[:_MOST_WORDS]]
-    if len(set(numbers)) > 1 or (numbers and name in _SUPPOSED):
+    if len(set(numbers)) > 1:
         positive = [value for value in numbers if value > 0]
         zero = None if len(positive) == len(numbers) else float(np.median(positive or [1.0]))
-        column = _Column(name, 0.0, zero)
-        columns.append(_Column(name, float(np.median([column.of({name: value}) for value in numbers])), zero))
+        plain = _Column(name, 0.0, zero)
+        columns.append(_Column(name, float(np.median([plain.of({name: value}) for value in numbers])), zero))
     return columns

@@ -6,7 +6,7 @@ intervals are conformal: of the errors that a model of the older runs makes at t
 runs that are steered as those before were; another scale-out is answered by the ratio of the curves of Ellis.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,11 +193,20 @@ class RemainingModel:
 
 
 def _scaled(left: Forecast, ratio: float) -> Forecast:
-    ends = (left.median_s, left.low80_s, left.high80_s, left.low90_s, left.high90_s)
-    return Forecast(*(end * ratio for end in ends), model=left.model)
+    return _changed(left, lambda seconds: seconds * ratio)
 
 
 def _less(whole: Forecast, passed_s: float) -> Forecast:
     """At least a tenth of the run is supposed to be left while it goes on."""
-    ends = (whole.median_s, whole.low80_s, whole.high80_s, whole.low90_s, whole.high90_s)
-    return Forecast(*(max(end - passed_s, 0.1 * end) for end in ends), model=whole.model)
+    return _changed(whole, lambda seconds: max(seconds - passed_s, 0.1 * seconds))
+
+
+def _changed(forecast: Forecast, change: Callable[[float], float]) -> Forecast:
+    return Forecast(
+        change(forecast.median_s),
+        change(forecast.low80_s),
+        change(forecast.high80_s),
+        change(forecast.low90_s),
+        change(forecast.high90_s),
+        forecast.model,
+    )
