@@ -1,0 +1,1 @@
+"""What the scale-out models and decisions are measured by."""
