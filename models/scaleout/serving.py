@@ -71,6 +71,21 @@ def serve_version(held: Held) -> None:
         _served = opened
 
 
+def serve(held: Held) -> None:
+    """As `serve_version`; but a process whose first version is broken begins without: events have to be recorded."""
+    try:
+        serve_version(held)
+    except Exception as exc:
+        if _served is not None:
+            raise
+        log.error("no graph model serves: the version cannot be opened", number=held.number, error=str(exc))
+
+
+def load() -> None:
+    """Bring what the first forecast needs."""
+    import models.scaleout.graph.model  # noqa: F401
+
+
 def open_files(name: str, files: Mapping[str, Path]) -> Served:
     """Raises ModelUnavailable."""
     model = read(files)

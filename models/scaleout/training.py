@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,13 @@ class ScaleoutTraining(BaseDefinition):
         None,
         title="Algorithm",
         description="Trials are judged by its runs; all runs are learned from. By default, by the runs of all.",
+        min_length=1,
         max_length=128,
     )
+    system: str | None = param(
+        None, title="System", description="Learn from runs of this system only: `spark`, say.", max_length=128
+    )
+    name: str = param("", title="Name", description="For people: the version's description.", max_length=128)
     trials: Whole = param(
         space.TRIALS, title="Trials", description="Fits to try, the first with the defaults.", ge=1, le=500
     )
@@ -42,7 +48,7 @@ class ScaleoutTraining(BaseDefinition):
 
 def check_train(request: ScaleoutTraining) -> None:
     """Refuse at once a training that has nothing to learn from. Raises `Invalid`."""
-    check_runs(recorded(), request)
+    check_runs(chosen(recorded(), request), request)
 
 
 def train(context: "TrainContext", request: ScaleoutTraining) -> None:
@@ -76,6 +82,21 @@ def learnable(runs: Sequence[Application]) -> list[Application]:
     ]
 
 
+def chosen(runs: Sequence[Application], request: ScaleoutTraining) -> list[Application]:
+    """Of the system that was asked for; a run whose system was never told may be of any."""
+    return [run for run in runs if request.system is None or run.context.system in ("", request.system)]
+
+
+def named(runs: Sequence[Application], algorithm: str) -> str | None:
+    """How the runs spell an algorithm: `KMeans` is `kmeans`. None where none is of it."""
+    spelt = {_plain(run.context.algorithm): run.context.algorithm for run in runs}
+    return algorithm if algorithm in spelt.values() else spelt.get(_plain(algorithm))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
 def check_runs(runs: Sequence[Application], request: ScaleoutTraining) -> None:
     """
     Raises
@@ -84,7 +105,7 @@ def check_runs(runs: Sequence[Application], request: ScaleoutTraining) -> None:
         There are too few, or none of the algorithm.
     """
     known = sorted({run.context.algorithm for run in runs})
-    if request.algorithm is not None and request.algorithm not in known:
+    if request.algorithm is not None and named(runs, request.algorithm) is None:
         told = f"known are {', '.join(known)}" if known else "no run has been recorded"
         raise Invalid.field("algorithm", f"no run of it with stages is recorded; {told}", request.algorithm)
     if len(runs) < FEWEST:
@@ -104,10 +125,11 @@ def develop(context: "TrainContext", runs: Sequence[Application], request: Scale
     from models.scaleout.artefact import pack
     from models.scaleout.graph.search import Trials, data_hash
 
-    runs = learnable(runs)
+    runs = chosen(learnable(runs), request)
     check_runs(runs, request)
     with one_thread():
-        trials = Trials(runs, request.seed, judged=request.algorithm)
+        judged = request.algorithm and named(runs, request.algorithm)
+        trials = Trials(runs, request.seed, judged)
         context.log(f"{len(runs)} runs, of which {trials.held} are kept to judge by; {trials.samples} stages to learn")
 
         def objective(values: dict[str, Any], trial: "Trial") -> float:
@@ -117,7 +139,7 @@ def develop(context: "TrainContext", runs: Sequence[Application], request: Scale
         context.progress(0.95, "fitting the best one to all runs")
         digest = data_hash(runs)
         model = trials.develop(best, {"data_sha256": digest, "seed": request.seed, "best": best})
-    context.publish(pack(model), model.card["figures"], data_hash=digest)
+    context.publish(pack(model), model.card["figures"], data_hash=digest, description=request.name)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from common.errors import ModelUnavailable
 from common.registry.held import Held
 from models.scaleout import serving
 from models.scaleout.artefact import CARD, FILES, GRAPH, pack, read
-from models.scaleout.serving import NO_MODEL, forecasts, serve_version, served_now
+from models.scaleout.serving import NO_MODEL, forecasts, serve, serve_version, served_now
 from tests.models.scaleout.graph.synthetic import begun, made_run, made_runs
 from tests.models.scaleout.graph.untrained import untrained
 
@@ -117,3 +117,16 @@ def test_the_files_are_small() -> None:
     files = pack(untrained(hidden=32, members=5))
     assert len(files[GRAPH]) < 1_000_000
     assert len(files[CARD]) < 10_000
+
+
+def test_a_process_whose_first_version_is_broken_begins_without_one(folder: Path) -> None:
+    (folder / GRAPH).write_bytes(b"no arrays")
+    serve(held(folder))
+    assert served_now() is None
+
+
+def test_later_a_broken_version_is_refused(folder: Path) -> None:
+    serve(held(folder))
+    (folder / GRAPH).write_bytes(b"no arrays")
+    with pytest.raises(ModelUnavailable):
+        serve(held(folder, 4))

@@ -132,8 +132,20 @@ def test_the_same_seed_gives_the_same_bytes(client: TrainingClient, job: Job) ->
 
 def test_an_unknown_algorithm_is_refused_at_once_and_told_which_are_known(client: TrainingClient) -> None:
     answer = client.post("/runtimes/train", json={"algorithm": "sort"})
-    assert_invalid(answer, "algorithm")
-    assert "known are gbt, kmeans" in answer.text
+    assert_invalid(answer, "body.algorithm", told="known are gbt, kmeans")
+
+
+def test_an_algorithm_is_found_however_it_is_spelt(client: TrainingClient) -> None:
+    ended = client.train("/runtimes/train", trials=1, algorithm="K-Means", system="spark", name="nightly")
+    assert ended.state is State.SUCCEEDED, ended.error
+    registry = client.runtime.registry
+    assert registry.resolve("runtimes").description == "nightly"
+
+
+def test_runs_of_another_system_are_not_learned_from(client: TrainingClient) -> None:
+    answer = client.post("/runtimes/train", json={"system": "flink"})
+    assert answer.status_code == 422
+    assert "0 runs" in answer.json()["detail"]
 
 
 def test_too_few_runs_are_refused_at_once(client: TrainingClient, store: list[Application]) -> None:

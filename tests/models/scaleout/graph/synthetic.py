@@ -22,7 +22,8 @@ def made_run(
     begin_s = 1_700_000_000.0 + 1000 * seed
     now_s, made = begin_s, []
     for job_id in range(jobs):
-        stages, ends = {}, {}
+        stages: dict[int, Stage] = {}
+        ends: dict[int, float] = {}
         count = 2 + job_id % 2
         for at in range(count):
             stage_id = 10 * job_id + at
