@@ -4,6 +4,39 @@ Runs are recorded job by job (`/scaleout/applications`, and the listener's `/tra
 from them; `/scaleout/predict` tells what a run would take, and the listener is told how many executors to ask for.
 """
 
-from fastapi import APIRouter
+from common.http.framework_shape import framework_error
+from common.plugins import OldPrefix, Plugin
+from models.scaleout import old_routes, space
+from models.scaleout.routes import router
+from models.scaleout.serving import serve_version
+from models.scaleout.training import ScaleoutTraining, check_train, train
 
-router = APIRouter(prefix="/scaleout", tags=["Scale-out"])
+
+def _load() -> None:
+    # The first request shall not wait for it.
+    import models.scaleout.planner
+    import models.scaleout.store  # noqa: F401
+
+
+plugin = Plugin(
+    title="Scale-out of Spark jobs",
+    load=_load,
+    serve_version=serve_version,
+    prefixes=[OldPrefix(path, framework_error, router) for path, router in old_routes.ROUTERS.items()],
+    train=train,
+    train_request=ScaleoutTraining,
+    check_train=check_train,
+    space=space,
+    worker="train",
+    scopes={
+        # What is learned from changes with these.
+        "POST /applications": "train",
+        "DELETE /applications/{execution_id}": "train",
+        "POST /trigger_model_training": "train",
+        "POST /submit": "submit",
+    },
+    cli={"scaleout import": "models.scaleout.cli_import:import_"},
+    examples={"gbt": {"algorithm": "gbt", "data_size_mb": 1000, "max_scale_out": 8, "target_s": 600}},
+)
+
+__all__ = ["plugin", "router"]

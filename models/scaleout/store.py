@@ -46,8 +46,9 @@ class RunStore:
         self._clock = clock or SystemClock()
         database.ensure(tables.metadata)
 
-    def update(self, execution_id: str, told: Mapping[str, Any], jobs: Iterable[Told] = ()) -> None:
+    def update(self, execution_id: str, told: Mapping[str, Any], jobs: Iterable[Told] = ()) -> Told:
         """Merge what was told of a run, and of some of its jobs, into what is known; a run not known yet is made.
+        What is known then, without its jobs.
 
         Parameters
         ----------
@@ -56,7 +57,7 @@ class RunStore:
         of_jobs = {int(job["job_id"]): job for job in jobs}
         now = self._clock.now()
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: sa.Connection) -> Told:
             known = self._lock(connection, execution_id, now)
             merged = {**merge_application(known, told), "execution_id": execution_id}
             if merged != known:
@@ -69,9 +70,10 @@ class RunStore:
             before = _jobs_of(connection, [execution_id], of_jobs)[execution_id]
             for job_id, job in sorted(of_jobs.items()):
                 self._put_job(connection, execution_id, before.get(job_id), {**job, "job_id": job_id}, now)
+            return merged
 
         # Merging the same again changes nothing.
-        self._database.write(work, repeatable=True)
+        return self._database.write(work, repeatable=True)
 
     def add(self, application: Application) -> None:
         """Merge a whole run, as an import brings it."""
@@ -80,15 +82,7 @@ class RunStore:
 
     def find(self, execution_id: str) -> Application | None:
         """The run with its jobs."""
-
-        def work(connection: sa.Connection) -> Application | None:
-            chosen = sa.select(tables.applications.c.told).where(tables.applications.c.execution_id == execution_id)
-            told = connection.execute(chosen).scalar()
-            if told is None:
-                return None
-            return application_of(told, _jobs_of(connection, [execution_id])[execution_id].values())
-
-        return self._database.read(work)
+        return next(iter(self.load([execution_id])), None)
 
     def get(self, execution_id: str) -> Application:
         """
@@ -119,33 +113,39 @@ class RunStore:
         self, *, system: str = "", algorithm: str = "", signature: str = "", limit: int = MAX_HISTORY
     ) -> list[Application]:
         """Runs of the algorithm, or with the signature, the oldest first; of many the newest `limit`."""
+        found = self.versions(system=system, algorithm=algorithm, signature=signature, limit=limit)
+        return self.load([execution_id for execution_id, _ in found])
+
+    def versions(
+        self, *, system: str = "", algorithm: str = "", signature: str = "", limit: int = MAX_HISTORY
+    ) -> list[tuple[str, datetime]]:
+        """The runs of `history`, and when each was changed last."""
         table = tables.applications
-        wanted = []
+        wanted: list[sa.ColumnElement[bool]] = []
         if algorithm:
             wanted.append((table.c.algorithm == algorithm) & (table.c.system == system if system else sa.true()))
         if signature:
             wanted.append(table.c.signature == signature)
         if not wanted:
             return []
-        chosen = sa.select(table.c.execution_id, table.c.told).where(sa.or_(*wanted))
+        chosen = sa.select(table.c.execution_id, table.c.changed_at).where(sa.or_(*wanted))
         chosen = chosen.order_by(table.c.created_at.desc(), table.c.execution_id.desc()).limit(limit)
+        rows = self._database.read(lambda connection: connection.execute(chosen).all())
+        return [(row.execution_id, row.changed_at) for row in reversed(rows)]
 
-        def work(connection: sa.Connection) -> Sequence[Application]:
-            rows = connection.execute(chosen).all()
-            jobs = _jobs_of(connection, [row.execution_id for row in rows])
-            return [application_of(row.told, jobs[row.execution_id].values()) for row in reversed(rows)]
-
-        return list(self._database.read(work))
-
-    def stamp(self, *, algorithm: str = "", signature: str = "") -> tuple[Any, ...]:
-        """Changes whenever a run of the algorithm, or with the signature, does: what was learned of them may be old."""
+    def load(self, execution_ids: Sequence[str]) -> list[Application]:
+        """Runs with their jobs, in this order; those that are gone are left out."""
         table = tables.applications
-        same = sa.or_(
-            table.c.algorithm == algorithm if algorithm else sa.false(),
-            table.c.signature == signature if signature else sa.false(),
-        )
-        chosen = sa.select(sa.func.count(), sa.func.max(table.c.changed_at)).where(same)
-        return tuple(self._database.read(lambda connection: connection.execute(chosen).one()))
+
+        def work(connection: sa.Connection) -> list[Application]:
+            told: dict[str, Told] = {}
+            for part in _parts(execution_ids):
+                chosen = sa.select(table.c.execution_id, table.c.told).where(table.c.execution_id.in_(part))
+                told |= {row.execution_id: row.told for row in connection.execute(chosen)}
+            jobs = _jobs_of(connection, list(told))
+            return [application_of(told[one], jobs[one].values()) for one in execution_ids if one in told]
+
+        return self._database.read(work)
 
     def algorithms(self) -> Sequence[str]:
         """Of which there are runs, by name."""
@@ -236,12 +236,14 @@ def _jobs_of(
 ) -> dict[str, dict[int, Told]]:
     """The jobs of runs, by run and id."""
     found: dict[str, dict[int, Told]] = {execution_id: {} for execution_id in execution_ids}
-    for first in range(0, len(execution_ids), _IN_ONE_STATEMENT):
-        chosen = sa.select(tables.jobs).where(
-            tables.jobs.c.execution_id.in_(execution_ids[first : first + _IN_ONE_STATEMENT])
-        )
+    for part in _parts(execution_ids):
+        chosen = sa.select(tables.jobs).where(tables.jobs.c.execution_id.in_(part))
         if only is not None:
             chosen = chosen.where(tables.jobs.c.job_id.in_(list(only)))
         for row in connection.execute(chosen):
             found[row.execution_id][row.job_id] = row.told
     return found
+
+
+def _parts(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[first : first + _IN_ONE_STATEMENT] for first in range(0, len(ids), _IN_ONE_STATEMENT))

@@ -34,7 +34,17 @@ def test_the_models_found_are_listed(tmp_path: Path) -> None:
     code, out, _ = atoll(tmp_path, "models")
     assert code == 0
     names = [line.split()[0] for line in out.splitlines()]
-    assert names == ["countries", "hosted", "housing", "imputation", "sample", "sentiment", "survey", "timeseries"]
+    assert names == [
+        "countries",
+        "hosted",
+        "housing",
+        "imputation",
+        "sample",
+        "scaleout",
+        "sentiment",
+        "survey",
+        "timeseries",
+    ]
 
 
 def test_a_broken_plugin_is_listed_with_the_reason_and_makes_the_exit_code_1(tmp_path: Path) -> None:
@@ -99,7 +109,7 @@ def test_a_new_plugin_overwrites_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["sample", "imputation", "timeseries", "countries", "survey", "sentiment", "housing", "hosted"]
+    "name", ["sample", "imputation", "timeseries", "countries", "survey", "sentiment", "housing", "hosted", "scaleout"]
 )
 def test_every_bundled_plugin_passes_the_check(tmp_path: Path, name: str) -> None:
     code, out, err = atoll(tmp_path, "plugin", "check", name)

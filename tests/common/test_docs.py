@@ -14,7 +14,7 @@ from common.telemetry import metrics
 from tests.support.markdown import DOCS, assert_same, names, page, row_names
 from tests.support.plugins import make_app
 
-BUNDLED = ("countries", "hosted", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
+BUNDLED = ("countries", "hosted", "housing", "imputation", "sample", "scaleout", "sentiment", "survey", "timeseries")
 
 
 def pages() -> list[Path]:

@@ -11,6 +11,8 @@ from tests.support.plugins import make_app, write_plugin
 from tests.support.problems import assert_problem
 
 OLD_PREFIXES = {"/twolvlImp", "/statimpute", "/correlation", "/survey", "/lab", "/project", "/api", "/help"}
+# Of the scale-out of Spark jobs.
+OLD_PREFIXES |= {"/training", "/prediction", "/preload", "/submission"}
 
 BARE = """
     from fastapi import APIRouter

@@ -102,6 +102,16 @@ OWN: Mapping[str, str] = {
 # Those of a plugin that declares what it asks; of all others' routes `…/train` is for `train`, the rest for `predict`.
 DECLARED = {"POST /guarded/batch": Scope.TRAIN, "POST /before/batch": Scope.TRAIN, "GET /guarded/inner": Scope.ADMIN}
 DECLARED["GET /before/inner"] = Scope.ADMIN
+# What is learned of runs changes with these; the third begins a training.
+DECLARED |= dict.fromkeys(
+    [
+        "POST /scaleout/applications",
+        "DELETE /scaleout/applications/{execution_id}",
+        "POST /training/trigger_model_training",
+    ],
+    Scope.TRAIN,
+)
+DECLARED["POST /submission/submit"] = Scope.SUBMIT
 # Whoever may train may publish what was trained elsewhere.
 DECLARED |= dict.fromkeys(
     [
@@ -158,7 +168,8 @@ GUARDED = """
         scopes={"POST /batch": "train", "GET /inner": "admin"},
     )
 """
-SERVED = ("countries", "guarded", "hosted", "housing", "imputation", "sample", "sentiment", "survey", "timeseries")
+SERVED = ("countries", "guarded", "hosted", "housing", "imputation")
+SERVED += ("sample", "scaleout", "sentiment", "survey", "timeseries")
 PARTS = {
     "{name}": "sids",
     "{file}": "data.csv",
@@ -172,6 +183,8 @@ PARTS = {
     "{tag}": "iris",
     "{upload_id}": "0" * 27,
     "{number}": "1",
+    "{execution_id}": "a",
+    "{base_name}": "gbt",
     "{task_id}": "0" * 27,
     "{cluster_job_id}": "77",
     "{path:path}": "output/metrics.json",

@@ -40,18 +40,18 @@ def test_the_end_of_a_job_before_the_start_of_its_application_makes_the_run(stor
 
 def test_the_same_event_twice_changes_nothing(store: RunStore, clock: FakeClock) -> None:
     store.add(run("a"))
-    before = store.stamp(algorithm="gbt")
+    before = store.versions(algorithm="gbt")
     clock.advance(5)
     store.add(run("a"))
-    assert (store.stamp(algorithm="gbt"), store.get("a")) == (before, run("a"))
+    assert (store.versions(algorithm="gbt"), store.get("a")) == (before, run("a"))
 
 
-def test_another_job_makes_what_was_learned_of_the_algorithm_old(store: RunStore, clock: FakeClock) -> None:
+def test_another_job_makes_another_version_of_the_run(store: RunStore, clock: FakeClock) -> None:
     store.add(run("a"))
-    before = store.stamp(algorithm="gbt")
+    before = store.versions(algorithm="gbt")
     clock.advance(5)
     store.update("a", {}, [{"job_id": 7, "end_s": 9.0}])
-    assert store.stamp(algorithm="gbt") != before
+    assert store.versions(algorithm="gbt") != before
 
 
 def test_listeners_that_race_lose_nothing(store: RunStore) -> None:

@@ -1,0 +1,137 @@
+"""The routes under `/scaleout`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
+
+from common.plugins import BaseDefinition
+from models.scaleout.checks import check
+from models.scaleout.definitions import (
+    MAX_IMPORTED,
+    Imported,
+    Question,
+    RunBrief,
+    RunDetail,
+    RunPage,
+    WhatIf,
+)
+from models.scaleout.records import Application, Context
+from models.scaleout.system import follow_preloads, system_of
+
+
+@asynccontextmanager
+async def _lifespan(app: Any) -> AsyncIterator[None]:
+    """Models that were asked for are loaded in every process, whether it was asked for anything yet or not."""
+    follow_preloads(app.state.runtime)
+    yield
+
+
+router = APIRouter(prefix="/scaleout", tags=["Scale-out"], lifespan=_lifespan)
+
+RunId = Annotated[str, Path(max_length=128, description="The run.")]
+
+
+class Runs(BaseDefinition):
+    """Runs as `GET /scaleout/applications/{execution_id}` shows them."""
+
+    applications: list[Application] = Field(max_length=MAX_IMPORTED, description="Times in seconds since 1970.")
+
+
+@router.post("/predict", summary="What a run would take, by its number of executors")
+async def predict(request: Request, body: Question) -> WhatIf:
+    """Run times with intervals for a range of scale-outs, and the cheapest that meets the target."""
+
+    def work() -> WhatIf:
+        # NumPy, SQL: on first use.
+        from models.scaleout.planner import what_if
+
+        context = context_of(body)
+        return what_if(system_of(request).planner.history(context), context, body)
+
+    return await to_thread.run_sync(work)
+
+
+@router.get("/applications", summary="Runs that are known, the newest first")
+async def applications(
+    request: Request,
+    algorithm: Annotated[str | None, Query(max_length=128, description="Only its runs.")] = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Runs at most.")] = 50,
+    before: Annotated[str | None, Query(max_length=128, description="The `next` of the page before.")] = None,
+) -> RunPage:
+    def work() -> RunPage:
+        found = system_of(request).store.page(algorithm=algorithm, limit=limit, before=before)
+        shown = [
+            RunBrief(
+                execution_id=one.execution_id,
+                application_id=str(one.told.get("application_id") or ""),
+                system=str((one.told.get("context") or {}).get("system") or ""),
+                algorithm=str((one.told.get("context") or {}).get("algorithm") or ""),
+                signature=str(one.told.get("signature") or ""),
+                target_s=one.told.get("target_s"),
+                runtime_s=_span(one.told),
+                jobs=one.jobs,
+                created_at=one.created_at,
+                changed_at=one.changed_at,
+            )
+            for one in found
+        ]
+        return RunPage(applications=shown, next=found[-1].execution_id if len(found) == limit else None)
+
+    return await to_thread.run_sync(work)
+
+
+@router.post("/applications", summary="Bring runs in, as `atoll scaleout import` does")
+async def add_applications(request: Request, body: Runs) -> Imported:
+    """Merged into what is known, however often they are sent: nothing is there twice."""
+    check(body.applications)
+
+    def work() -> Imported:
+        store = system_of(request).store
+        for run in body.applications:
+            store.add(run)
+        return Imported(imported=len(body.applications), jobs=sum(len(run.jobs) for run in body.applications))
+
+    return await to_thread.run_sync(work)
+
+
+@router.get("/applications/{execution_id}", summary="All that is known of a run")
+async def application(request: Request, execution_id: RunId) -> RunDetail:
+    def work() -> RunDetail:
+        from models.scaleout.rows import told_of
+
+        store = system_of(request).store
+        told, jobs = told_of(store.get(execution_id))
+        plan = store.plan(execution_id)
+        return RunDetail(application={**told, "jobs": jobs}, plan=None if plan is None else dict(plan))
+
+    return await to_thread.run_sync(work)
+
+
+@router.delete("/applications/{execution_id}", status_code=204, summary="Forget a run")
+async def delete_application(request: Request, execution_id: RunId) -> Response:
+    """Nothing is learned from it any more."""
+    await to_thread.run_sync(lambda: system_of(request).store.delete(execution_id))
+    return Response(status_code=204)
+
+
+def context_of(question: Question) -> Context:
+    return Context(
+        system=question.system,
+        algorithm=question.algorithm,
+        arguments=tuple(question.arguments),
+        data_size_mb=question.data_size_mb,
+        data_characteristics=question.data_characteristics,
+        machine=question.machine,
+        environment=question.environment,
+        cores=question.cores,
+        memory_mb=question.memory_mb,
+    )
+
+
+def _span(told: Any) -> float | None:
+    start_s, end_s = told.get("start_s"), told.get("end_s")
+    return None if start_s is None or end_s is None else float(end_s - start_s)
