@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
+.PHONY: help setup run test lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ bench-serving: $(DEV) ## measure what serving costs beside KServe, MLServer, Lit
 
 bench-submission: $(DEV) ## measure tasks on the lab's Slurm beside ssh loops and submitit (three minutes; root and ../shared/lab are needed)
 	$(BIN)/python -m benchmarks.submission $(ARGS)
+
+bench-scaleout: $(DEV) ## measure the run-time models on published runs of Spark (fifteen minutes; ARGS=--help tells more)
+	$(BIN)/python -m benchmarks.scaleout $(ARGS)
 
 bench-sentiment: $(DEV) ## measure sentiment beside transformers' pipeline (ten minutes; wrk and redis-server are needed)
 	$(BIN)/python -m benchmarks.sentiment $(ARGS)

@@ -2,13 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.report import NotMeasured
 from models.scaleout.records import Application, Context, JobExecution
@@ -133,7 +134,7 @@ def _application(method: str, algorithm: str, number: int, rows: pd.DataFrame) -
     rows = rows.sort_values("job_id")
     begin, end = (_seconds(rows[name]) for name in ("start", "end"))
     jobs = [
-        JobExecution(int(row["job_id"]), float(first), float(last), _whole(row), _whole(row))
+        JobExecution(int(row["job_id"]), float(first), float(last), _whole(row["scale_out"]), _whole(row["scale_out"]))
         for row, first, last in zip(rows.to_dict("records"), begin, end, strict=True)
     ]
     return Application(
@@ -148,12 +149,11 @@ def _application(method: str, algorithm: str, number: int, rows: pd.DataFrame) -
     )
 
 
-def _whole(row: Mapping[str, object]) -> int | None:
-    value = row["scale_out"]
+def _whole(value: object) -> int | None:
     return int(value) if isinstance(value, float) and np.isfinite(value) else None
 
 
-def _seconds(column: "pd.Series[str]") -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _seconds(column: "pd.Series[str]") -> NDArray[np.float64]:
     epoch = pd.Timestamp(0)
     seconds = (pd.to_datetime(column, format="ISO8601") - epoch).dt.total_seconds()
-    return seconds.to_numpy(float)
+    return np.asarray(seconds, np.float64)

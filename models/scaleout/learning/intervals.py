@@ -38,17 +38,22 @@ class Spread:
         return cls((-first, -second), (first, second))
 
     @classmethod
-    def of(cls, errors: ArrayLike) -> "Spread":
+    def of(cls, errors: ArrayLike, independent: int | None = None) -> "Spread":
         """From past errors (n,), each divided by its scale; both tails by their own, so that skew is kept.
 
         Where there are too few errors for a share, the largest is doubled: nothing better is known.
+
+        Parameters
+        ----------
+        independent : how many of the errors do not hang together: the number of runs, say, of which each has many.
         """
         ordered = np.sort(np.asarray(errors, float))
         if not ordered.size:
             return cls.normal()
-        tails = [(1.0 - share) / 2.0 for share in SHARES]
-        high = [_upper(ordered, tail) for tail in tails]
-        low = [-_upper(-ordered[::-1], tail) for tail in tails]
+        count = independent or ordered.size
+        within = [(1.0 + share) / 2.0 * (1.0 + 1.0 / count) for share in SHARES]
+        high = [_upper(ordered, share) for share in within]
+        low = [-_upper(-ordered[::-1], share) for share in within]
         return cls((min(low[0], 0.0), min(*low, 0.0)), (max(high[0], 0.0), max(*high, 0.0)))
 
     def forecasts(self, logs: ArrayLike, scales: ArrayLike, model: str) -> list[Forecast]:
@@ -62,6 +67,7 @@ class Spread:
         return found
 
 
-def _upper(ordered: Floats, tail: float) -> float:
-    rank = int(np.ceil((1.0 - tail) * (ordered.size + 1)))
+def _upper(ordered: Floats, share: float) -> float:
+    # What rounding makes of a whole number must not count as more.
+    rank = int(np.ceil(share * ordered.size - 1e-9))
     return float(ordered[rank - 1] if rank <= ordered.size else 2.0 * abs(ordered[-1]))

@@ -30,8 +30,6 @@ _OLDER = 0.6
 _SHARE_OF_SLOWDOWN = 0.5
 _SHORTEST_S = 0.05
 _FEW_DEVIATION = 0.35
-_LEFT = 17  # of `course.NAMES`: the median of what is left, by which errors are grouped
-_GROUPS = 3
 
 
 def comparable(run: Application) -> Hashable:
@@ -84,16 +82,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees, and how wrong their like was.
-
-    Attributes
-    ----------
-    edges : between the groups of the median that is left, each with a spread of its own.
-    """
+    """Trees, and how wrong their like was."""
 
     trees: Any
-    edges: Floats
-    spreads: tuple[Spread, ...]
+    spread: Spread
 
     @classmethod
     def fit(cls, rows: Rows) -> "Boosted | None":
@@ -103,17 +95,12 @@ class Boosted:
         if min(older.starts_s.size, newer.starts_s.size) < _FEWEST_ROWS:
             return None
         errors = np.log(newer.left_s / newer.usual_s) - _grow(older).predict(newer.features)
-        left = newer.features[:, _LEFT]
-        edges = np.quantile(left, np.arange(1, _GROUPS) / _GROUPS)
-        group = np.digitize(left, edges)
-        spreads = tuple(Spread.of(errors[group == each]) for each in range(_GROUPS))
-        return cls(_grow(rows), edges, spreads)
+        # The errors of one run hang together, so that there are no more of them than runs.
+        return cls(_grow(rows), Spread.of(errors, independent=np.unique(newer.starts_s).size))
 
     def predict(self, features: Floats, usual_s: Floats) -> list[Forecast]:
         """Of rows (n, n_features) and their medians (n,)."""
-        logs = self.trees.predict(features) + np.log(usual_s)
-        group = np.digitize(features[:, _LEFT], self.edges)
-        return [self.spreads[g].forecasts(log, 1.0, NAME)[0] for g, log in zip(group, logs, strict=True)]
+        return self.spread.forecasts(self.trees.predict(features) + np.log(usual_s), 1.0, NAME)
 
 
 def _grow(rows: Rows) -> Any:
