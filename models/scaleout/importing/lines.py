@@ -14,7 +14,7 @@ from common.errors import Invalid
 # A line is an event; those of stages with long lineages take some MB.
 MAX_LINE_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
-_IN_PROGRESS = ".inprogress"
+_IN_PROGRESS, _COMPACTED = ".inprogress", ".compact"
 _ROLLED = re.compile(r"events_(\d+)_")
 # Codecs of Spark whose files have a format of their own, for which no maintained reader is at hand.
 _UNREADABLE = (".lz4", ".lzf", ".snappy")
@@ -33,6 +33,11 @@ def is_event_log(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".") and path.suffix not in (".crc", ".tmp")
 
 
+def logs_in(folder: Path) -> list[Path]:
+    """The logs that lie in a folder as Spark writes them, by name; not those in folders of it."""
+    return sorted(path for path in folder.iterdir() if is_event_log(path))
+
+
 def in_progress(path: Path) -> bool:
     """Whether its application has not ended: Spark says so in a name."""
     if path.is_dir():
@@ -45,11 +50,11 @@ def files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     numbered = sorted((int(found[1]), each) for each in path.iterdir() if (found := _ROLLED.match(each.name)))
-    compacted = [number for number, each in numbered if each.name.endswith(".compact")]
-    first = max(compacted, default=0)
-    return [each for number, each in numbered if number > first or (number == first and number in compacted)] or [
-        each for _, each in numbered
-    ]
+    compacted = {number: each for number, each in numbered if each.name.endswith(_COMPACTED)}
+    if not compacted:
+        return [each for _, each in numbered]
+    first = max(compacted)
+    return [compacted[first], *(each for number, each in numbered if number > first)]
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -88,7 +93,7 @@ def decompressor(path: Path) -> Callable[[bytes], bytes]:
     Invalid
         Spark's codec is one that cannot be read.
     """
-    suffixes = [suffix for suffix in path.suffixes[-3:] if suffix not in (_IN_PROGRESS, ".compact")]
+    suffixes = [suffix for suffix in path.suffixes[-3:] if suffix not in (_IN_PROGRESS, _COMPACTED)]
     codec = suffixes[-1] if suffixes else ""
     if codec in _UNREADABLE:
         raise Invalid(

@@ -173,7 +173,7 @@ def test_properties_may_be_a_list_of_pairs() -> None:
 
 def test_a_file_that_is_no_event_log_is_refused_with_what_to_send(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("hello\n")
-    with pytest.raises(Invalid, match="notes.txt is no event log of Spark.*spark.eventLog.dir"):
+    with pytest.raises(Invalid, match=r"notes\.txt is no event log of Spark.*spark\.eventLog\.dir"):
         read(tmp_path / "notes.txt")
 
 
