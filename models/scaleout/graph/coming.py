@@ -1,12 +1,13 @@
 """Which jobs are still to come in a run, and how long it does none: as in the past run that is most like it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scaleout.graph.dag import Graph, longest_path
+from models.scaleout.graph.dag import Graph, ordered
 from models.scaleout.graph.history import History, Seen, log_size
 from models.scaleout.records import Application
 
@@ -23,24 +24,30 @@ class Ahead:
 
     Attributes
     ----------
-    job_ids : as the past run had them, going on from the last one of this run.
-    jobs : position in the run, and stages.
+    jobs : number and stages of each, as a past run had them.
     idle_s : (n_jobs,) seconds of each job, and before it, in which no stage runs.
     """
 
-    job_ids: tuple[int, ...]
     jobs: tuple[tuple[int, Graph], ...]
     idle_s: Floats
 
 
+def ended(run: Application) -> Application:
+    """The run with those of its jobs alone that have ended."""
+    return replace(run, jobs=[job for job in ordered(run) if job.end_s is not None])
+
+
 def ahead(history: History, run: Application) -> Ahead:
     """
+    Parameters
+    ----------
+    run : as `ended` gives it.
+
     Raises
     ------
     TooLittleHistory
         No past run of this algorithm was longer than this one is by now.
     """
-    finished = len(run.jobs)
     runs = [
         number
         for number, other in enumerate(history.runs)
@@ -48,18 +55,19 @@ def ahead(history: History, run: Application) -> Ahead:
     ]
     if not runs:
         raise TooLittleHistory(f"no past run of {run.context.algorithm or 'this algorithm'} is known")
-    longer = [number for number in runs if len(history.jobs[number]) > finished]
+    last = max((job.job_id for job in run.jobs), default=-1)
+    longer = [number for number in runs if any(one.job.job_id > last for one in history.jobs[number])]
     if not longer:
-        raise TooLittleHistory(f"no past run of {run.context.algorithm} had more than {finished} jobs")
+        raise TooLittleHistory(f"no past run of {run.context.algorithm} had a job after number {last}")
     same = _most_alike(history, longer, run)
-    jobs = history.jobs[same[0]][finished:]
-    idle = np.array([_idle_s(history, same, finished + place) for place in range(len(jobs))])
-    last = max((job.job_id for job in run.jobs), default=None)
-    offset = 0 if last is None else last + 1 - jobs[0].job.job_id
+    jobs = [one for one in history.jobs[same[0]] if one.job.job_id > last]
+    idle: dict[int, list[float]] = {}
+    for number in same:
+        for job_id, seconds in _idle_s(history.runs[number], history.jobs[number]):
+            idle.setdefault(job_id, []).append(seconds)
     return Ahead(
-        tuple(one.job.job_id + offset for one in jobs),
-        tuple((finished + place, one.graph) for place, one in enumerate(jobs)),
-        idle,
+        tuple((one.job.job_id, one.graph) for one in jobs),
+        np.array([median(idle.get(one.job.job_id, [0.0])) for one in jobs]),
     )
 
 
@@ -83,26 +91,12 @@ def _most_alike(history: History, runs: Sequence[int], run: Application) -> list
     return sorted((number for number in runs if keys[number][:3] == best[:3]), key=lambda number: keys[number])
 
 
-def _idle_s(history: History, runs: Sequence[int], position: int) -> float:
-    """Median over runs: from the end of the job before to this one's end, less its longest path."""
-    found = [_idle_of(history.runs[number], history.jobs[number], position) for number in runs]
-    told = [seconds for seconds in found if seconds is not None]
-    return float(np.median(told)) if told else 0.0
-
-
-def _idle_of(run: Application, jobs: Sequence[Seen], position: int) -> float | None:
-    if position >= len(jobs):
-        return None
-    job = jobs[position].job
-    before = jobs[position - 1].job.end_s if position else run.start_s
-    if job.end_s is None or job.start_s is None:
-        return None
-    begin = job.start_s if before is None else before
-    return job.end_s - begin - path_s(jobs[position])
-
-
-def path_s(one: Seen) -> float:
-    """Seconds of the longest path through a job's stages, as they were."""
-    if not one.rows:
-        return 0.0
-    return float(longest_path(np.exp([row.log_s for row in one.rows]), one.graph.parents))
+def _idle_s(run: Application, jobs: Sequence[Seen]) -> Iterator[tuple[int, float]]:
+    """For each job: from the end of the one before to its own, less its longest path."""
+    before = run.start_s
+    for one in jobs:
+        job = one.job
+        begin = job.start_s if before is None else before
+        if job.end_s is not None and begin is not None:
+            yield job.job_id, job.end_s - begin - one.path_s
+        before = job.end_s

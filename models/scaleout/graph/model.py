@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scaleout.graph.coming import TooLittleHistory, ahead
+from models.scaleout.graph.coming import TooLittleHistory, ahead, ended
 from models.scaleout.graph.dag import longest_path
 from models.scaleout.graph.encodings import Coder
-from models.scaleout.graph.history import History, Past, seen
+from models.scaleout.graph.history import History, seen
 from models.scaleout.graph.nodes import Inputs, nodes_of
 from models.scaleout.graph.propagate import propagate, shapes
 from models.scaleout.graph.running import Trail
@@ -73,7 +73,7 @@ class GraphModel:
         Parameters
         ----------
         history : finished runs; those of this algorithm tell most. A run never counts for itself.
-        run : with the jobs that have ended.
+        run : of its jobs, those that have ended count.
         candidates : numbers of executors that the coming jobs may have.
         current : executors now; by default those at the end of the last job.
 
@@ -86,12 +86,13 @@ class GraphModel:
         chosen = np.array(candidates, dtype=float)
         if not chosen.size or chosen.min() < 1:
             raise ValueError("give candidates of at least 1 executor")
+        run = ended(run)
         to_come = ahead(history, run)
-        past = Past(history, np.array([other.execution_id != run.execution_id for other in history.runs], dtype=bool))
+        past = history.past(run.execution_id)
         running = Trail(past, run.context.algorithm, seen(run)).after(len(run.jobs))
-        if past.anchor(run.context.algorithm, "") is None:
+        if past.anchor(run.context.algorithm, "", -1) is None:
             raise TooLittleHistory("no other run is known")
-        jobs = [(position, graph) for position, graph in to_come.jobs if len(graph)]
+        jobs = [(job_id, graph) for job_id, graph in to_come.jobs if len(graph)]
         if not jobs:
             raise TooLittleHistory("the past runs have no stages")
         nodes = nodes_of(self.coder, past, run.context, jobs, [running] * len(jobs))
@@ -114,7 +115,7 @@ class GraphModel:
         remaining = [
             self._forecast(float(total), float(wide), name) for total, wide in zip(job_s.sum(0), spread, strict=True)
         ]
-        return Coming(to_come.job_ids, job_s, remaining)
+        return Coming(tuple(job_id for job_id, _ in to_come.jobs), job_s, remaining)
 
     def _forecast(self, median_s: float, spread: float, name: str) -> Forecast:
         by_80, by_90 = (float(np.exp(self._margins[share] * spread)) for share in ("80", "90"))

@@ -107,7 +107,7 @@ def nodes_of(
     """
     Parameters
     ----------
-    jobs : position in the run, and stages, of each.
+    jobs : number in the run, and stages, of each.
     running : what is known of the run when each job is asked for.
     """
     static: list[Floats] = []
@@ -118,26 +118,26 @@ def nodes_of(
     of_context = coder.of_context(context)
     size = log_size(context)
     cores = float(context.cores or 1)
-    for number, ((position, graph), state) in enumerate(zip(jobs, running, strict=True)):
+    for number, ((job_id, graph), state) in enumerate(zip(jobs, running, strict=True)):
         offset = len(static)
         for at, stage in enumerate(graph.stages):
-            anchor = past.anchor(context.algorithm, stage.name)
+            anchor = past.anchor(context.algorithm, stage.name, at)
             if anchor is None:
                 raise ValueError("no past run counts: there is nothing to compare with")
-            place = (position, at)
+            place = (job_id, at)
             tasks = float(max(stage.num_tasks, 1))
             static.append(
                 np.concatenate(
                     [
                         of_context,
                         coder.of_stage(stage),
-                        [np.log1p(tasks), np.log1p(position)],
+                        [np.log1p(tasks), np.log1p(max(job_id, 0))],
                         anchor.summary(size, place),
-                        state.summary(stage.name, position),
+                        state.summary((stage.name, at), job_id),
                     ]
                 )
             )
-            anchors.append((anchor.base(size, place), float(anchor.slopes[1]), anchor.mean_x, tasks, cores))
+            anchors.append((anchor.base(size, place), anchor.slope(place), anchor.mean_x, tasks, cores))
             numbers.append(number)
         parents += [tuple(offset + parent for parent in needed) for needed in graph.parents]
         levels += graph.levels

@@ -12,6 +12,7 @@ from models.scaleout.graph.history import Past, Seen
 from models.scaleout.records import Metrics
 
 Floats = NDArray[np.float64]
+Which = tuple[str, int]
 
 COMMON = 5 + len(Metrics.names())
 RUNNING = COMMON + 3
@@ -28,15 +29,16 @@ class Trail:
     """
 
     def __init__(self, past: Past, algorithm: str, jobs: Sequence[Seen]) -> None:
-        self._names: list[list[tuple[str, float]]] = []
+        self._names: list[list[tuple[Which, float]]] = []
         self._metrics: list[Floats] = []
         self._own: list[tuple[float, float]] = []
+        self._ids = [one.job.job_id for one in jobs]
         for one in jobs:
             names, metrics = [], []
             for stage, row in zip(one.graph.stages, one.rows, strict=True):
-                anchor = past.anchor(algorithm, stage.name)
+                anchor = past.anchor(algorithm, stage.name, row.place[1])
                 if anchor is not None:
-                    names.append((stage.name, float(np.clip(row.log_s - anchor.expected(row), -2, 2))))
+                    names.append(((stage.name, row.place[1]), float(np.clip(row.log_s - anchor.expected(row), -2, 2))))
                     metrics.append(np.nan_to_num(np.array(row.metrics) - anchor.features[9:]))
             self._names.append(names)
             self._metrics.append(np.mean(metrics, axis=0) if metrics else np.zeros(len(Metrics.names())))
@@ -44,9 +46,9 @@ class Trail:
             self._own.append((last.log_x, last.overhead) if last else (0.0, 0.0))
 
     def after(self, finished: int) -> "Running":
-        """What is known once so many jobs have ended."""
+        """What is known once the first so many of them have ended."""
         common = np.zeros(COMMON)
-        by_name: dict[str, tuple[float, float]] = {}
+        by_name: dict[Which, tuple[float, float]] = {}
         total = weights = 0.0
         weight = 1.0
         for names in reversed(self._names[:finished]):
@@ -64,19 +66,24 @@ class Trail:
             common[2] = np.log1p(finished)
             common[3:5] = self._own[finished - 1]
             common[5:] = self._metrics[finished - 1]
-        return Running(finished, common, by_name)
+        return Running(self._ids[finished - 1] + 1 if finished else 0, common, by_name)
 
 
 class Running:
-    """The state of a run after some of its jobs."""
+    """The state of a run after some of its jobs.
 
-    def __init__(self, finished: int, common: Floats, by_name: dict[str, tuple[float, float]]) -> None:
-        self._finished = finished
+    Parameters
+    ----------
+    next_id : number of the job that comes next.
+    """
+
+    def __init__(self, next_id: int, common: Floats, by_name: dict[Which, tuple[float, float]]) -> None:
+        self._next = next_id
         self._common = common
         self._by_name = by_name
 
-    def summary(self, name: str, position: int) -> Floats:
-        """(RUNNING,) numbers for a stage of the job at `position`."""
+    def summary(self, name: Which, job_id: int) -> Floats:
+        """(RUNNING,) numbers for a stage of this name and place in its job, of the job of this number."""
         summed, counted = self._by_name.get(name, (0.0, 0.0))
-        ahead = np.log1p(max(0, position - self._finished))
+        ahead = np.log1p(max(0, job_id - self._next))
         return np.concatenate([self._common, [summed / (counted + _SHRINK), np.log1p(counted), ahead]])

@@ -64,14 +64,14 @@ def input_of(context: Context) -> tuple[object, ...]:
 def asked(
     coder: Coder, past: Past, run: Application, number: int, source: History, finished: Sequence[int]
 ) -> list[Samples]:
-    """Every job of run `number` of `source`, each when `finished` jobs of it (its place counts from 0) have ended."""
+    """Every job of run `number` of `source`, each when so many jobs of it have ended."""
     jobs = source.jobs[number]
     trail = Trail(past, run.context.algorithm, jobs)
     found = []
-    for position, (one, ended) in enumerate(zip(jobs, finished, strict=True)):
+    for one, ended in zip(jobs, finished, strict=True):
         if not one.rows:
             continue
-        nodes = nodes_of(coder, past, run.context, [(position, one.graph)], [trail.after(ended)])
+        nodes = nodes_of(coder, past, run.context, [(one.job.job_id, one.graph)], [trail.after(ended)])
         scale = np.array([scale_outs(run, one.job, stage) for stage in one.graph.stages], dtype=float)
         log_s = np.array([row.log_s for row in one.rows])
         found.append(
@@ -82,7 +82,7 @@ def asked(
                 log_s,
                 np.array([row.metrics for row in one.rows]),
                 np.clip([row.overhead for row in one.rows], 0, 1),
-                longest_path(np.exp(log_s), one.graph.parents)[None],
+                np.array([one.path_s]),
             )
         )
     return found

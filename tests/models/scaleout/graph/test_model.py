@@ -79,7 +79,7 @@ def test_the_deadline_changes_no_forecast(model: GraphModel) -> None:
     [
         ([], begun(NEW, 2), "no past run of kmeans"),
         (made_runs(("gbt",)), begun(NEW, 2), "no past run of kmeans"),
-        (RUNS, NEW, "had more than 6 jobs"),
+        (RUNS, NEW, "had a job after number 5"),
         ([replace(RUNS[0], jobs=[replace(job, stages={}) for job in RUNS[0].jobs])], begun(NEW, 0), "no other run"),
     ],
 )
@@ -135,9 +135,10 @@ def test_idle_time_of_past_runs_is_part_of_what_is_to_come() -> None:
     assert found.idle_s == pytest.approx([0.15] * 4, abs=1e-4)
 
 
-def test_jobs_go_on_from_the_last_one_of_this_run() -> None:
-    started_at_one = replace(begun(NEW, 2), jobs=[replace(job, job_id=job.job_id + 10) for job in begun(NEW, 2).jobs])
-    assert ahead(HISTORY, started_at_one).job_ids == (12, 13, 14, 15)
+def test_jobs_whose_end_was_told_last_count_even_where_one_before_them_was_not(model: GraphModel) -> None:
+    jobs = [NEW.jobs[0], NEW.jobs[2], replace(NEW.jobs[3], end_s=None)]
+    found = model.coming(HISTORY, replace(NEW, jobs=jobs), CANDIDATES)
+    assert found.job_ids == (3, 4, 5)
 
 
 def test_margins_make_the_intervals_hold_as_many_runs_as_they_say(model: GraphModel) -> None:
