@@ -10,9 +10,11 @@ from typing import Annotated
 import typer
 
 from common.cli import clusters, datasets, jobs, keys, models, predict, registry, security, submit, tasks
+from common.cli.plugged import PluggedApp
 from common.cli.remote import AsJson, Remote, Url
 
 app = typer.Typer(
+    cls=PluggedApp,
     name="atoll",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -35,7 +35,10 @@ plugin = Plugin(
         "POST /trigger_model_training": "train",
         "POST /submit": "submit",
     },
-    cli={"scaleout import": "models.scaleout.cli_import:import_"},
+    cli={
+        "scaleout demo": "models.scaleout.demo.command:demo",
+        "scaleout import": "models.scaleout.cli_import:import_",
+    },
     examples={"gbt": {"algorithm": "gbt", "data_size_mb": 1000, "max_scale_out": 8, "target_s": 600}},
 )
 

@@ -14,7 +14,7 @@ from common.runtime import Runtime
 from common.security.authenticate import principal_of
 from models.scaleout.old_submission import OldSubmission, TemplateValues
 from models.scaleout.planner import plan_json
-from models.scaleout.signature import signature_of
+from models.scaleout.submitted import told_of_submission
 from models.scaleout.whole import whole
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def submit(request: Request, system: "ScaleoutSystem", body: OldSubmission
         plan = initial_plan(system, body)
         spec = task_spec(body, values, plan, execution_id, _cluster(tasks, values))
         shown = _checked(tasks, spec, principal_of(request).id)
-        told = told_of_submission(body, plan)
+        told = {**told_of_submission(body), "start_scale_out": plan.scale_out}
         system.store.update(execution_id, told)
         system.store.keep_plan(execution_id, plan_json(plan))
         task = _submitted(request, tasks, spec, body)
@@ -80,25 +80,6 @@ def initial_plan(system: "ScaleoutSystem", body: OldSubmission) -> "Plan":
     specs, context = body.global_specs, body.context()
     found = whole(system.planner.history(context).runs, context)
     return initial(specs.min_scale_out, specs.max_scale_out, specs.max_runtime, found.runs, found.remaining)
-
-
-def told_of_submission(body: OldSubmission, plan: "Plan") -> dict[str, Any]:
-    """What is known of the run before it begins, as `rows` has it."""
-    from dataclasses import asdict
-
-    specs, context = body.global_specs, body.context()
-    known = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(context).items()}
-    told = {
-        "context": {name: value for name, value in known.items() if value not in (None, "", [], {})},
-        "signature": signature_of(context),
-        "solution": specs.solution_name,
-        "min_scale_out": specs.min_scale_out,
-        "max_scale_out": specs.max_scale_out,
-        "target_s": specs.max_runtime,
-        "rest_timeout_s": body.spark_template_values.scale_out_tuner.config.rest_timeout,
-        "start_scale_out": plan.scale_out,
-    }
-    return {name: value for name, value in told.items() if value is not None}
 
 
 def task_spec(body: OldSubmission, values: TemplateValues, plan: "Plan", execution_id: str, cluster: str) -> "TaskSpec":
