@@ -46,7 +46,8 @@ def test_what_was_decided_is_not_taken_back_at_once(work_s: float, fixed_s: floa
     remaining, standing = scaling(8 * work_s, fixed_s, spread), replace(STANDING, spent_minutes=40.0)
     first = online(standing, remaining)
     again = online(replace(standing, scale_out=first.scale_out), remaining)
-    assert again.scale_out == first.scale_out
+    # It may go on in the same direction, since what had to be paid for the change is paid.
+    assert (again.scale_out - first.scale_out) * (first.scale_out - 8) >= 0
 
 
 @settings(deadline=None)
