@@ -24,6 +24,8 @@ PRIOR, ONE_RUN, TWO_RUNS, ONE_SCALE_OUT, FULL = (
 )
 # Without any run: five minutes at a scale-out of 4, give or take a factor of 4.5 (a deviation of the logarithm).
 _PRIOR_S, _PRIOR_AT, _PRIOR_DEVIATION = 300.0, 4.0, 1.5
+# How far runs of the same lie apart is not told by one or two of them.
+_UNTOLD_NOISE = 0.15
 # More runs than this take more time than they are worth; the latest are taken.
 _MOST = 300
 # So many errors, left out one by one, are enough to tell how wide an interval has to be.
@@ -81,5 +83,7 @@ class ContextModel:
         rows = self.space.rows([context] * len(scale_outs), scale_outs)
         mean, deviation = self.process.predict(rows)
         # The lengths and the noise were fitted to the same few runs, which the process takes for certain.
-        uncertain = np.sqrt(1.0 + rows.shape[1] / self.runs) if self.runs > 2 else 1.0
-        return self.spread.forecasts(mean, deviation * uncertain, self.name)
+        uncertain = deviation * np.sqrt(1.0 + rows.shape[1] / self.runs)
+        if self.runs < 3:
+            uncertain = np.sqrt(uncertain**2 + _UNTOLD_NOISE**2)
+        return self.spread.forecasts(mean, uncertain, self.name)

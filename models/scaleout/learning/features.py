@@ -28,7 +28,7 @@ _ARGUMENT = (0.0, 0.3, 0.5)
 _KIND = (0.0, 0.3, 0.5)
 # Beyond so many different words a column of each would be a name for every run.
 _MOST_WORDS = 8
-_NAMED = re.compile(r"^-{0,2}(?P<name>[A-Za-z_][\w.-]*)\s*[=:]\s*(?P<value>.+)$")
+_NAMED = re.compile(r"^-{0,2}(?P<name>[A-Za-z_][\w.-]*)\s*=\s*(?P<value>.+)$")
 _FLAG = re.compile(r"^--?(?P<name>[A-Za-z_][\w.-]*)$")
 _POWERS = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 _NUMBER = re.compile(r"^(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<power>[kKmMgGtT]?)[bB]?$")
@@ -49,11 +49,20 @@ def scale_out_of(run: Application) -> float | None:
 
 
 def finished(history: Iterable[Application], context: Context) -> list[Application]:
-    """Those of the same system and algorithm that can be learnt from, the oldest first; targets never matter."""
+    """Those of the same system and algorithm that can be learnt from, the oldest first; targets never matter.
+
+    A system or algorithm that was not told may be any.
+    """
     same = (
-        run for run in history if run.context.system == context.system and run.context.algorithm == context.algorithm
+        run
+        for run in history
+        if _alike(run.context.system, context.system) and _alike(run.context.algorithm, context.algorithm)
     )
     return sorted((run for run in same if run.runtime_s and scale_out_of(run)), key=lambda run: run.start_s or 0.0)
+
+
+def _alike(one: str, other: str) -> bool:
+    return one == other or not one or not other
 
 
 def values(context: Context) -> dict[str, float | str]:
