@@ -18,7 +18,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.scaleout", description=__doc__)
-    parser.add_argument("--only", choices=("c3o", "remaining", "curves"), action="append")
+    parser.add_argument("--only", choices=("c3o", "remaining", "curves", "graph"), action="append")
     parser.add_argument("--splits", type=int, default=300, help="random splits of C3O in each regime")
     parser.add_argument("--every", type=int, default=1, help="of the runs 11-65, predict every so many")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -28,12 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in _THREADS:
         os.environ.setdefault(name, "1")
     # After the variables, which the libraries read when they are loaded.
-    from benchmarks.scaleout import c3o, curves, remaining
+    from benchmarks.scaleout import c3o, curves, graph, remaining
 
     parts: dict[str, Callable[[], list[Table]]] = {
         "curves": curves.run,
         "c3o": lambda: c3o.run(given.splits, given.processes),
         "remaining": lambda: remaining.run(given.processes, given.every),
+        "graph": graph.run,
     }
     began, tables = time.monotonic(), []
     for name, part in parts.items():

@@ -3,14 +3,14 @@
 What is minimised is the mean absolute error of ln(job time), of runs whose inputs no trial has learned from.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from optuna import Trial
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-DIRECTION = "minimize"
+DIRECTION: Literal["minimize", "maximize"] = "minimize"
 TRIALS = 40
 # Passes over the samples; after each of so many a trial tells how good it is.
 EPOCHS = 40

@@ -38,18 +38,21 @@ class Trials:
     Parameters
     ----------
     judged : the algorithm whose runs judge; all by default.
+    folds : how often runs are kept apart; 0 for a single `fit`.
 
     Attributes
     ----------
     held : runs kept to judge by, of all folds; samples : stages that a fit learns from.
     """
 
-    def __init__(self, runs: Sequence[Application], seed: int, judged: str | None = None) -> None:
+    def __init__(
+        self, runs: Sequence[Application], seed: int, judged: str | None = None, *, folds: int = _FOLDS
+    ) -> None:
         self._runs = list(runs)
         self._seed = seed
         found = {value for run in runs for value in properties(run.context, _stages(run))}
         self._coder = Coder(fit_coder(found, seed))
-        self._folds = [self._fold(tests) for tests in kept_apart(runs, seed, judged)]
+        self._folds = [self._fold(tests) for tests in kept_apart(runs, seed, judged)[:folds]]
         self.held = sum(len(fold.tests) for fold in self._folds)
         self.samples = sum(len(fold.samples.nodes) for fold in self._folds)
 
@@ -79,9 +82,6 @@ class Trials:
             fit.run(space.EPOCHS)
             figures.append(self._figures(fit, fold))
             margins.append(calibrated(self._model(fit, {"margins": _UNMEASURED}), fold.known, fold.tests))
-        history = History(self._runs)
-        fit = Fit(varied(self._coder, history, self._seed), plan)
-        fit.run(space.EPOCHS)
         card = {
             **about,
             "margins": {share: float(np.mean([one[share] for one in margins])) for share in _UNMEASURED},
@@ -89,7 +89,14 @@ class Trials:
             "algorithms": sorted({run.context.algorithm for run in self._runs}),
             "runs": len(self._runs),
         }
-        return self._model(fit, card)
+        return self.fit(values, card)
+
+    def fit(self, values: Mapping[str, Any], card: Mapping[str, Any] | None = None) -> GraphModel:
+        """Fit to all runs; without a `card` its intervals are guesses."""
+        plan = Plan.of(values, epochs=space.EPOCHS, members=space.FINAL_MEMBERS, seed=self._seed)
+        fit = Fit(varied(self._coder, History(self._runs), self._seed), plan)
+        fit.run(space.EPOCHS)
+        return self._model(fit, card or {"margins": _UNMEASURED})
 
     def _model(self, fit: Fit, card: Mapping[str, Any]) -> GraphModel:
         return GraphModel({**fit.arrays(), **self._coder.arrays}, card)
