@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.spark.application import Run
 
 SCALE_OUTS = (1, 2, 3, 4)
-ROWS = (150_000, 400_000, 1_000_000)
+ROWS = (50_000, 120_000, 300_000)
 ITERATIONS = {"gbt": 3, "logisticregression": 8, "kmeans": 6, "mpc": 8}
 # Of the runs with several executors, those that lose one on their way; and after how many seconds.
 _KILLED, _KILL_AFTER_S = 0.15, (1.0, 4.0)

@@ -28,7 +28,7 @@ class Quota:
     shares : weight against other processes; 1024 is that of nice 0, 110 of nice 10.
     """
 
-    def __init__(self, application_id: str, cpus: float, shares: int = 256) -> None:
+    def __init__(self, application_id: str, cpus: float, shares: int = 1024) -> None:
         self._application_id, self._cpus, self._shares = application_id, cpus, shares
         self._groups: dict[int, Path] = {}
         self._stop = threading.Event()
