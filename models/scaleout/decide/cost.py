@@ -53,7 +53,7 @@ class Rules:
     """
 
     confidence: float = 0.9
-    miss: float = 1.0
+    miss: float = 0.75
     excess: float = 1.0
     change: float = 0.04
 
