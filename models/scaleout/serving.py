@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = get_logger("atoll.scaleout")
 
 _KEPT = 64
+# Beyond, a forecast takes longer than a listener should wait: 33 take some 20 ms.
+MOST_CANDIDATES = 128
 NO_MODEL = "no graph model has been trained yet: POST /scaleout/train"
 
 
@@ -146,6 +148,11 @@ def forecasts(
     served = _served
     if served is None:
         return None, NO_MODEL
+    if len(candidates) > MOST_CANDIDATES:
+        return (
+            None,
+            f"the graph model answers for {MOST_CANDIDATES} scale-outs at most, and {len(candidates)} are asked",
+        )
     from models.scaleout.graph.coming import TooLittleHistory
 
     try:

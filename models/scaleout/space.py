@@ -16,7 +16,7 @@ TRIALS = 40
 EPOCHS = 40
 RUNG = 5
 # Members of the ensemble, while searching and at last.
-MEMBERS, FINAL_MEMBERS = 2, 5
+MEMBERS, FINAL_MEMBERS = 2, 3
 # Tried first.
 DEFAULTS: dict[str, Any] = {
     "hidden": 16,

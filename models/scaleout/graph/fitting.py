@@ -84,7 +84,8 @@ class Fit:
         self.plan = plan
         self.epoch = 0
         torch.manual_seed(plan.seed)
-        features = samples.inputs.features[:, 0]
+        inputs = samples.inputs
+        features = np.concatenate([inputs.static[:, 0], inputs.scale[:, 0]], axis=-1)
         # What hardly varies here says nothing, and may lie anywhere in another run.
         scale = features.std(0)
         self._mean = torch.tensor(features.mean(0))
@@ -126,11 +127,9 @@ class Fit:
         return {name: weight.detach().numpy().astype(np.float32) for name, weight in made.items()}
 
     def _step(self, inputs: Inputs, targets: "_Targets") -> float:
-        features = inputs.features
         if self.plan.dropout:
-            kept = (torch.rand(features.shape[0], 1, STATIC) >= self.plan.dropout).float()
-            static = features[..., :STATIC] * kept + self._mean[:STATIC] * (1 - kept)
-            inputs = replace(inputs, features=torch.cat([static, features[..., STATIC:]], -1))
+            kept = (torch.rand(inputs.static.shape) >= self.plan.dropout).float()
+            inputs = replace(inputs, static=inputs.static * kept + self._mean[:STATIC] * (1 - kept))
         weights = {**self._weights, "mean": self._mean, "scale": self._scale}
         out = propagate(weights, inputs, torch)
         short = targets.log_s[None, :, None] - out.log_s[:, :, 0]
@@ -176,7 +175,7 @@ def _batch(samples: Samples, jobs: NDArray[np.int64]) -> tuple[Inputs, _Targets]
     )
     inputs = part.at(samples.starts[chosen, None], samples.ends[chosen, None])
     order = chosen[inputs.order]
-    arrays = {name: torch.tensor(getattr(inputs, name)) for name in ("features", "anchor", "parents", "mask")}
+    arrays = {name: torch.tensor(getattr(inputs, name)) for name in ("static", "scale", "anchor", "parents", "mask")}
     metrics = samples.metrics[order]
     told = ~np.isnan(metrics)
     targets = _Targets(

@@ -57,11 +57,8 @@ class Nodes:
         change = log_x - np.log(starts)
         waves = np.log1p(self.tasks[:, None] / (ends * self.cores[:, None]))
         scale = [1 / ends, log_x, change, np.abs(change), (change != 0) * 1.0, waves, log_x - self.mean_x[:, None]]
-        count = ends.shape[1]
-        static = np.broadcast_to(self.static[:, None], (len(self), count, STATIC))
-        features = np.concatenate([static, np.stack(scale, axis=-1)], axis=-1)
         anchor = self.base[:, None] + self.slope[:, None] * (log_x - self.mean_x[:, None])
-        return Inputs.sorted(features, anchor, self.parents, self.levels)
+        return Inputs.sorted(self.static[:, None], np.stack(scale, axis=-1), anchor, self.parents, self.levels)
 
 
 @dataclass(frozen=True)
@@ -71,20 +68,23 @@ class Inputs:
     Attributes
     ----------
     order : (n,) the place that each node had before.
-    features : (n, c, FEATURES); anchor : (n, c).
+    static : (n, 1, STATIC), the same for all candidates; scale : (n, c, FEATURES - STATIC); anchor : (n, c).
     parents : (n, p) places, 0 where there is none; mask : (n, 2 + p) 1 for the two summaries and each parent.
     bounds : first and last place (excluded) of each level.
     """
 
     order: Any
-    features: Any
+    static: Any
+    scale: Any
     anchor: Any
     parents: Any
     mask: Any
     bounds: tuple[tuple[int, int], ...]
 
     @classmethod
-    def sorted(cls, features: Floats, anchor: Floats, parents: Sequence[tuple[int, ...]], levels: Ints) -> "Inputs":
+    def sorted(
+        cls, static: Floats, scale: Floats, anchor: Floats, parents: Sequence[tuple[int, ...]], levels: Ints
+    ) -> "Inputs":
         order = np.argsort(levels, kind="stable")
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
@@ -98,7 +98,8 @@ class Inputs:
             mask[now, 2 : 2 + len(needed)] = 1.0
         starts = np.searchsorted(levels[order], np.arange(levels.max(initial=-1) + 2))
         bounds = tuple((int(a), int(b)) for a, b in itertools.pairwise(starts))
-        return cls(order, features[order].astype(np.float32), anchor[order].astype(np.float32), padded, mask, bounds)
+        arrays = (array[order].astype(np.float32) for array in (static, scale, anchor))
+        return cls(order, *arrays, padded, mask, bounds)
 
 
 def nodes_of(

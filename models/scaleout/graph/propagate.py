@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from models.scaleout.graph.history import SUMMARY
-from models.scaleout.graph.nodes import FEATURES, RUNNING_AT, SUMMARY_AT, Inputs
+from models.scaleout.graph.nodes import FEATURES, RUNNING_AT, STATIC, SUMMARY_AT, Inputs
 from models.scaleout.graph.running import RUNNING
 from models.scaleout.records import Metrics
 
@@ -60,11 +60,10 @@ def propagate(weights: Mapping[str, Any], inputs: Inputs, xp: Any = np) -> Outpu
     weights : (m, *shape) by the names of `shapes`; biases (m, 1, 1, width); `mean` and `scale` (FEATURES,).
     inputs : arrays of the kind of `xp`.
     """
-    features = xp.clip((inputs.features - weights["mean"]) / weights["scale"], -_BORDER, _BORDER)
-    count = features.shape[1]
-    base = _dense(features, weights["nodes"]) + weights["nodes_bias"]
-    members, total, _, hidden = base.shape
-    still = features[:, :1]
+    still = _standard(inputs.static, weights, slice(STATIC), xp)
+    moving = _standard(inputs.scale, weights, slice(STATIC, FEATURES), xp)
+    base = _both(still, moving, weights["nodes"]) + weights["nodes_bias"]
+    members, total, count, hidden = base.shape
     wide = (members, total, count, hidden)
     past = xp.broadcast_to(xp.tanh(_dense(still[..., SUMMARY_AT], weights["past"]) + weights["past_bias"]), wide)
     now = xp.broadcast_to(xp.tanh(_dense(still[..., RUNNING_AT], weights["now"]) + weights["now_bias"]), wide)
@@ -85,13 +84,22 @@ def propagate(weights: Mapping[str, Any], inputs: Inputs, xp: Any = np) -> Outpu
     overhead = _sigmoid(_dense(known, weights["overhead"]) + weights["overhead_bias"], xp)
     decided = xp.concatenate([known, metrics, overhead], 3)
     second = xp.tanh(_dense(decided, weights["second"]) + weights["second_bias"])
-    out = _dense(second, weights["out"]) + _dense(features, weights["linear"]) + weights["out_bias"]
+    out = _dense(second, weights["out"]) + _both(still, moving, weights["linear"]) + weights["out_bias"]
     median = inputs.anchor[None] + out[..., 2]
     low = xp.log1p(xp.exp(xp.clip(out[..., :2], -20, 20)))
     high = xp.log1p(xp.exp(xp.clip(out[..., 3:], -20, 20)))
     lower, upper = median - low[..., 1], median + high[..., 0]
     log_s = xp.stack([lower - low[..., 0], lower, median, upper, upper + high[..., 1]], -1)
     return Outputs(log_s, metrics, overhead[..., 0])
+
+
+def _standard(x: Any, weights: Mapping[str, Any], part: slice, xp: Any) -> Any:
+    return xp.clip((x - weights["mean"][part]) / weights["scale"][part], -_BORDER, _BORDER)
+
+
+def _both(still: Any, moving: Any, weight: Any) -> Any:
+    """As if both were side by side; what is the same for all candidates is multiplied once."""
+    return _dense(still, weight[:, :STATIC]) + _dense(moving, weight[:, STATIC:])
 
 
 def _dense(x: Any, weight: Any) -> Any:

@@ -68,6 +68,13 @@ def test_too_little_history_is_a_reason_not_an_error(folder: Path) -> None:
     assert "no past run of kmeans" in why
 
 
+def test_more_scale_outs_than_there_is_time_for_are_a_reason_not_an_error(folder: Path) -> None:
+    serve_version(held(folder))
+    found, why = forecasts(RUNS, RUN, range(1, 10_000))
+    assert found is None
+    assert "128 scale-outs at most" in why
+
+
 def test_a_model_that_fails_is_a_reason_not_an_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serve_version(held(folder))
     served = served_now()

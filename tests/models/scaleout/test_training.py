@@ -168,7 +168,8 @@ def test_numpy_answers_as_pytorch_does() -> None:
     inputs = samples.inputs
     weights = fit.arrays()
     tensors = replace(
-        inputs, **{name: torch.tensor(getattr(inputs, name)) for name in ("features", "anchor", "parents", "mask")}
+        inputs,
+        **{name: torch.tensor(getattr(inputs, name)) for name in ("static", "scale", "anchor", "parents", "mask")},
     )
     by_torch = propagate({name: torch.tensor(array) for name, array in weights.items()}, tensors, torch)
     by_numpy = propagate(weights, inputs)
