@@ -8,20 +8,21 @@ from common.http.framework_shape import framework_error
 from common.plugins import OldPrefix, Plugin
 from models.scaleout import old_routes, space
 from models.scaleout.routes import router
-from models.scaleout.serving import serve_version
+from models.scaleout.serving import serve
 from models.scaleout.training import ScaleoutTraining, check_train, train
 
 
 def _load() -> None:
     # The first request shall not wait for it.
-    import models.scaleout.planner
+    import models.scaleout.decide
+    import models.scaleout.learning.context
     import models.scaleout.store  # noqa: F401
 
 
 plugin = Plugin(
     title="Scale-out of Spark jobs",
     load=_load,
-    serve_version=serve_version,
+    serve_version=serve,
     prefixes=[OldPrefix(path, framework_error, router) for path, router in old_routes.ROUTERS.items()],
     train=train,
     train_request=ScaleoutTraining,
