@@ -18,11 +18,15 @@ def points(count: int, seed: int = 1, noise: float = 0.01) -> tuple[np.ndarray, 
 
 def test_the_gradient_is_that_of_the_loss() -> None:
     X, y = points(25)
-    X, y, doubt = X - X.mean(0), y - y.mean(), 1.0 + np.arange(25) % 3
+    X, y, doubt = X - X.mean(0), y - y.mean(), np.array([1.0 + place % 3 for place in range(25)])
     known = gaussian._Known.of(X, X, trend())
     prior = np.array([[0.0, 1.0], [0.0, 1.0], [-1.8, 0.8], [-1.8, 0.8], [-2.0, 0.8]])
     at = prior[:, 0] + 0.2
-    numeric = approx_fprime(at, lambda hyper: gaussian._loss(hyper, known, y, doubt, prior)[0], 1e-6)
+
+    def loss(hyper: np.ndarray) -> float:
+        return gaussian._loss(hyper, known, y, doubt, prior)[0]
+
+    numeric = approx_fprime(at, loss, 1e-6)
     assert gaussian._loss(at, known, y, doubt, prior)[1] == pytest.approx(numeric, rel=1e-3, abs=1e-3)
 
 
