@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.scaleout.definitions import Point, Question, Recommendation, WhatIf
 from models.scaleout.records import Application, Context
-from models.scaleout.whole import whole
+from models.scaleout.whole import Whole, whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +44,7 @@ class Planner:
         self._store = store
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, tuple[datetime, Application]] = OrderedDict()
+        self._wholes: OrderedDict[tuple[Any, ...], Whole] = OrderedDict()
         self._fitted: OrderedDict[tuple[Any, ...], Corrected | None] = OrderedDict()
 
     def history(self, context: Context, signature: str = "", *, without: str = "") -> History:
@@ -89,6 +90,26 @@ class Planner:
             while len(self._fitted) > _KEPT:
                 self._fitted.popitem(last=False)
         return found
+
+    def whole(self, history: History, context: Context) -> Whole:
+        """What answers for whole runs that are not begun."""
+        key = (history.key, repr(context))
+        with self._lock:
+            found = self._wholes.get(key)
+            if found is not None:
+                self._wholes.move_to_end(key)
+                return found
+        found = whole(history.runs, context)
+        with self._lock:
+            self._wholes[key] = found
+            while len(self._wholes) > _KEPT:
+                self._wholes.popitem(last=False)
+        return found
+
+    def what_if(self, context: Context, question: Question) -> WhatIf:
+        """Run times by scale-out, and with how many executors to run it."""
+        history = self.history(context)
+        return what_if(history, self.whole(history, context), question)
 
     def plan(self, execution_id: str, last: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
         """What to do from now on, as JSON; None where nothing can be said.
@@ -160,12 +181,11 @@ def _progress(run: Application) -> "Progress | None":
     return Progress.of(run)
 
 
-def what_if(history: History, context: Context, question: Question) -> WhatIf:
+def what_if(history: History, found: Whole, question: Question) -> WhatIf:
     """Run times by scale-out, and with how many executors to run it. Pure."""
     from models.scaleout.decide import Rules, chance, initial
     from models.scaleout.decide.cost import executor_minutes
 
-    found = whole(history.runs, context)
     low, high, target_s = question.min_scale_out, question.max_scale_out, question.target_s
     rules = Rules(confidence=question.confidence)
     plan = initial(low, high, target_s, found.runs, found.remaining, rules=rules)
@@ -174,24 +194,28 @@ def what_if(history: History, context: Context, question: Question) -> WhatIf:
     curve = [
         Point(
             scale_out=at,
-            median_s=one.median_s,
-            low80_s=one.low80_s,
-            high80_s=one.high80_s,
-            low90_s=one.low90_s,
-            high90_s=one.high90_s,
-            probability=None if target_s is None else chance(one, target_s),
-            executor_minutes=executor_minutes(at, one.median_s),
+            median_s=round(one.median_s, 3),
+            low80_s=round(one.low80_s, 3),
+            high80_s=round(one.high80_s, 3),
+            low90_s=round(one.low90_s, 3),
+            high90_s=round(one.high90_s, 3),
+            probability=None if target_s is None else round(chance(one, target_s), 4),
+            executor_minutes=round(executor_minutes(at, one.median_s), 3),
         )
         for at, one in zip(asked, forecasts, strict=False)
     ]
     recommended = Recommendation(
         scale_out=plan.scale_out,
-        probability=plan.probability,
-        executor_minutes=plan.executor_minutes,
+        probability=_rounded(plan.probability, 4),
+        executor_minutes=_rounded(plan.executor_minutes, 3),
         why=plan.why,
     )
     name = forecasts[0].model if forecasts else plan.model
     return WhatIf(curve=curve, recommendation=recommended, model=name, runs=len(history.runs))
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def finished(runs: Sequence[Application]) -> list[Application]:

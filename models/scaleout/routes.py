@@ -46,11 +46,7 @@ async def predict(request: Request, body: Question) -> WhatIf:
     """Run times with intervals for a range of scale-outs, and the cheapest that meets the target."""
 
     def work() -> WhatIf:
-        # NumPy, SQL: on first use.
-        from models.scaleout.planner import what_if
-
-        context = context_of(body)
-        return what_if(system_of(request).planner.history(context), context, body)
+        return system_of(request).planner.what_if(context_of(body), body)
 
     return await to_thread.run_sync(work)
 

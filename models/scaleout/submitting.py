@@ -15,7 +15,6 @@ from common.security.authenticate import principal_of
 from models.scaleout.old_submission import OldSubmission, TemplateValues
 from models.scaleout.planner import plan_json
 from models.scaleout.submitted import told_of_submission
-from models.scaleout.whole import whole
 
 if TYPE_CHECKING:
     from common.submission.records import Task
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 _FILE = "submission.json"
 _WAIT_S, _LOOK_S = 20.0, 0.2
 _TEMPLATES = "scaleout/templates"
-# Those that are asked in this order where a submission names no cluster.
-_KINDS = ("spark", "local")
+_KIND = "spark"
 
 
 async def submit(request: Request, system: "ScaleoutSystem", body: OldSubmission) -> Response:
@@ -78,7 +76,7 @@ def initial_plan(system: "ScaleoutSystem", body: OldSubmission) -> "Plan":
     from models.scaleout.decide import initial
 
     specs, context = body.global_specs, body.context()
-    found = whole(system.planner.history(context).runs, context)
+    found = system.planner.whole(system.planner.history(context), context)
     return initial(specs.min_scale_out, specs.max_scale_out, specs.max_runtime, found.runs, found.remaining)
 
 
@@ -184,22 +182,15 @@ def _with_template(body: OldSubmission, tasks: "TaskSystem") -> TemplateValues:
 
 
 def _cluster(tasks: "TaskSystem", values: TemplateValues) -> str:
-    names = tasks.clusters.names
-    if values.cluster is not None:
-        if values.cluster not in tasks.clusters:
-            raise Invalid.field(
-                "spark_template_values.cluster",
-                f"there is no such cluster here; those configured are: {', '.join(names) or 'none'}",
-                values.cluster,
-            )
-        return values.cluster
-    for kind in _KINDS:
-        found = [name for name in names if tasks.clusters.config(name).kind == kind]
-        if found:
-            return found[0]
-    raise Invalid.field(
-        "spark_template_values.cluster", f"no cluster here runs Spark; configured are: {', '.join(names)}"
-    )
+    names = [name for name in tasks.clusters.names if tasks.clusters.config(name).kind == _KIND]
+    if values.cluster in names:
+        return values.cluster or ""
+    known = ", ".join(names) or "none"
+    if values.cluster is None and len(names) == 1:
+        return names[0]
+    told = "names none" if values.cluster is None else "is no cluster of Spark here"
+    message = f"{told}; those of kind spark that are configured are: {known}"
+    raise Invalid.field("spark_template_values.cluster", message, values.cluster)
 
 
 def _checked(tasks: "TaskSystem", spec: "TaskSpec", owner: str) -> str:

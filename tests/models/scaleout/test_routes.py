@@ -76,10 +76,10 @@ def test_with_runs_at_many_scale_outs_the_curve_falls_and_the_cheapest_that_meet
     assert curve[2]["median_s"] > curve[6]["median_s"] > curve[12]["median_s"]
     for point in curve.values():
         assert point["low90_s"] <= point["low80_s"] <= point["median_s"] <= point["high80_s"] <= point["high90_s"]
-        assert point["executor_minutes"] == pytest.approx(point["scale_out"] * point["median_s"] / 60)
+        assert point["executor_minutes"] == pytest.approx(point["scale_out"] * point["median_s"] / 60, abs=0.01)
     chosen = curve[found["recommendation"]["scale_out"]]
     assert chosen["median_s"] < 400
-    assert found["recommendation"]["probability"] == pytest.approx(chosen["probability"])
+    assert found["recommendation"]["probability"] == chosen["probability"]
 
 
 def test_without_a_target_there_is_no_probability(client: Client) -> None:
