@@ -178,6 +178,11 @@ class Listener:
         """How many the application has now."""
         return len(self._events.executors)
 
+    @property
+    def asked_for(self) -> int | None:
+        """How many Spark was asked for last; None before the first time."""
+        return self._asked_for
+
     def request(self, count: int) -> None:
         """Have `count` executors from now on; where there are more, the newest go."""
         scala = self._context._jsc.sc()
