@@ -236,8 +236,8 @@ class Listener:
     def _tell(self, event: str, updates: dict[str, Any]) -> None:
         if event == "APPLICATION_START":
             updates = {**updates, "application_signature": self._signature}
-        job_id = updates.get("job_id")
-        if job_id is not None and job_id in self._predicted:
+        job_id = int(updates.get("job_id", -1))
+        if job_id in self._predicted:
             updates = {**updates, "predicted_scale_out": self._predicted[job_id]}
         body = {
             "application_execution_id": self._id,

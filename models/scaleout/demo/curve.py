@@ -16,11 +16,11 @@ def lines(answer: Mapping[str, Any], target_s: float | None = None, width: int =
     curve: Sequence[Mapping[str, Any]] = answer["curve"]
     if not curve:
         return ["no model can answer from what is known"]
-    longest = max(max(point["high80_s"] for point in curve), target_s or 0.0)
+    longest: float = max(max(point["high80_s"] for point in curve), target_s or 0.0)
     chosen = answer["recommendation"]["scale_out"]
 
     def at(seconds: float) -> int:
-        return min(width - 1, max(0, round(seconds / longest * (width - 1))))
+        return int(min(width - 1, max(0, round(seconds / longest * (width - 1)))))
 
     found = [f"{'executors':>9}  {'median':>8}  0 s{f'{longest:.0f} s':>{width - 3}}"]
     for point in curve:

@@ -17,8 +17,8 @@ def svg(answer: Mapping[str, Any], title: str, target_s: float | None = None) ->
     answer : of `POST /scaleout/predict`, whose curve has points.
     """
     curve: Sequence[Mapping[str, Any]] = answer["curve"]
-    first, last = curve[0]["scale_out"], curve[-1]["scale_out"]
-    longest = 1.08 * max(max(point["high90_s"] for point in curve), target_s or 0.0)
+    first, last = int(curve[0]["scale_out"]), int(curve[-1]["scale_out"])
+    longest = float(1.08 * max(max(point["high90_s"] for point in curve), target_s or 0.0))
 
     def x(scale_out: float) -> float:
         share = 0.5 if last == first else (scale_out - first) / (last - first)
