@@ -98,8 +98,8 @@ class Inputs:
             mask[now, 2 : 2 + len(needed)] = 1.0
         starts = np.searchsorted(levels[order], np.arange(levels.max(initial=-1) + 2))
         bounds = tuple((int(a), int(b)) for a, b in itertools.pairwise(starts))
-        arrays = (array[order].astype(np.float32) for array in (static, scale, anchor))
-        return cls(order, *arrays, padded, mask, bounds)
+        in_order = [array[order].astype(np.float32) for array in (static, scale, anchor)]
+        return cls(order, in_order[0], in_order[1], in_order[2], padded, mask, bounds)
 
 
 def nodes_of(

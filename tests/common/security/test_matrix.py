@@ -168,8 +168,18 @@ GUARDED = """
         scopes={"POST /batch": "train", "GET /inner": "admin"},
     )
 """
-SERVED = ("countries", "guarded", "hosted", "housing", "imputation")
-SERVED += ("sample", "scaleout", "sentiment", "survey", "timeseries")
+SERVED = (
+    "countries",
+    "guarded",
+    "hosted",
+    "housing",
+    "imputation",
+    "sample",
+    "scaleout",
+    "sentiment",
+    "survey",
+    "timeseries",
+)
 PARTS = {
     "{name}": "sids",
     "{file}": "data.csv",

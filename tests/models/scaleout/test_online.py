@@ -52,13 +52,18 @@ def held() -> Iterator[threading.Event]:
     event.set()
 
 
+def answered_late(held: threading.Event) -> None:
+    """No plan, and not before the test lets go."""
+    held.wait(60)
+
+
 def test_the_last_plan_answers_where_a_new_one_takes_too_long(
     app: FastAPI, system: ScaleoutSystem, held: threading.Event
 ) -> None:
     client = Client(app)
     system._planner = MockPlanner(lambda: PLAN)  # type: ignore[assignment]
     assert client.post(ONLINE, json=ended()).headers["x-plan"] == "new"
-    system._planner = MockPlanner(lambda: held.wait(60) and None)  # type: ignore[assignment]
+    system._planner = MockPlanner(lambda: answered_late(held))  # type: ignore[assignment]
     answer = client.post(ONLINE, json=ended(job=1), headers={"X-Rest-Timeout": "0.2"})
     assert (answer.status_code, answer.headers["x-plan"]) == (200, "last")
     assert answer.json() == {
@@ -72,7 +77,7 @@ def test_the_time_out_of_the_submission_holds_for_its_run(
     app: FastAPI, system: ScaleoutSystem, held: threading.Event
 ) -> None:
     system.store.update("a", {"rest_timeout_s": 0.2})
-    system._planner = MockPlanner(lambda: held.wait(60) and None)  # type: ignore[assignment]
+    system._planner = MockPlanner(lambda: answered_late(held))  # type: ignore[assignment]
     answer = Client(app).post(ONLINE, json=ended())
     assert (answer.status_code, answer.headers["x-plan"]) == (200, "none")
 
@@ -97,7 +102,7 @@ def test_the_last_plan_is_known_to_a_process_that_did_not_make_it(
 
 
 def test_plans_that_take_long_hold_up_no_event(app: FastAPI, system: ScaleoutSystem, held: threading.Event) -> None:
-    system._planner = MockPlanner(lambda: held.wait(60) and None)  # type: ignore[assignment]
+    system._planner = MockPlanner(lambda: answered_late(held))  # type: ignore[assignment]
     assert system.store
 
     async def ask() -> list[httpx.Response]:
@@ -116,7 +121,7 @@ def test_plans_that_take_long_hold_up_no_event(app: FastAPI, system: ScaleoutSys
 def test_where_too_many_wait_for_plans_the_last_one_answers_at_once(
     app: FastAPI, system: ScaleoutSystem, held: threading.Event
 ) -> None:
-    system._planner = MockPlanner(lambda: held.wait(60) and None)  # type: ignore[assignment]
+    system._planner = MockPlanner(lambda: answered_late(held))  # type: ignore[assignment]
     assert system.store
 
     async def ask() -> httpx.Response:
