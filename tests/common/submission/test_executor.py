@@ -119,7 +119,9 @@ def test_files_that_no_share_can_hold_are_left_out(desk: Desk) -> None:
     desk.cluster.finish(task.name, files={"output/a:b": b"1", "output/../../x": b"2", "output/ok": b"3"})
     desk.look()
     desk.work()
-    assert desk.files(task) == {"output/ok": b"3"}
+    told = "not every file share can hold this name"
+    left_out = f"'output/a:b': {told}\n'output/../../x': {told}\n".encode()
+    assert desk.files(task) == {"output/ok": b"3", "left-out.txt": left_out}
 
 
 def test_more_output_than_the_limit_is_left_out(make_desk: Callable[..., Desk]) -> None:
@@ -128,7 +130,11 @@ def test_more_output_than_the_limit_is_left_out(make_desk: Callable[..., Desk]) 
     desk.cluster.finish(task.name, files={"output/a": b"1" * 1000, "output/b": b"2" * 1000})
     desk.look()
     desk.work()
-    assert (list(desk.files(task)), desk.get(task).files) == (["output/a"], "complete")
+    left_out = (
+        b"'output/b' and all that came after it: more than 1024 bytes are not kept of a task (MAX_TASK_OUTPUT_BYTES)\n"
+    )
+    assert desk.files(task) == {"output/a": b"1" * 1000, "left-out.txt": left_out}
+    assert desk.get(task).files == "complete"
 
 
 METRICS = {
