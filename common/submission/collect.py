@@ -12,6 +12,7 @@ from common.settings import SubmissionSettings
 from common.storage.share import BadPath, FileMissing, Share, check_path
 from common.submission import tracking
 from common.submission.catalogue import Catalogue
+from common.submission.errors import OutputTooLarge
 from common.submission.records import Known, Task
 from common.submission.rows import known_of, with_earlier
 from common.submission.states import TaskState
@@ -72,7 +73,11 @@ class Collector:
         runner = self._clusters.get(task.spec.cluster)
         if _files_of(task, attempt) != "complete":
             folder = folder_of(task.id, attempt)
-            left_out = self._bring(runner.collect(known), folder)
+            left_out: list[str] = []
+            try:
+                self._bring(runner.collect(known), folder, left_out)
+            except OutputTooLarge as exc:
+                left_out.append(exc.detail)
             if left_out:
                 log.warning("files of a task are left out", task=task.id, attempt=attempt, files=len(left_out))
                 self._share.write(f"{folder}/{LEFT_OUT}", ["\n".join([*left_out, ""]).encode()])
@@ -84,10 +89,9 @@ class Collector:
         # Only now: were they removed before the record says that they are here, nobody would find them again.
         runner.clean(known)
 
-    def _bring(self, files: Iterator[tuple[str, Iterator[bytes]]], folder: str) -> list[str]:
-        """What is left out, a line for each file, and why."""
+    def _bring(self, files: Iterator[tuple[str, Iterator[bytes]]], folder: str, left_out: list[str]) -> None:
+        """`left_out` gets a line for each file that is left out, and why."""
         most = left = self._settings.max_output_bytes
-        left_out: list[str] = []
         for path, parts in files:
             try:
                 target = check_path(f"{folder}/{path}")
@@ -101,9 +105,9 @@ class Collector:
             if bounded.is_cut:
                 self._share.delete(target)
                 told = f"more than {most} bytes are not kept of a task (MAX_TASK_OUTPUT_BYTES)"
-                return [*left_out, f"{path[:500]!a} and all that came after it: {told}"]
+                left_out.append(f"{path[:500]!a} and all that came after it: {told}")
+                return
             left -= bounded.size_bytes
-        return left_out
 
     def _told(self, task: Task, known: Known, folder: str) -> dict[str, Any]:
         metrics = read_metrics(self._share, f"{folder}/{METRICS}")
