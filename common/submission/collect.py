@@ -9,9 +9,10 @@ from typing import Any
 from common.errors import AtollError
 from common.http.addresses import Allowance
 from common.settings import SubmissionSettings
-from common.storage.share import FileMissing, Share, check_path
+from common.storage.share import BadPath, FileMissing, Share, check_path
 from common.submission import tracking
 from common.submission.catalogue import Catalogue
+from common.submission.errors import OutputTooLarge
 from common.submission.records import Known, Task
 from common.submission.rows import known_of, with_earlier
 from common.submission.states import TaskState
@@ -22,9 +23,12 @@ log = get_logger("atoll.tasks")
 
 FOLDER = "tasks"
 METRICS = "output/metrics.json"
+# Among a task's files, if some of them could not be brought.
+LEFT_OUT = "left-out.txt"
 _MAX_METRICS_BYTES = 1_000_000
 _MAX_METRICS = 1000
 _MAX_NAME = 256
+_MAX_LEFT_OUT = 1000
 _TRIES = 10
 
 # Makes a task's result a version of a hosted model: the task, and the file's path on the share.
@@ -69,7 +73,14 @@ class Collector:
         runner = self._clusters.get(task.spec.cluster)
         if _files_of(task, attempt) != "complete":
             folder = folder_of(task.id, attempt)
-            self._bring(runner.collect(known), folder)
+            left_out: list[str] = []
+            try:
+                self._bring(runner.collect(known), folder, left_out)
+            except OutputTooLarge as exc:
+                left_out.append(exc.detail)
+            if left_out:
+                log.warning("files of a task are left out", task=task.id, attempt=attempt, files=len(left_out))
+                self._share.write(f"{folder}/{LEFT_OUT}", ["\n".join([*left_out, ""]).encode()])
             tracking.merge(task.spec.tracking, self._share, f"{folder}/output")
             values = self._told(task, known, folder)
             if attempt == task.attempt and task.state is TaskState.SUCCEEDED:
@@ -78,21 +89,23 @@ class Collector:
         # Only now: were they removed before the record says that they are here, nobody would find them again.
         runner.clean(known)
 
-    def _bring(self, files: Iterator[tuple[str, Iterator[bytes]]], folder: str) -> None:
-        left = self._settings.max_output_bytes
+    def _bring(self, files: Iterator[tuple[str, Iterator[bytes]]], folder: str, left_out: list[str]) -> None:
+        """`left_out` gets a line for each file that is left out, and why."""
+        most = left = self._settings.max_output_bytes
         for path, parts in files:
             try:
                 target = check_path(f"{folder}/{path}")
-            except AtollError:
-                # A name that not every share can hold.
-                log.warning("a task's file is left out", path=path[:200])
+            except BadPath:
+                if len(left_out) < _MAX_LEFT_OUT:
+                    left_out.append(f"{path[:500]!a}: not every file share can hold this name")
                 _exhaust(parts)
                 continue
             bounded = _Bounded(parts, left)
             self._share.write(target, bounded)
             if bounded.is_cut:
                 self._share.delete(target)
-                log.warning("a task's files are too large; the rest is left out", folder=folder)
+                told = f"more than {most} bytes are not kept of a task (MAX_TASK_OUTPUT_BYTES)"
+                left_out.append(f"{path[:500]!a} and all that came after it: {told}")
                 return
             left -= bounded.size_bytes
 

@@ -93,6 +93,10 @@ def _bubblewrap(spec: TaskSpec, config: ClusterConfig) -> str:
     words = [f"bwrap --die-with-parent --new-session --unshare-pid --unshare-ipc --ro-bind {root} / --dev /dev"]
     words.append("--proc /proc --tmpfs /tmp")
     words += [f"--tmpfs {shlex.quote(folder)}" for folder in config.hidden]
+    if spec.image is None and config.python.endswith(("/bin/python", "/bin/python3")):
+        # Its environment may lie where the program sees nothing else.
+        place = shlex.quote(config.python.rpartition("/bin/")[0] or "/")
+        words.append(f"--ro-bind {place} {place}")
     if config.share:
         words.append(f"--ro-bind {shlex.quote(config.share)} {shlex.quote(config.share)}")
     if not config.network:

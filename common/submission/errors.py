@@ -7,6 +7,7 @@
     │   └── ClusterDown            424  it does not answer, or not in time: whether it did what was asked is unknown
     ├── Invalid
     │   └── ClusterRefused         422  it answered, and refuses what was asked: asking again would not help
+    │       └── OutputTooLarge          what a task left is more than may be brought back
     └── NotFound
         └── NoTask                 404
 """
@@ -24,6 +25,10 @@ class ClusterRefused(Invalid):
     """The cluster refuses; the detail is what it says. Asking again would not help."""
 
     title, slug = "Refused by the cluster", "cluster-refused"
+
+
+class OutputTooLarge(ClusterRefused):
+    """What a task left is more than may be brought back from its cluster; what came before it is here."""
 
 
 class NoTask(NotFound):

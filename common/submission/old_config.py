@@ -4,6 +4,7 @@ The fields of the service before this one (`dataset_name`, `model_params`, `runn
 ones may be mixed. Nothing is passed over: a field that is not known is refused, with those there are.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,8 @@ LOCAL = "local"
 PROGRAMS = (".py", ".sh")
 DEFAULT_TRACKING_URI = "experiments"
 _DEFAULT_EXPERIMENT = "Default"
+# Whole numbers beyond 64 bits have at least so many digits.
+_LONG_NUMBER = re.compile(rb"\d{19}")
 # More wrong fields than anybody mends at once.
 _SHOWN_ERRORS = 50
 
@@ -73,6 +76,13 @@ _CALLED = {
     "memory_bytes": "memory",
     "partition": "partition (instance_type)",
     "image": "image (image_name)",
+}
+# What pydantic says, to callers who know nothing of Python.
+_TOLD = {
+    "Input should be a valid dictionary": "is an object",
+    "Input should be a valid tuple": "is a list",
+    "Input should be a valid string": "is a text",
+    "Extra inputs are not permitted": "is no field of it",
 }
 _MAIN = ("main.py", "main.sh", "run.sh", "train.py", "__main__.py")
 
@@ -145,15 +155,27 @@ def read_json(content: bytes) -> dict[str, Any]:
     BadRequest
         It is no JSON.
     Invalid
-        It is no object.
+        It is no object, or holds a whole number that would be rounded.
     """
     try:
         found = orjson.loads(content)
+        if _LONG_NUMBER.search(content):
+            json.loads(content, parse_int=_whole)
     except orjson.JSONDecodeError as exc:
         raise BadRequest(f"the config is no JSON: {exc.msg} at character {exc.pos}; send one JSON object") from None
+    except RecursionError:
+        raise BadRequest("the config is nested too deeply; send one JSON object") from None
     if not isinstance(found, dict):
         raise Invalid.field("config", "is no JSON object; send one, such as " + '{"runner_location": "local"}')
     return found
+
+
+def _whole(digits: str) -> int:
+    """The parser makes what does not fit into 64 bits a float without a word."""
+    if len(digits) > 20 or not -(1 << 63) <= int(digits) < 1 << 64:
+        told = "holds a whole number of more than 64 bits, which would be rounded; send it as a text"
+        raise Invalid.field("config", told, digits[:80])
+    return int(digits)
 
 
 def read_config(given: Mapping[str, Any]) -> Config:
@@ -337,6 +359,8 @@ def _convert(found: dict[str, Any], reader: _Reader) -> None:
     for name in ("dependencies", "modules"):
         if isinstance(found.get(name), str):
             found[name] = (found[name],)
+    if not isinstance(found.get("parameters", {}), dict):
+        reader.wrong("model_params", 'is an object of names and scalars, such as {"depth": 3}', found.pop("parameters"))
     environment = found.get("environment")
     if isinstance(environment, dict):
         found["environment"] = {name: _as_text(value) for name, value in environment.items()}
@@ -416,7 +440,7 @@ def _plainly(message: str) -> str:
     """Patterns say little to people."""
     if "should match pattern '^[A-Za-z0-9_][A-Za-z0-9_.@:/+-]" in message:
         return "is a word of letters, digits and _ . @ : / + -, and begins with a letter, digit or _"
-    if "should match pattern '^\\d{1,6}(-" in message:
+    if "should match pattern '^[0-9]{1,6}(-" in message:
         return "is indices such as 0-9, 0-9:3 or 1,5,7, with %2 for two at once"
     if "should match pattern '^[0-9a-z]{27}$'" in message:
         return "is the id of a task, 27 letters and digits"
@@ -424,4 +448,7 @@ def _plainly(message: str) -> str:
         return "is no name: letters, digits and _, beginning with a letter or _"
     if "should match pattern '^[A-Za-z0-9_][A-Za-z0-9_" in message:
         return "is a name of letters, digits, _ . and -, and begins with a letter, digit or _"
+    for beginning, told in _TOLD.items():
+        if message.startswith(beginning):
+            return told
     return message

@@ -33,7 +33,8 @@ _ENCODED = re.compile(r"%0[ad]|%22", re.IGNORECASE)
 _SHA_FIELD = "sha256."
 _SHA_FIELD_BYTES = 200
 _SEND = f"send one JSON config and one program, {', '.join((*PROGRAMS, *ARCHIVES))}: {EXAMPLE}"
-_ZIP, _GZIP = b"PK", b"\x1f\x8b"
+# As `package` tells them apart; a script may well begin with the letters PK.
+_ZIP, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 
 
 @dataclass
@@ -252,7 +253,7 @@ class _Reader:
     def _check_kind(filename: str, content: Content) -> None:
         """What the name says it is; what lies on the share is told by its content."""
         lower = filename.lower()
-        is_zip, is_gzip = content.begins_with(_ZIP), content.begins_with(_GZIP)
+        is_zip, is_gzip = any(map(content.begins_with, _ZIP)), content.begins_with(_GZIP)
         wrong = not is_zip if lower.endswith(".zip") else not is_gzip if is_archive(lower) else is_zip or is_gzip
         if wrong:
             raise Invalid.field("program", "the file is not of the kind that its name says", filename, where="form")

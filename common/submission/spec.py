@@ -44,9 +44,9 @@ Inside = Annotated[
 ]
 Variable = Annotated[str, StringConstraints(pattern=_VARIABLE), AfterValidator(_of_the_users)]
 Parameter = Annotated[str, StringConstraints(pattern=_PARAMETER)]
-ArrayRange = Annotated[
-    str, StringConstraints(pattern=r"^\d{1,6}(-\d{1,6}(:\d{1,6})?)?(,\d{1,6}(-\d{1,6}(:\d{1,6})?)?)*(%\d{1,6})?$")
-]
+# Not \d, which takes digits of every script.
+_INDICES = r"[0-9]{1,6}(-[0-9]{1,6}(:[0-9]{1,6})?)?"
+ArrayRange = Annotated[str, StringConstraints(pattern=rf"^{_INDICES}(,{_INDICES})*(%[0-9]{{1,6}})?$")]
 
 
 class _Frozen(BaseModel):
@@ -89,10 +89,10 @@ class SparkSpec(_Frozen):
     min_executors: int | None = Field(None, ge=0, le=10_000)
     max_executors: int | None = Field(None, ge=1, le=10_000)
     driver_cores: int = Field(1, ge=1, le=1024)
-    driver_memory: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] = "1g"
+    driver_memory: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}[kmgt]$")] = "1g"
     executor_cores: int = Field(1, ge=1, le=1024)
-    executor_memory: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] = "1g"
-    memory_overhead: Annotated[str, StringConstraints(pattern=r"^\d{1,7}[kmgt]$")] | None = None
+    executor_memory: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}[kmgt]$")] = "1g"
+    memory_overhead: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}[kmgt]$")] | None = None
     listener: Mapping[Parameter, bool | int | float | Line] = Field(default_factory=dict)
 
 

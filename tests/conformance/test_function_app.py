@@ -100,6 +100,7 @@ def test_queue_functions_are_named_after_models_and_classes_of_workers(
     monkeypatch.setenv("SERVICE_MODEL", "sample")
     monkeypatch.setenv("JOB_WORKERS", "cpu,train")
     queues = [f"{kind}-{worker}-sample" for kind in ("prediction", "training") for worker in ("cpu", "train")]
+    queues.append("submission-cpu-sample")
     expected = {*queues, *(f"{queue}-poison" for queue in queues)}
     found = triggers(load("queues"))
     assert {name: trigger["queueName"] for name, trigger in found.items()} == {name: name for name in expected}

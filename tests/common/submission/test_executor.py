@@ -2,11 +2,14 @@
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from common.jobs.states import Kind, State
+from common.submission.errors import OutputTooLarge
+from common.submission.records import Known
+from common.submission.runners.fake import FakeRunner
 from common.submission.states import TaskState
 from tests.common.submission.desk import SCRIPT, Desk
 from tests.common.submission.fixtures import *  # noqa: F403
@@ -119,7 +122,9 @@ def test_files_that_no_share_can_hold_are_left_out(desk: Desk) -> None:
     desk.cluster.finish(task.name, files={"output/a:b": b"1", "output/../../x": b"2", "output/ok": b"3"})
     desk.look()
     desk.work()
-    assert desk.files(task) == {"output/ok": b"3"}
+    told = "not every file share can hold this name"
+    left_out = f"'output/a:b': {told}\n'output/../../x': {told}\n".encode()
+    assert desk.files(task) == {"output/ok": b"3", "left-out.txt": left_out}
 
 
 def test_more_output_than_the_limit_is_left_out(make_desk: Callable[..., Desk]) -> None:
@@ -128,7 +133,31 @@ def test_more_output_than_the_limit_is_left_out(make_desk: Callable[..., Desk]) 
     desk.cluster.finish(task.name, files={"output/a": b"1" * 1000, "output/b": b"2" * 1000})
     desk.look()
     desk.work()
-    assert (list(desk.files(task)), desk.get(task).files) == (["output/a"], "complete")
+    left_out = (
+        b"'output/b' and all that came after it: more than 1024 bytes are not kept of a task (MAX_TASK_OUTPUT_BYTES)\n"
+    )
+    assert desk.files(task) == {"output/a": b"1" * 1000, "left-out.txt": left_out}
+    assert desk.get(task).files == "complete"
+
+
+class _Bounding(FakeRunner):
+    """Its cluster's section bounds what is brought back, as that of Slurm by SSH does."""
+
+    def collect(self, known: Known) -> Iterator[tuple[str, Iterator[bytes]]]:
+        yield from super().collect(known)
+        raise OutputTooLarge("the task left more than 1000 bytes")
+
+
+def test_more_output_than_the_cluster_brings_back_is_told_with_what_came_before(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk(runner=_Bounding)
+    task = desk.running()
+    desk.cluster.finish(task.name, files={"task.log": b"1"})
+    desk.look()
+    desk.work()
+    assert desk.files(task) == {"task.log": b"1", "left-out.txt": b"the task left more than 1000 bytes\n"}
+    assert (desk.get(task).files, desk.cluster.cleaned) == ("complete", [task.name])
 
 
 METRICS = {

@@ -114,6 +114,40 @@ def test_parameters_that_are_no_scalars_are_refused(value: Any) -> None:
     assert "no scalar" in refused({"model_params": {"depth": value}})["config.model_params.depth"]
 
 
+@pytest.mark.parametrize("value", ["depth=3", [], [1], 1, True])
+def test_parameters_that_are_no_object_are_refused_as_such(value: Any) -> None:
+    assert refused({"model_params": value})["config.model_params"].startswith("is an object")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"environment": "A=1"}, {"config.environment": "is an object"}),
+        ({"modules": {"gcc": 1}}, {"config.modules": "is a list"}),
+        ({"name": 1}, {"config.name": "is a text"}),
+        ({"spark": {"cores": 1}}, {"config.spark.cores": "is no field of it"}),
+    ],
+)
+def test_what_is_of_another_kind_is_told_in_words_of_json(config: dict[str, Any], told: dict[str, str]) -> None:
+    assert refused(config) == told
+
+
+@pytest.mark.parametrize("number", [1 << 64, -(1 << 63) - 1, 10**30, 10**300])
+def test_a_whole_number_that_would_be_rounded_is_refused(number: int) -> None:
+    with pytest.raises(Invalid, match="more than 64 bits"):
+        read_json(json.dumps({"model_params": {"seed": number}}).encode())
+
+
+@pytest.mark.parametrize("number", [(1 << 64) - 1, -(1 << 63), 1e300, 0.1234567890123456789, "9" * 30])
+def test_numbers_that_fit_and_long_texts_stay_what_they_are(number: Any) -> None:
+    assert read_json(json.dumps({"seed": number}).encode()) == {"seed": number}
+
+
+@pytest.mark.parametrize("array", ["\u0663-\u0664", "0-\uff19", "0-9%\u0662", " 0-9", "0-9\n", "-1", "a"])
+def test_indices_are_of_the_digits_that_clusters_read(array: str) -> None:
+    assert refused({"array": array})["config.array"].startswith("is indices such as")
+
+
 def test_tracking_that_names_no_experiment_is_called_as_the_task() -> None:
     tracking = spec_of({"model_tracking": True, "name": "forest"}).tracking
     assert tracking is not None
@@ -227,7 +261,7 @@ def test_a_script_of_another_kind_than_the_config_says_is_refused() -> None:
     assert "config.script_path" in refused({"script_path": "run.sh"})
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"{'a': 1}", b'{"a": NaN}', b"\xff"])
+@pytest.mark.parametrize("body", [b"", b"{", b"{'a': 1}", b'{"a": NaN}', b"\xff", b"[" * 2000])
 def test_what_is_no_json_is_answered_so(body: bytes) -> None:
     with pytest.raises(BadRequest, match="is no JSON"):
         read_json(body)

@@ -86,6 +86,11 @@ def test_the_parts_come_in_any_order_and_under_any_names(site: Site, field: str,
     assert response.status_code == 202, response.text
 
 
+def test_a_script_that_begins_with_the_letters_of_a_zip_is_a_script(site: Site) -> None:
+    response = site.client.post("/tasks", files=[("files", ("a.json", b"{}")), ("files", ("t.py", b"PKG = 1\n"))])
+    assert response.status_code == 202
+
+
 def test_the_config_may_be_a_plain_field(site: Site) -> None:
     parts = [("config", (None, b"{}")), ("program", ("train.py", SCRIPT))]
     assert site.client.post("/tasks", files=parts).status_code == 202

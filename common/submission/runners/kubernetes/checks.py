@@ -87,4 +87,4 @@ def _check_time(spec: TaskSpec, config: KubernetesBase) -> None:
     pool = pool_of(spec, config)
     most = [limit for limit in (config.max_time_limit_s, pool.max_time_s if pool else None) if limit is not None]
     if spec.time_limit_s is not None and most and spec.time_limit_s > min(most):
-        raise Invalid.field("time_limit_s", f"is at most {min(most)} here", spec.time_limit_s)
+        raise Invalid.field("time_limit", f"is at most {min(most)} here", spec.time_limit_s)

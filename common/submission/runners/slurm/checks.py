@@ -58,10 +58,10 @@ def _check_time(spec: TaskSpec, config: SlurmConfig, partition: Partition | None
     if asked_s is None:
         return
     if config.max_time_limit_s is not None and asked_s > config.max_time_limit_s:
-        raise Invalid.field("time_limit_s", f"{config.name} allows at most {config.max_time_limit_s} s", asked_s)
+        raise Invalid.field("time_limit", f"{config.name} allows at most {config.max_time_limit_s} s", asked_s)
     if partition is not None and partition.max_time_s is not None and asked_s > partition.max_time_s:
         raise Invalid.field(
-            "time_limit_s", f"the partition {partition.name} allows at most {partition.max_time_s} s", asked_s
+            "time_limit", f"the partition {partition.name} allows at most {partition.max_time_s} s", asked_s
         )
 
 

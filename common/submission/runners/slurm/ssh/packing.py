@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from common.submission.errors import ClusterDown, ClusterRefused
+from common.submission.errors import ClusterDown, OutputTooLarge
 from common.submission.records import Package
 
 _PART_BYTES = 256 * 1024
@@ -91,7 +91,7 @@ def unpacked(source: Source, max_bytes: int) -> Iterator[tuple[str, Iterator[byt
 
     Raises
     ------
-    ClusterRefused
+    OutputTooLarge
         They are larger, together, than `max_bytes`.
     ClusterDown
         The stream breaks off.
@@ -104,7 +104,7 @@ def unpacked(source: Source, max_bytes: int) -> Iterator[tuple[str, Iterator[byt
                     continue
                 total += member.size
                 if total > max_bytes:
-                    raise ClusterRefused(
+                    raise OutputTooLarge(
                         f"the task left more than {max_bytes} bytes; write less to its output folder, or set "
                         "max_output_bytes of the cluster"
                     )

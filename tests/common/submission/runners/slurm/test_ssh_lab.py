@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from common.errors import Invalid
-from common.submission.errors import ClusterDown, ClusterRefused
+from common.submission.errors import ClusterDown, ClusterRefused, OutputTooLarge
 from common.submission.records import Element, Known, Observation, Package, Submission
 from common.submission.runners.slurm.ssh import loop
 from common.submission.runners.slurm.ssh.config import SlurmSshConfig
@@ -276,7 +276,7 @@ def test_more_than_may_be_brought_back_is_refused(lab: SlurmLab, runner: SlurmSs
     seen(runner, one)
     small = SlurmSshRunner(SlurmSshConfig.model_validate(lab.ssh_section(max_output_bytes=1000)))
     try:
-        with pytest.raises(ClusterRefused, match="more than 1000 bytes"):
+        with pytest.raises(OutputTooLarge, match="more than 1000 bytes"):
             list(small.collect(one))
     finally:
         small.close()
