@@ -240,7 +240,7 @@ def test_a_connection_that_broke_is_opened_anew(beside: SlurmLab, tmp_path: Path
 
 def test_a_network_that_delivers_nothing_is_given_up_in_time(beside: SlurmLab, tmp_path: Path) -> None:
     with beside.ssh_proxy(tmp_path) as (proxy, way):
-        runner = runner_of(beside, **way, timeout_s=1, connect_timeout_s=2, stall_s=2)
+        runner = runner_of(beside, **way, timeout_s=5, connect_timeout_s=2, stall_s=2)
         try:
             assert runner.find(submission()) is None
             proxy.hang()
