@@ -23,10 +23,10 @@ from common.submission.definitions import Preview
 from common.submission.errors import NoTask
 from common.submission.masking import mask_text, masked_spec, secrets_in
 from common.submission.names import cluster_name
-from common.submission.old_config import InputRef, build_spec, read_config
 from common.submission.receiving import Form
 from common.submission.records import Submission, Task
 from common.submission.spec import Register, TaskSpec
+from common.submission.task_config import InputRef, build_spec, read_config
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

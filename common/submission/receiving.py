@@ -20,7 +20,8 @@ from common.storage.archives import ARCHIVES, is_archive, names_in
 from common.storage.incoming import told_sha256
 from common.storage.landing import Landing, sweep, too_large
 from common.submission.content import Content
-from common.submission.old_config import PROGRAMS, Program, read_json
+from common.submission.entry_points import PROGRAMS, Program
+from common.submission.task_config import read_json
 
 CONFIG = "config"
 INPUTS = frozenset({"input", "inputs"})

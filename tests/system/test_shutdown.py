@@ -109,4 +109,5 @@ def test_the_folder_of_shared_metrics_is_removed(start_server: Callable[..., Ser
     assert [path.name.startswith("atoll-metrics-") for path in temporary.iterdir()] == [True]
     server.interrupt(signal.SIGTERM)
     server.wait()
-    assert list(temporary.iterdir()) == []
+    # What Python's own multiprocessing leaves goes a moment later.
+    assert [path for path in temporary.iterdir() if path.name.startswith("atoll-metrics-")] == []

@@ -11,9 +11,9 @@ from common.security.authenticate import principal_of
 from common.security.scopes import Scope
 from common.submission import accepting
 from common.submission.definitions import links
-from common.submission.old_config import LOCAL
 from common.submission.receiving import INPUTS, Form, received
 from common.submission.spec import Register
+from common.submission.task_config import LOCAL
 from models.hosted import service
 from models.hosted.definitions import Tag
 from models.hosted.forms import is_form

@@ -2,8 +2,8 @@
 
 import re
 
-from common.submission.old_config import FIELDS
 from common.submission.states import TaskState
+from common.submission.task_config import FIELDS
 from tests.support.markdown import assert_same, page
 
 

@@ -12,7 +12,7 @@ import pytest
 from common.settings import PluginSettings, ServingSettings, Settings, StorageSettings, SubmissionSettings
 from common.submission.states import TaskState
 from tests.common.submission.site import SCRIPT, Site
-from tests.common.submission.test_old_config import SAMPLE
+from tests.common.submission.test_task_config import SAMPLE
 from tests.support.clients import Client
 from tests.support.keys import bearer, closed_app, make_key
 from tests.support.plugins import make_app

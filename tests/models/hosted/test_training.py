@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.security.scopes import Scope
-from common.submission.old_config import Program
+from common.submission.entry_points import Program
 from common.submission.receiving import Form
 from common.submission.states import TaskState
 from models.hosted.old_api.training import command

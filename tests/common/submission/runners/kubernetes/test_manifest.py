@@ -166,7 +166,7 @@ def test_an_image_without_a_registry_is_of_the_configured_one() -> None:
         ({"nodes": 2}, "nodes"),
         ({"modules": ("gcc/12",)}, "modules"),
         ({"array": "3-1"}, "array"),
-        ({"time_limit_s": 3601, "partition": "gpu"}, "time_limit_s"),
+        ({"time_limit_s": 3601, "partition": "gpu"}, "time_limit"),
     ],
 )
 def test_what_could_never_run_is_refused_by_the_name_of_its_field(fields: dict[str, Any], field: str) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from common.storage.directory import DirectoryShare
+from common.submission.entry_points import Program
 from common.submission.errors import ClusterDown, ClusterRefused
-from common.submission.old_config import Program, build_spec, read_config
 from common.submission.runners.kubernetes.config import KubernetesConfig
 from common.submission.runners.kubernetes.runner import KubernetesRunner
 from common.submission.states import TaskState
+from common.submission.task_config import build_spec, read_config
 from tests.common.submission.runners.kubernetes.conftest import NAMESPACE
 from tests.common.submission.runners.kubernetes.tasks import (
     collected,

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from common.errors import BadRequest, Invalid
-from common.submission.old_config import FIELDS, Program, build_spec, entry_point, read_config, read_json
+from common.submission.entry_points import Program, entry_point
 from common.submission.spec import TaskSpec
+from common.submission.task_config import FIELDS, build_spec, read_config, read_json
 
 SCRIPT = Program("script.py")
 # The sample that came with the old service.

@@ -7,7 +7,7 @@ ones may be mixed. Nothing is passed over: a field that is not known is refused,
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,19 +15,17 @@ import orjson
 from pydantic import ValidationError
 
 from common.errors import BadRequest, FieldError, Invalid, shorten
-from common.http.problems import field_errors
+from common.submission.config_faults import CALLED, PRIVATE, refusal, told
+from common.submission.entry_points import Program, entry_point
 from common.submission.masking import is_secret_name
 from common.submission.parse import memory_bytes, time_limit_s
 from common.submission.spec import Register, TaskSpec
 
 LOCAL = "local"
-PROGRAMS = (".py", ".sh")
 DEFAULT_TRACKING_URI = "experiments"
 _DEFAULT_EXPERIMENT = "Default"
 # Whole numbers beyond 64 bits have at least so many digits.
 _LONG_NUMBER = re.compile(rb"\d{19}")
-# More wrong fields than anybody mends at once.
-_SHOWN_ERRORS = 50
 
 # Field of a config -> field of the spec. Where two stand for one, either may be sent, or both with the same value.
 _SAME = {
@@ -63,28 +61,7 @@ _SAME = {
 _OTHERS = ("model_tracking", "tracking_uri", "experiment_name", "clusters", "inputs")
 FIELDS = tuple(sorted([*_SAME, *_OTHERS]))
 _INFRA = {"instance_type": "partition", "image_name": "image", "account": "account"}
-# Fields whose values are never shown back.
-_PRIVATE = frozenset({"parameters", "environment", "command", "labels", "spark", "tracking_uri"})
 _OF_INPUT = ("path", "upload", "dataset", "sha256")
-# How a field of the spec is called in a config, for errors.
-_CALLED = {
-    "cluster": "runner_location",
-    "entry_point": "script_path",
-    "parameters": "model_params",
-    "dataset": "dataset_name",
-    "time_limit_s": "time_limit",
-    "memory_bytes": "memory",
-    "partition": "partition (instance_type)",
-    "image": "image (image_name)",
-}
-# What pydantic says, to callers who know nothing of Python.
-_TOLD = {
-    "Input should be a valid dictionary": "is an object",
-    "Input should be a valid tuple": "is a list",
-    "Input should be a valid string": "is a text",
-    "Extra inputs are not permitted": "is no field of it",
-}
-_MAIN = ("main.py", "main.sh", "run.sh", "train.py", "__main__.py")
 
 
 @dataclass(frozen=True)
@@ -114,20 +91,6 @@ class Config:
     wanted: str | None = None
 
 
-@dataclass(frozen=True)
-class Program:
-    """The program that came with a config.
-
-    Parameters
-    ----------
-    filename : as the caller named it, without a path.
-    members : paths of its files, if it is an archive.
-    """
-
-    filename: str
-    members: Sequence[str] | None = None
-
-
 @dataclass
 class _Reader:
     """Collects what is wrong, so that all of it is told at once."""
@@ -135,16 +98,14 @@ class _Reader:
     errors: list[FieldError] = field(default_factory=list)
 
     def wrong(self, name: str, message: str, value: object = None) -> None:
-        private = is_secret_name(name) or _SAME.get(name, name) in _PRIVATE
+        private = is_secret_name(name) or _SAME.get(name, name) in PRIVATE
         self.errors.append(
             FieldError(field=f"config.{name}", message=message, value=None if private else shorten(value))
         )
 
     def check(self) -> None:
         if self.errors:
-            shown = "; ".join(f"{item.field.removeprefix('config.')}: {item.message}" for item in self.errors[:5])
-            more = f" (and {len(self.errors) - 5} more)" if len(self.errors) > 5 else ""
-            raise Invalid(shown + more, errors=self.errors[:_SHOWN_ERRORS])
+            raise refusal(self.errors)
 
 
 def read_json(content: bytes) -> dict[str, Any]:
@@ -197,7 +158,7 @@ def read_config(given: Mapping[str, Any]) -> Config:
         if value is None or (value == "" and name not in ("command", "array")):
             continue
         if target in found and found[target] != value:
-            reader.wrong(name, f"differs from the other field for the same, {_CALLED.get(target, target)}", value)
+            reader.wrong(name, f"differs from the other field for the same, {CALLED.get(target, target)}", value)
         found[target] = value
     found.setdefault("cluster", LOCAL)
     _take_infra(given, found, reader)
@@ -237,64 +198,7 @@ def build_spec(
     try:
         return TaskSpec.model_validate(fields)
     except ValidationError as exc:
-        raise _told(exc) from None
-
-
-def entry_point(program: Program, wanted: str | None, *, has_command: bool = False) -> str:
-    """The path, in the program, of the file that is run.
-
-    Parameters
-    ----------
-    wanted : as the config says; of a single file the last part counts, of an archive it is a member.
-    has_command : another command is run, so that any file may stand for it.
-
-    Raises
-    ------
-    Invalid
-        There is no such file, or several could be meant.
-    """
-    if program.members is None:
-        name = program.filename
-        if wanted is not None:
-            given = wanted.replace("\\", "/").rpartition("/")[2]
-            # The old service stored the file under the name in the config.
-            if given.endswith(PROGRAMS) and given[given.rindex(".") :] == name[name.rindex(".") :]:
-                return given
-            raise _no_entry(wanted, [name])
-        return name
-    runnable = sorted(name for name in program.members if name.endswith(PROGRAMS))
-    if wanted is not None:
-        return _member(wanted.removeprefix("./"), program.members, runnable)
-    if len(runnable) == 1:
-        return runnable[0]
-    for name in _MAIN:
-        if name in runnable:
-            return name
-    if has_command and program.members:
-        return runnable[0] if runnable else min(program.members)
-    if not runnable:
-        raise Invalid.field("script_path", "the archive holds no .py or .sh file; pack one", where="config")
-    raise Invalid.field("script_path", f"say which file of the archive is run: {_some(runnable)}", where="config")
-
-
-def _member(wanted: str, members: Sequence[str], runnable: Sequence[str]) -> str:
-    if wanted in members:
-        return wanted
-    # Archives often hold a folder that the path leaves out, and old clients' paths are those of their own machine.
-    for ending in (f"/{wanted}", f"/{wanted.rpartition('/')[2]}"):
-        found = [name for name in members if f"/{name}".endswith(ending)]
-        if len(found) == 1:
-            return found[0]
-    raise _no_entry(wanted, runnable)
-
-
-def _no_entry(wanted: str, there: Sequence[str]) -> Invalid:
-    return Invalid.field("script_path", f"is no file of the program, which has {_some(there)}", wanted, where="config")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return ", ".join(name[:100] for name in names[:20]) + more if names else "none"
+        raise told(exc) from None
 
 
 def _take_infra(given: Mapping[str, Any], found: dict[str, Any], reader: _Reader) -> None:
@@ -347,7 +251,7 @@ def _convert(found: dict[str, Any], reader: _Reader) -> None:
             try:
                 found[target] = convert(found[target])
             except ValueError as exc:
-                reader.wrong(_CALLED[target], str(exc), found.pop(target))
+                reader.wrong(CALLED[target], str(exc), found.pop(target))
     command = found.get("command")
     if isinstance(command, str):
         try:
@@ -406,49 +310,3 @@ def _plain(text: str) -> str:
     """What of a text may be a task's name."""
     plain = re.sub(r"[^A-Za-z0-9_. -]+", "-", text).lstrip(" .-")[:100].rstrip()
     return plain or "task"
-
-
-def _told(exc: ValidationError) -> Invalid:
-    """What the spec found wrong, with a config's own names. Values of fields that may hold secrets are not shown."""
-    fields: list[FieldError] = []
-    places = set()
-    every = exc.errors()
-    for raw, item in zip(every[:_SHOWN_ERRORS], field_errors(every[:_SHOWN_ERRORS]), strict=True):
-        first, _, rest = item.field.partition(".")
-        message = _plainly(item.message)
-        if first == "parameters" and not item.field.endswith("[key]"):
-            rest = rest.partition(".")[0]
-            if not isinstance(raw.get("input"), str):
-                message = "is no scalar; send a text of one line, a number, true or false"
-            elif "control character" not in message and "at most" not in message:
-                # The other members of the union.
-                continue
-        if first == "tracking":
-            first, rest = {"uri": "tracking_uri", "experiment": "experiment_name"}.get(rest, first), ""
-        called = _CALLED.get(first, first).partition(" ")[0]
-        place = f"{called}.{rest}" if rest else called
-        if place not in places:
-            places.add(place)
-            value = None if first in _PRIVATE or is_secret_name(rest) else item.value
-            fields.append(FieldError(field=f"config.{place.removesuffix('.[key]')}", message=message, value=value))
-    shown = "; ".join(f"{item.field.removeprefix('config.')}: {item.message}" for item in fields[:5])
-    more = f" (and {len(fields) - 5} more)" if len(fields) > 5 else ""
-    return Invalid(shown + more, errors=fields)
-
-
-def _plainly(message: str) -> str:
-    """Patterns say little to people."""
-    if "should match pattern '^[A-Za-z0-9_][A-Za-z0-9_.@:/+-]" in message:
-        return "is a word of letters, digits and _ . @ : / + -, and begins with a letter, digit or _"
-    if "should match pattern '^[0-9]{1,6}(-" in message:
-        return "is indices such as 0-9, 0-9:3 or 1,5,7, with %2 for two at once"
-    if "should match pattern '^[0-9a-z]{27}$'" in message:
-        return "is the id of a task, 27 letters and digits"
-    if "should match pattern '^[A-Za-z_]" in message:
-        return "is no name: letters, digits and _, beginning with a letter or _"
-    if "should match pattern '^[A-Za-z0-9_][A-Za-z0-9_" in message:
-        return "is a name of letters, digits, _ . and -, and begins with a letter, digit or _"
-    for beginning, told in _TOLD.items():
-        if message.startswith(beginning):
-            return told
-    return message
