@@ -15,6 +15,7 @@ log = get_logger("atoll.http")
 # Path -> why it is not in the document; there once the document was written.
 UNDOCUMENTED_STATE = "undocumented_routes"
 _COMPONENT = "#/components/schemas/{model}"
+_BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 
 
 def problem_answer(description: str) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def complete(
             problem = Problem.model_json_schema(ref_template=_COMPONENT)
             schemas |= problem.pop("$defs") | {Problem.__name__: problem}
             _drop_unused(document)
+            _name_bounds(document)
             for path, bodies in examples.items():
                 content = _json_body(document, path)
                 if content is not None:
@@ -81,6 +83,20 @@ def _json_body(document: dict[str, Any], path: str) -> dict[str, Any] | None:
     body = document["paths"].get(path, {}).get("post", {}).get("requestBody", {})
     content: dict[str, Any] | None = body.get("content", {}).get("application/json")
     return content
+
+
+def _name_bounds(node: Any) -> None:
+    """Call bounds what JSON Schema calls them: pydantic writes its own words for numbers that it checks by a function."""
+    if isinstance(node, dict):
+        if node.get("type") in ("integer", "number"):
+            for own, standard in _BOUNDS.items():
+                if own in node:
+                    node[standard] = node.pop(own)
+        for value in node.values():
+            _name_bounds(value)
+    elif isinstance(node, list):
+        for value in node:
+            _name_bounds(value)
 
 
 def _drop_unused(document: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
+from common.http.openapi import problem_answer
 from common.plugins import BaseDefinition
 from models.scaleout.checks import check
 from models.scaleout.definitions import (
@@ -31,6 +32,8 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
 
 
 router = APIRouter(prefix="/scaleout", tags=["Scale-out"], lifespan=_lifespan)
+
+_MISSING: dict[int | str, dict[str, Any]] = {404: problem_answer("No such run; `GET /scaleout/applications` lists them.")}
 
 RunId = Annotated[str, Path(max_length=128, description="The run.")]
 
@@ -94,7 +97,7 @@ async def add_applications(request: Request, body: Runs) -> Imported:
     return await to_thread.run_sync(work)
 
 
-@router.get("/applications/{execution_id}", summary="All that is known of a run")
+@router.get("/applications/{execution_id}", summary="All that is known of a run", responses=_MISSING)
 async def application(request: Request, execution_id: RunId) -> RunDetail:
     def work() -> RunDetail:
         from models.scaleout.rows import told_of
@@ -107,7 +110,7 @@ async def application(request: Request, execution_id: RunId) -> RunDetail:
     return await to_thread.run_sync(work)
 
 
-@router.delete("/applications/{execution_id}", status_code=204, summary="Forget a run")
+@router.delete("/applications/{execution_id}", status_code=204, summary="Forget a run", responses=_MISSING)
 async def delete_application(request: Request, execution_id: RunId) -> Response:
     """Nothing is learned from it any more."""
     await to_thread.run_sync(lambda: system_of(request).store.delete(execution_id))

@@ -53,6 +53,19 @@ def test_every_reference_leads_to_a_component(document: dict[str, Any]) -> None:
     assert references(document) - known == set()
 
 
+def test_bounds_of_whole_numbers_are_called_as_json_schema_calls_them(document: dict[str, Any]) -> None:
+    number, _ = document["components"]["schemas"]["BatchRequest"]["properties"]["number_predictor"]["anyOf"]
+    assert (number["minimum"], number["maximum"]) == (1, 100_000)
+
+    def keys(node: object) -> set[str]:
+        if isinstance(node, dict):
+            own = set(node) if node.get("type") in ("integer", "number") else set()
+            return own.union(*map(keys, node.values()))
+        return set().union(*map(keys, node)) if isinstance(node, list) else set()
+
+    assert keys(document) & {"ge", "le", "gt", "lt"} == set()
+
+
 def test_operation_ids_are_unique(document: dict[str, Any]) -> None:
     ids = [operation["operationId"] for operation in operations(document).values()]
     assert len(set(ids)) == len(ids)
