@@ -86,7 +86,7 @@ def _json_body(document: dict[str, Any], path: str) -> dict[str, Any] | None:
 
 
 def _name_bounds(node: Any) -> None:
-    """Call bounds what JSON Schema calls them: pydantic writes its own words for numbers that it checks by a function."""
+    """Call bounds as JSON Schema does: pydantic has its own words where a function checks numbers."""
     if isinstance(node, dict):
         if node.get("type") in ("integer", "number"):
             for own, standard in _BOUNDS.items():

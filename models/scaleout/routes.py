@@ -33,7 +33,9 @@ async def _lifespan(app: Any) -> AsyncIterator[None]:
 
 router = APIRouter(prefix="/scaleout", tags=["Scale-out"], lifespan=_lifespan)
 
-_MISSING: dict[int | str, dict[str, Any]] = {404: problem_answer("No such run; `GET /scaleout/applications` lists them.")}
+_MISSING: dict[int | str, dict[str, Any]] = {
+    404: problem_answer("No such run; `GET /scaleout/applications` lists them.")
+}
 
 RunId = Annotated[str, Path(max_length=128, description="The run.")]
 
