@@ -17,6 +17,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from benchmarks.report import NotMeasured
 from benchmarks.scaleout.picture import picture
 from benchmarks.scaleout.policies import Ellis, Fixed, Ours
 from benchmarks.scaleout.simulator import (
@@ -31,6 +32,7 @@ from benchmarks.scaleout.simulator import (
     draws,
     oracle,
 )
+from benchmarks.scaleout.tables import Table
 from benchmarks.scaleout.truth import HIGH, SETTINGS, Run, Setting, Truth, read, truth
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "scaleout"
@@ -43,7 +45,7 @@ POLICIES: tuple[Callable[[], Policy], ...] = (
     Ours,
 )
 IDEALS: tuple[Callable[[Truth, Draw], Outcome], ...] = (best_constant, oracle)
-_PHASES: tuple[Phase, ...] = ("normal", "failures")
+_HEAD = ("policy", "violations", "mean excess, min", "executor-minutes a run", "changes a run")
 
 
 @dataclass(frozen=True)
@@ -116,22 +118,43 @@ def rows(found: Iterable[tuple[str, int, list[Outcome]]]) -> list[Row]:
     return table
 
 
-def markdown(table: Sequence[Row]) -> str:
-    """A table for each setting and phase, and how ours compares."""
-    parts = []
-    for setting in dict.fromkeys(row.setting for row in table):
-        for phase in _PHASES:
-            chosen = [row for row in table if row.setting == setting and row.phase == phase]
-            parts.append(f"Setting {setting}, {phase}, {chosen[0].runs:,} runs of each policy:\n")
-            parts.append("| policy | violations | mean excess, min | executor-minutes a run | changes a run |")
-            parts.append("|---|--:|--:|--:|--:|")
-            parts += [
-                f"| {row.policy} | {row.violations:.1%} | {row.excess_minutes:.2f} | {row.executor_minutes:.1f}"
-                f" | {row.changes:.1f} |"
-                for row in chosen
-            ]
-            parts.append("\n" + _compared({row.policy: row for row in chosen}) + "\n")
-    return "\n".join(parts)
+def run(seeds: int, processes: int, first: int = 0) -> list[Row]:
+    """Campaigns of all algorithms under all policies and settings.
+
+    Raises
+    ------
+    NotMeasured
+        The recorded runs are absent.
+    """
+    if not DATA.is_dir():
+        raise NotMeasured(f"{DATA} is absent: the recorded runs lie there")
+    chosen = range(first, first + seeds)
+    tasks = [(setting, seed, name) for setting in SETTINGS for seed in chosen for name in _data()[0]]
+    with ProcessPoolExecutor(processes) as pool:
+        return rows(pool.map(one, tasks))
+
+
+def tables(figures: Sequence[Row]) -> list[Table]:
+    """One for each setting and phase, and how ours compares."""
+    found = []
+    for setting, phase in dict.fromkeys((row.setting, row.phase) for row in figures):
+        chosen = [row for row in figures if (row.setting, row.phase) == (setting, phase)]
+        table = Table(f"Setting {setting}, {phase}, {chosen[0].runs:,} runs of each policy", _HEAD)
+        for row in chosen:
+            table.add(
+                row.policy,
+                f"{row.violations:.1%}",
+                f"{row.excess_minutes:.2f}",
+                f"{row.executor_minutes:.1f}",
+                f"{row.changes:.1f}",
+            )
+        table.notes.append(_compared({row.policy: row for row in chosen}))
+        found.append(table)
+    return found
+
+
+def markdown(figures: Sequence[Row]) -> str:
+    return "\n".join(table.markdown() for table in tables(figures))
 
 
 def _compared(by: dict[str, Row]) -> str:
@@ -167,12 +190,10 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--svg", type=Path)
     args = parser.parse_args()
-    if not DATA.is_dir():
-        raise SystemExit(f"{DATA} is absent: the recorded runs lie there.")
-    seeds = range(args.first, args.first + args.seeds)
-    tasks = [(setting, seed, name) for setting in SETTINGS for seed in seeds for name in _data()[0]]
-    with ProcessPoolExecutor(args.processes) as pool:
-        table = rows(pool.map(one, tasks))
+    try:
+        table = run(args.seeds, args.processes, args.first)
+    except NotMeasured as exc:
+        raise SystemExit(str(exc)) from exc
     report = markdown(table)
     print(report)
     if args.json:

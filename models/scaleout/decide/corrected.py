@@ -75,7 +75,12 @@ class Progress:
 
 
 def used(job: JobExecution) -> float | None:
-    """The scale-out that a job ran with: between that at its start and its end, by the time the change took of it."""
+    """The scale-out that a job ran with: between that at its start and its end, by the time the change took of it.
+
+    So the time that past jobs waited for executors is told by fewer executors, not by slower ones, and is in no curve:
+    `Rescaling` counts it once, for a change to come. What is counted twice are the seconds that executors took to warm
+    up in past runs that were rescaled: some two in a run, within its noise, and on the side of caution.
+    """
     if job.start_scale_out is None or job.end_scale_out is None:
         return job.start_scale_out or job.end_scale_out
     start, end = float(job.start_scale_out), float(job.end_scale_out)

@@ -1,7 +1,9 @@
 """Whether to change the number of executors once a job has ended.
 
 Each scale-out is weighed by the executor-minutes that are left and the chance of missing the target, the time that the
-change takes included (`Rescaling`); only what is better by enough than leaving things as they are is done (`Rules`).
+change takes included (`Rescaling`); only what is better by enough than leaving things as they are is done (`Rules`). A
+target that is lost is no reason to give up: each second that the run is late goes on counting, and no executors are
+taken from a run that is expected to be later without them.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +12,9 @@ from models.scaleout.decide.chance import chance, usable
 from models.scaleout.decide.cost import Rescaling, Rules, executor_minutes, safest
 from models.scaleout.decide.plan import ByJob, Choice, Plan, Remaining, bounds
 from models.scaleout.records import Forecast
+
+# A chance below this is none.
+_LOST = 0.005
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def online(
     choices = tuple(_choice(at, current, forecasts, allowed, left_s, cost) for at in allowed)
     kept = choices[current - standing.low]
     best = _decide(choices, kept, standing, left_s, rules or Rules())
-    return _plan(best, choices, _why(best, kept), best.probability, by_job)
+    return _plan(best, choices, _why(best, kept, left_s), best.probability, by_job)
 
 
 def _decide(choices: tuple[Choice, ...], kept: Choice, standing: Standing, left_s: float, rules: Rules) -> Choice:
@@ -80,18 +85,33 @@ def _decide(choices: tuple[Choice, ...], kept: Choice, standing: Standing, left_
     # By what a likely success costs, and not by what is there: else the worth of a miss would change with the decision.
     run_minutes = spent + safest(choices, rules.confidence).executor_minutes
     losses = {choice.scale_out: rules.loss(choice, left_s, target_s, run_minutes) for choice in choices}
-    best = min(choices, key=lambda choice: (losses[choice.scale_out], choice.scale_out))
+    # Nobody is made later, or late, to save: executors go only where the rest is expected in time, or no later.
+    possible = [
+        choice
+        for choice in choices
+        if choice.scale_out >= kept.scale_out or choice.forecast.median_s <= max(left_s, kept.forecast.median_s)
+    ]
+    best = min(possible, key=lambda choice: (losses[choice.scale_out], choice.scale_out))
     gained = losses[kept.scale_out] - losses[best.scale_out]
     return best if gained > rules.change * run_minutes else kept
 
 
-def _why(best: Choice, kept: Choice) -> str:
+def _why(best: Choice, kept: Choice, left_s: float) -> str:
     if best.scale_out == kept.scale_out:
+        if kept.probability < _LOST:
+            return "the target cannot be met any more, and no change is worth what it costs"
         return f"the target is met with a chance of {kept.probability:.0%}, and no change is worth what it costs"
     if best.scale_out > kept.scale_out:
+        if best.probability < _LOST:
+            late = f"{_late(best, left_s)} s late instead of {_late(kept, left_s)} s"
+            return f"the target cannot be met any more; so the run is about {late}"
         return f"raises the chance of meeting the target from {kept.probability:.0%} to {best.probability:.0%}"
     saved = 1 - best.executor_minutes / kept.executor_minutes if kept.executor_minutes > 0 else 0.0
     return f"saves {saved:.0%} of the executor-minutes left; the target is met with a chance of {best.probability:.0%}"
+
+
+def _late(choice: Choice, left_s: float) -> int:
+    return round(max(0.0, choice.forecast.median_s - left_s))
 
 
 def _choice(

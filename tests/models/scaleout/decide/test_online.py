@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.scaleout.decide import Plan, Rescaling, Rules, Standing, online
+from models.scaleout.decide.plan import Choice
 from models.scaleout.records import Forecast
-from tests.models.scaleout.decide.runs import scaling
+from tests.models.scaleout.decide.runs import forecast, scaling
 
 STANDING = Standing(job_id=3, scale_out=8, elapsed_s=300, target_s=600, low=4, high=36)
 
@@ -55,6 +56,46 @@ def test_what_was_decided_is_not_taken_back_at_once(work_s: float, fixed_s: floa
 def test_what_is_decided_is_allowed(low: int, more: int, current: int, elapsed_s: float, work_s: float) -> None:
     standing = Standing(0, current, elapsed_s, 600, low, low + more)
     assert low <= online(standing, scaling(work_s, 1.0)).scale_out <= low + more
+
+
+@settings(deadline=None)
+@given(st.floats(10, 1000), st.floats(0, 5000), st.floats(0.02, 0.5), st.integers(4, 36), st.floats(1, 200))
+def test_a_run_that_is_late_keeps_its_executors(
+    work_s: float, fixed_s: float, spread: float, scale_out: int, spent_minutes: float
+) -> None:
+    lost = replace(STANDING, elapsed_s=700, scale_out=scale_out, spent_minutes=spent_minutes)
+    assert online(lost, scaling(work_s, fixed_s, spread)).scale_out >= scale_out
+
+
+def test_a_lost_target_still_pays_for_being_less_late() -> None:
+    lost = replace(STANDING, elapsed_s=700)
+    plan = online(lost, scaling(8 * 500))
+    assert plan.scale_out > 8
+    assert plan.probability == 0
+    assert "late instead of" in plan.why
+
+
+def test_executors_that_gain_nothing_are_not_added_to_a_lost_run() -> None:
+    plan = online(replace(STANDING, elapsed_s=700), scaling(1, fixed_s=100))
+    assert plan.scale_out == 8
+    assert "cannot be met" in plan.why
+
+
+def test_executors_are_not_taken_from_a_run_that_would_then_be_later() -> None:
+    """With 3 it is 70 s late, with 2 it would be 80 s late, and cheaper."""
+    standing = Standing(3, 3, 400, 500, 1, 3, 20.0)
+    assert online(standing, scaling(60, fixed_s=150)).scale_out == 3
+
+
+@given(st.floats(0, 1), st.floats(1, 1e5), st.floats(1, 1e5), st.floats(-1e4, 1e4))
+def test_a_later_end_is_never_the_lesser_loss(probability: float, first_s: float, then_s: float, left_s: float) -> None:
+    losses = [
+        Rules().loss(Choice(8, forecast(seconds), probability, 10.0), left_s, 600.0, 50.0)
+        for seconds in sorted((first_s, then_s))
+    ]
+    assert losses[0] <= losses[1]
+    if left_s < min(first_s, then_s) < max(first_s, then_s) - 1:
+        assert losses[0] < losses[1]
 
 
 def test_without_a_target_nothing_is_changed() -> None:

@@ -1,10 +1,13 @@
 """The simulator that policies are compared with: what it assumes, and that it is fair."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.report import NotMeasured
+from benchmarks.scaleout import simulate
 from benchmarks.scaleout.picture import picture
 from benchmarks.scaleout.policies import Ellis, Fixed, Ours
 from benchmarks.scaleout.simulate import DATA, markdown, rows
@@ -186,6 +189,14 @@ def test_the_report_names_what_was_reached() -> None:
     assert said.count("PASS") == 2
     assert "25 % more executor-minutes" in said
     assert picture(table).count("<circle") == 6
+
+
+def test_without_the_recorded_runs_the_simulator_says_what_is_absent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(simulate, "DATA", tmp_path / "away")
+    with pytest.raises(NotMeasured, match="away is absent"):
+        simulate.run(1, 1)
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the recorded runs, ../shared/data/scaleout, are absent")
