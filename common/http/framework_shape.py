@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from common.errors import AtollError
 
 _SHOWN_ERRORS = 50
+# What the encoder of answers takes.
+_LONGEST_BITS = 63
 
 
 def framework_error(error: AtollError) -> dict[str, Any]:
@@ -15,5 +17,11 @@ def framework_error(error: AtollError) -> dict[str, Any]:
     cause = error.__cause__
     if isinstance(cause, RequestValidationError):
         # The context of a validator's error is the exception itself, of which the framework answers the text.
-        return {"detail": jsonable_encoder(cause.errors()[:_SHOWN_ERRORS], custom_encoder={ValueError: str})}
+        return {
+            "detail": jsonable_encoder(cause.errors()[:_SHOWN_ERRORS], custom_encoder={ValueError: str, int: _whole})
+        }
     return {"detail": error.detail}
+
+
+def _whole(number: int) -> int | str:
+    return number if number.bit_length() <= _LONGEST_BITS else f"a whole number of {number.bit_length()} bits"

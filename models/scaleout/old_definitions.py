@@ -3,6 +3,7 @@
 Times are milliseconds since 1970, sizes bytes where a name does not say MB. A field that is null counts as not told.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -19,8 +20,16 @@ def _not_a_number(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    """A number for a text, as a listener in another language sends it."""
+    """A number for a text, as a listener in another language sends it; without the NUL that PostgreSQL refuses."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _begin(value: Any) -> Any:
+    """Of what is only shown: a stack trace that is too long is no reason to lose an event."""
+    found = _text(value)
+    return found[:_MOST_CHARS] if isinstance(found, str) else found
 
 
 def _parsed(value: Any) -> Any:
@@ -28,18 +37,34 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        # Java's writers may put NaN, which JSON does not have.
-        found = orjson.loads(value.replace("NaN", "null"))
-    except orjson.JSONDecodeError as exc:
+        found = loads(value)
+    except ValueError as exc:
         raise ValueError(f"is no JSON ({exc}); send an object, or one written as a JSON text") from None
     if not isinstance(found, dict):
         raise ValueError("is a JSON text that holds no object; send an object with what is new")
     return found
 
 
+def loads(text: str | bytes) -> Any:
+    """JSON that may hold NaN and Infinity, as writers in Java put them.
+
+    Raises
+    ------
+    ValueError
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+
+
 # Finite, and what fits into a column of any database.
 _MOST = 2**31 - 1
-Text = Annotated[Annotated[str, Field(max_length=4000)] | None, BeforeValidator(_text)]
+_MOST_CHARS = 4000
+Text = Annotated[str | None, BeforeValidator(_begin)]
 Name = Annotated[
     Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")], BeforeValidator(_text)
 ]
@@ -55,6 +80,11 @@ class Loose(BaseModel):
     """Takes what it knows, and leaves the rest."""
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=(), allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        return {name: item for name, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
 class OldMetrics(Loose):

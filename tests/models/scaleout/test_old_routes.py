@@ -106,7 +106,7 @@ def test_what_is_not_a_number_counts_as_not_told(client: Client) -> None:
         ({"updates": {}, "job_id": None}, "needs the job_id"),
         ({"update_event": "JOB_BEGIN"}, "APPLICATION_START"),
         ({"application_execution_id": ""}, "at least 1 character"),
-        ({"application_execution_id": None}, "string"),
+        ({"application_execution_id": None}, "Field required"),
     ],
 )
 @pytest.mark.parametrize("path", [UPDATE, ONLINE])

@@ -85,7 +85,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
         ({"global_specs": {"data_size_MB": -5}}, "greater than or equal to 0"),
         ({"global_specs": {"solution_name": "guess"}}, "'enel' or 'ellis'"),
         ({"global_specs": {"system_name": "flink"}}, "only spark applications"),
-        ({"global_specs": {"algorithm_name": None}}, "valid string"),
+        ({"global_specs": {"algorithm_name": None}}, "Field required"),
         ({"worker_specs": {"memory": "much"}}, "send e.g. 10240m"),
         ({"spark_template_values": {"cluster": "moon"}}, "those of kind spark that are configured are: spark"),
         ({"spark_template_values": {"main_application_file": None}}, "scaleout/templates/v1.json"),
