@@ -1,110 +1,60 @@
 """From what is recorded to a plan: which runs count, which model can answer from so many, what it decides.
 
-Functions block. What was read and fitted is kept; of the runs only those that have changed are read again.
+Functions block. What was read and fitted is kept (`past`, `kept`).
 """
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from models.scaleout.definitions import Point, Question, Recommendation, WhatIf
+from models.scaleout.definitions import Question, WhatIf
+from models.scaleout.kept import Kept
+from models.scaleout.past import History, Past
 from models.scaleout.records import Application, Context
+from models.scaleout.what_if import what_if
 from models.scaleout.whole import Whole, whole
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from common.clock import Clock
     from models.scaleout.decide import ByJob, Corrected, Plan, Progress, Remaining, Standing
+    from models.scaleout.learning.ellis import Ellis
     from models.scaleout.store import RunStore
 
-_KEPT = 64
-# A run without a word of its end counts as finished with so many of the jobs that others had.
-_NEARLY_ALL = 0.9
-
-
-@dataclass(frozen=True)
-class History:
-    """Finished runs of the same, the oldest first.
-
-    Parameters
-    ----------
-    key : changes whenever the runs do.
-    """
-
-    key: tuple[Any, ...]
-    runs: tuple[Application, ...]
+# Curves of jobs are small; a Gaussian process of 300 runs takes 2 MB.
+_KEPT, _KEPT_WHOLES = 64, 16
+# Executors that are not there after so long do not come: ten times what they take as a rule (`Rescaling`).
+PATIENCE_S = 120.0
 
 
 class Planner:
     """One an app; threads may share it."""
 
-    def __init__(self, store: "RunStore") -> None:
+    def __init__(self, store: "RunStore", clock: "Clock | None" = None) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._runs: OrderedDict[str, tuple[datetime, Application]] = OrderedDict()
-        self._wholes: OrderedDict[tuple[Any, ...], Whole] = OrderedDict()
-        self._fitted: OrderedDict[tuple[Any, ...], Corrected | None] = OrderedDict()
+        self.past = Past(store, clock)
+        self._wholes: Kept[Whole] = Kept(_KEPT_WHOLES)
+        self._curves: Kept[Corrected | None] = Kept(_KEPT)
+        self._ellis_of: Kept[Ellis | str] = Kept(_KEPT)
 
     def history(self, context: Context, signature: str = "", *, without: str = "") -> History:
         """What is known of runs like this: of the algorithm or with the signature, whatever their deadline was."""
-        if not context.algorithm and not signature:
-            return History((), ())
-        # The system is told at submission only; a run that only a listener told of may be of any.
-        wanted = [
-            item
-            for item in self._store.versions(
-                algorithm=context.algorithm, system=context.system if context.algorithm else "", signature=signature
-            )
-            if item[0] != without
-        ]
-        with self._lock:
-            stale = [one for one, changed in wanted if one not in self._runs or self._runs[one][0] != changed]
-        changed = dict(wanted)
-        loaded = {run.execution_id: run for run in self._store.load(stale)}
-        with self._lock:
-            for execution_id, run in loaded.items():
-                self._runs[execution_id] = (changed[execution_id], run)
-                self._runs.move_to_end(execution_id)
-            runs = [self._runs[one][1] for one, _ in wanted if one in self._runs]
-            while len(self._runs) > _KEPT * 200:
-                self._runs.popitem(last=False)
-        done = finished(runs)
-        return History(tuple((run.execution_id, changed[run.execution_id]) for run in done), tuple(done))
+        return self.past.history(context, signature, without=without)
 
     def curves(self, history: History) -> "Corrected | None":
         """Curves of the jobs; None where no run tells of any."""
-        with self._lock:
-            if history.key in self._fitted:
-                self._fitted.move_to_end(history.key)
-                return self._fitted[history.key]
-        from models.scaleout.decide import Corrected
 
-        try:
-            found = Corrected.fit(history.runs) if history.runs else None
-        except ValueError:
-            found = None
-        with self._lock:
-            self._fitted[history.key] = found
-            while len(self._fitted) > _KEPT:
-                self._fitted.popitem(last=False)
-        return found
+        def fit() -> "Corrected | None":
+            from models.scaleout.decide import Corrected
+
+            try:
+                return Corrected.fit(history.runs) if history.runs else None
+            except ValueError:
+                return None
+
+        return self._curves.get(history.key, fit)
 
     def whole(self, history: History, context: Context) -> Whole:
         """What answers for whole runs that are not begun."""
-        key = (history.key, repr(context))
-        with self._lock:
-            found = self._wholes.get(key)
-            if found is not None:
-                self._wholes.move_to_end(key)
-                return found
-        found = whole(history.runs, context)
-        with self._lock:
-            self._wholes[key] = found
-            while len(self._wholes) > _KEPT:
-                self._wholes.popitem(last=False)
-        return found
+        return self._wholes.get((history.key, repr(context)), lambda: whole(history.runs, context))
 
     def what_if(self, context: Context, question: Question) -> WhatIf:
         """Run times by scale-out, and with how many executors to run it."""
@@ -118,30 +68,25 @@ class Planner:
         ----------
         last : the plan before, as JSON.
         """
-        from models.scaleout.decide import Progress, Standing, online
+        from models.scaleout.decide import online
 
         run = self._store.find(execution_id)
         if run is None or run.max_scale_out < run.min_scale_out:
             return None
         history = self.history(run.context, run.signature, without=execution_id)
-        progress = Progress.of(run)
-        standing = Standing(
-            job_id=-1 if progress is None else progress.job_id,
-            scale_out=current_scale_out(run, last),
-            elapsed_s=0.0 if progress is None else progress.elapsed_s,
-            target_s=run.target_s,
-            low=max(1, run.min_scale_out),
-            high=run.max_scale_out,
-        )
+        standing = standing_of(run, last)
         before = None if last is None else plan_of(last)
         reasons: list[str] = []
         for name, make in (("graph", self._graph), ("ellis", self._ellis), ("curves", self._corrected)):
             if name in _MODELS[run.solution == "ellis"]:
                 remaining, by_job, reason = make(history, run, standing)
                 if remaining is not None:
-                    return plan_json(online(standing, remaining, by_job=by_job, last=before), reasons)
+                    made = online(standing, remaining, by_job=by_job, last=before)
+                    break
                 reasons.append(reason)
-        return plan_json(online(standing, None, last=before), reasons)
+        else:
+            made = online(standing, None, last=before)
+        return plan_json(made, reasons) | {"asked_s": asked_s(run, made.scale_out, last)}
 
     def _graph(self, history: History, run: Application, standing: "Standing") -> "_Model":
         from models.scaleout.serving import forecasts
@@ -151,12 +96,17 @@ class Planner:
         return (None, None, reason) if found is None else (found.remaining, found.by_job, "")
 
     def _ellis(self, history: History, run: Application, standing: "Standing") -> "_Model":
-        from models.scaleout.learning.ellis import Ellis
+        def fit() -> "Ellis | str":
+            from models.scaleout.learning.ellis import Ellis
 
-        try:
-            model = Ellis.fit(history.runs)
-        except ValueError as exc:
-            return None, None, f"ellis: {exc}"
+            try:
+                return Ellis.fit(history.runs)
+            except ValueError as exc:
+                return f"ellis: {exc}"
+
+        model = self._ellis_of.get(history.key, fit)
+        if isinstance(model, str):
+            return None, None, model
         curves = self.curves(history)
         by_job = None if curves is None else curves.by_job(_progress(run))
         return (lambda scale_outs: model.predict(run, scale_outs)), by_job, ""
@@ -181,66 +131,52 @@ def _progress(run: Application) -> "Progress | None":
     return Progress.of(run)
 
 
-def what_if(history: History, found: Whole, question: Question) -> WhatIf:
-    """Run times by scale-out, and with how many executors to run it. Pure."""
-    from models.scaleout.decide import Rules, chance, initial
-    from models.scaleout.decide.cost import executor_minutes
+def standing_of(run: Application, last: Mapping[str, Any] | None) -> "Standing":
+    """Where a run stands, as far as it was told. Pure."""
+    from models.scaleout.decide import Progress, Standing
 
-    low, high, target_s = question.min_scale_out, question.max_scale_out, question.target_s
-    rules = Rules(confidence=question.confidence)
-    plan = initial(low, high, target_s, found.runs, found.remaining, rules=rules)
-    asked = range(low, high + 1)
-    forecasts = [] if found.remaining is None else found.remaining(asked)
-    curve = [
-        Point(
-            scale_out=at,
-            median_s=round(one.median_s, 3),
-            low80_s=round(one.low80_s, 3),
-            high80_s=round(one.high80_s, 3),
-            low90_s=round(one.low90_s, 3),
-            high90_s=round(one.high90_s, 3),
-            probability=None if target_s is None else round(chance(one, target_s), 4),
-            executor_minutes=round(executor_minutes(at, one.median_s), 3),
-        )
-        for at, one in zip(asked, forecasts, strict=False)
-    ]
-    recommended = Recommendation(
-        scale_out=plan.scale_out,
-        probability=_rounded(plan.probability, 4),
-        executor_minutes=_rounded(plan.executor_minutes, 3),
-        why=plan.why,
+    progress = Progress.of(run)
+    return Standing(
+        job_id=-1 if progress is None else progress.job_id,
+        scale_out=current_scale_out(run, last),
+        elapsed_s=0.0 if progress is None else progress.elapsed_s,
+        target_s=run.target_s,
+        low=max(1, run.min_scale_out),
+        high=run.max_scale_out,
+        # Where no job tells its executors, what is there now is supposed to have been there all along.
+        spent_minutes=progress.spent_minutes if progress is not None and progress.scale_outs else None,
     )
-    name = forecasts[0].model if forecasts else plan.model
-    return WhatIf(curve=curve, recommendation=recommended, model=name, runs=len(history.runs))
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
-
-
-def finished(runs: Sequence[Application]) -> list[Application]:
-    """Those that have come to their end, which old listeners do not tell: nearly all jobs that others had are known."""
-    most = max((len(run.jobs) for run in runs), default=0)
-    found = []
-    for run in runs:
-        ends = [job.end_s for job in run.jobs if job.end_s is not None]
-        if run.end_s is not None:
-            found.append(run)
-        elif ends and len(ends) >= _NEARLY_ALL * most:
-            starts = [job.start_s for job in run.jobs if job.start_s is not None]
-            start_s = run.start_s if run.start_s is not None else min(starts, default=None)
-            found.append(replace(run, start_s=start_s, end_s=max(ends)))
-    return found
 
 
 def current_scale_out(run: Application, last: Mapping[str, Any] | None) -> int:
-    """How many executors a run has, or was last told to have."""
-    told = [job.end_scale_out for job in sorted(run.jobs, key=lambda job: job.end_s or 0.0) if job.end_scale_out]
-    if told:
-        return told[-1]
-    if last is not None and last.get("scale_out"):
-        return int(last["scale_out"])
-    return run.start_scale_out or run.min_scale_out
+    """How many executors a run has; or was told to have, as long as they may still be on their way. Pure.
+
+    To go on waiting for what was asked for costs nothing more; to ask for anything else is a change. What has not come
+    for long never will, and was not asked for where the listener says that it was told otherwise.
+    """
+    told = sorted((job for job in run.jobs if job.end_scale_out), key=lambda job: job.end_s or 0.0)
+    asked = int((last or {}).get("scale_out") or 0)
+    if not told:
+        return asked or run.start_scale_out or run.min_scale_out
+    newest = told[-1]
+    present, now_s = newest.end_scale_out or 0, newest.end_s or 0.0
+    since_s = (last or {}).get("asked_s")
+    if newest.predicted_scale_out and newest.predicted_scale_out != asked:
+        asked, since_s = newest.predicted_scale_out, newest.start_s
+    if not asked or asked == present:
+        return present
+    # One that is lost is replaced, which takes as long.
+    seen_s = [job.end_s for job in told if job.end_scale_out == asked and job.end_s is not None]
+    begun_s = newest.start_s if since_s is None else float(since_s)
+    waited_s = now_s - max([now_s if begun_s is None else begun_s, *seen_s])
+    return asked if waited_s <= PATIENCE_S else present
+
+
+def asked_s(run: Application, scale_out: int, last: Mapping[str, Any] | None) -> float | None:
+    """When so many executors were asked for first, in seconds since 1970; None where no job tells the time. Pure."""
+    if last is not None and last.get("scale_out") == scale_out and last.get("asked_s") is not None:
+        return float(last["asked_s"])
+    return max((job.end_s for job in run.jobs if job.end_s is not None), default=None)
 
 
 def plan_json(plan: "Plan", instead_of: Sequence[str] = ()) -> dict[str, Any]:

@@ -77,7 +77,9 @@ def initial_plan(system: "ScaleoutSystem", body: OldSubmission) -> "Plan":
 
     specs, context = body.global_specs, body.context()
     found = system.planner.whole(system.planner.history(context), context)
-    return initial(specs.min_scale_out, specs.max_scale_out, specs.max_runtime, found.runs, found.remaining)
+    return initial(
+        specs.min_scale_out, specs.max_scale_out, specs.max_runtime, found.runs, found.remaining, others=found.others
+    )
 
 
 def task_spec(body: OldSubmission, values: TemplateValues, plan: "Plan", execution_id: str, cluster: str) -> "TaskSpec":

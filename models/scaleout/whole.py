@@ -20,10 +20,13 @@ class Whole:
     ----------
     remaining : forecasts by scale-out; None where no run is known.
     runs : (scale-out, seconds) of the runs of the same that kept their scale-out.
+    others : runs of other inputs or machines, or that were rescaled, that the forecasts rest on too; 0 unless they had
+        several scale-outs.
     """
 
     remaining: "Remaining | None"
     runs: tuple[tuple[int, float], ...]
+    others: int = 0
 
 
 def whole(history: Sequence[Application], context: Context) -> Whole:
@@ -35,12 +38,16 @@ def whole(history: Sequence[Application], context: Context) -> Whole:
     """
     if not history:
         return Whole(None, ())
-    from models.scaleout.learning.context import ContextModel
+    from models.scaleout.learning.context import FULL, PRIOR, ContextModel
 
     same = [run for run in history if is_same(run.context, context)]
     runs = tuple(known for run in same if (known := kept_scale_out(run)) is not None)
     model = ContextModel.fit(history, context)
-    return Whole(lambda scale_outs: model.predict(context, scale_outs), runs)
+    if model.name == PRIOR:
+        # What no run has taught is no answer.
+        return Whole(None, runs)
+    others = model.runs - len(runs) if model.name == FULL else 0
+    return Whole(lambda scale_outs: model.predict(context, scale_outs), runs, others)
 
 
 def is_same(one: Context, other: Context) -> bool:

@@ -65,6 +65,48 @@ def test_few_runs_are_followed_down_only_as_far_as_perfect_scaling_is_safe(known
     assert worst_s(plan.scale_out, known) < 200
 
 
+def test_what_caution_takes_has_the_chance_and_the_cost_that_the_curve_says() -> None:
+    remaining = scaling(1000, fixed_s=10, spread=0.3)
+    plan = initial(2, 36, 300, [(8, 200.0)], remaining)
+    chosen = next(choice for choice in plan.choices if choice.scale_out == plan.scale_out)
+    assert (plan.probability, plan.executor_minutes) == (chosen.probability, chosen.executor_minutes)
+    assert len(plan.choices) == 35
+
+
+def test_caution_says_how_much_is_known_and_what_the_curve_alone_would_take() -> None:
+    plan = initial(1, 36, 600, [(8, 300.0)], scaling(300))
+    assert plan.scale_out == 6
+    assert plan.why == (
+        "only 1 run of the same is known, at 8 executors: the fewest executors that meet the target even if each one "
+        "less costs its full share; the curve alone would take 1"
+    )
+    assert initial(1, 36, 600, [], scaling(300)).why == (
+        "nothing is known of such runs: the most executors allowed; the curve alone would take 1"
+    )
+
+
+def test_caution_takes_no_fewer_than_the_curve_asks_for() -> None:
+    """The one run was lucky by what the curve says."""
+    plan = initial(4, 36, 300, [(8, 200.0)], scaling(3200, spread=0.2))
+    assert plan.scale_out > 8
+    assert plan.probability is not None
+    assert plan.probability >= 0.9
+
+
+def test_without_a_target_few_runs_have_the_fewest_executor_minutes_named_too() -> None:
+    plan = initial(2, 36, None, [(8, 200.0)], scaling(1000, fixed_s=100))
+    assert (plan.scale_out, plan.probability) == (2, None)
+    assert plan.executor_minutes == min(choice.executor_minutes for choice in plan.choices)
+    assert "only 1 run of the same is known" in plan.why
+
+
+def test_runs_of_other_inputs_are_trusted_once_there_are_many() -> None:
+    assert initial(4, 36, 600, [], scaling(1000, 10), others=7).scale_out == 36
+    plan = initial(4, 36, 600, [], scaling(1000, 10), others=8)
+    assert plan.scale_out == 4
+    assert plan.probability is not None
+
+
 def test_a_run_that_missed_the_target_leads_to_the_most_executors() -> None:
     assert initial(4, 36, 200, [(20, 300.0)], None).scale_out == 36
 
