@@ -1,12 +1,12 @@
 """The command: `atoll scaleout demo`, against a server (`make run`)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from common.cli.remote import USAGE, Url, connected, ended, is_watched, print_json, prints_json
+from common.cli.remote import FAILED, USAGE, AsJson, Url, connected, ended, is_watched, print_json, prints_json
 
 if TYPE_CHECKING:
     from common.client import Client
@@ -15,61 +15,48 @@ if TYPE_CHECKING:
 # Some 2 MB of JSON.
 _AT_ONCE = 25
 _APPLICATIONS = "/scaleout/applications"
+_COLUMNS = 80
 
 
 def demo(
     context: typer.Context,
     algorithm: Annotated[str, typer.Option(help="gbt, kmeans, logisticregression or mpc.")] = "gbt",
-    rows: Annotated[int, typer.Option(min=1000, help="Rows of the input that is asked about.")] = 700_000,
-    target_s: Annotated[float | None, typer.Option(min=0.1, help="Wanted run time [that of a median run].")] = None,
-    trials: Annotated[int, typer.Option(min=1, max=500, help="Ways to fit the model that are tried.")] = 4,
-    train: Annotated[bool, typer.Option(help="Train the graph model; without it a simpler one answers.")] = True,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1000, max=10**12, help="Rows of the input asked about; by default of an input that was run."),
+    ] = None,
+    target_s: Annotated[
+        float | None, typer.Option(min=0.1, max=1e9, help="Wanted run time; by default the median of such runs.")
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, max=500, help="Ways to fit the graph model that are tried.")] = 4,
+    train: Annotated[bool, typer.Option(help="Train the graph model, which plans while runs go on.")] = True,
     picture: Annotated[Path, typer.Option(help="Where the curve is drawn.")] = Path("scaleout-demo.svg"),
+    as_json: AsJson = False,
     url: Url = None,
 ) -> None:
     """Bring in the runs that Atoll carries, train on them, and ask what a run would take. Needs a server."""
+    from models.scaleout.demo.question import question_of, rows_of
     from models.scaleout.traces import carried
 
-    known = sorted({run.context.algorithm for run in carried()})
+    runs = carried()
+    known = sorted({run.context.algorithm for run in runs})
     if algorithm not in known:
         raise ended(f"there are runs of {', '.join(known)}; none of {algorithm!r}", USAGE)
-    question = question_of(carried(), algorithm, rows, target_s)
+    if picture.is_dir() or not picture.absolute().parent.is_dir():
+        raise ended(f"{picture} cannot be written; name a file in a folder that is there: --picture FILE", USAGE)
+    question = question_of(runs, algorithm, rows, target_s)
+    sizes = sorted({rows_of(run) for run in runs if run.context.algorithm == algorithm})
     with connected(context, url) as client:
         bring(client)
+        typer.echo(f"those of {algorithm} had {', '.join(f'{size:,}' for size in sizes)} rows", err=True)
         if train:
             _train(client, trials)
         answer = client.predict("/scaleout/predict", question)
-    if not answer["curve"]:
-        raise ended("no model can answer from what is known", 1)
-    _show(context, answer, question, rows, picture)
-
-
-def question_of(
-    runs: Sequence["Application"], algorithm: str, rows: int, target_s: float | None = None
-) -> dict[str, Any]:
-    """What is asked about an input of so many rows, in the words of the runs of this algorithm.
-
-    Parameters
-    ----------
-    target_s : by default the median run time.
-    """
-    mine = [run for run in runs if run.context.algorithm == algorithm]
-    context = mine[-1].context
-    _, columns, iterations = context.arguments
-    times = sorted(run.runtime_s for run in mine if run.runtime_s is not None)
-    return {
-        "algorithm": algorithm,
-        "arguments": [str(rows), columns, iterations],
-        "data_size_mb": rows * int(columns) * 8 / 1e6,
-        "data_characteristics": context.data_characteristics,
-        "machine": context.machine,
-        "environment": context.environment,
-        "cores": context.cores,
-        "memory_mb": context.memory_mb,
-        "min_scale_out": min(run.min_scale_out for run in mine),
-        "max_scale_out": max(run.max_scale_out for run in mine),
-        "target_s": round(times[len(times) // 2], 1) if target_s is None else target_s,
-    }
+        if not answer["curve"]:
+            raise ended("no model can answer from what is known", FAILED)
+        _show(answer, question, picture, prints_json(context, as_json))
+        if not prints_json(context, as_json):
+            _show_under_way(client, runs, question)
 
 
 def bring(client: "Client") -> int:
@@ -94,34 +81,55 @@ def portions() -> Iterator[list[Mapping[str, Any]]]:
 
 
 def _train(client: "Client", trials: int) -> None:
-    """Where it comes to nothing (torch is not installed there, say), the simpler models answer."""
+    """Where it comes to nothing (torch is not installed there, say), simpler models plan."""
     from common.client import AtollClientError
 
     try:
         job = client.train("scaleout", {"trials": trials})
-        typer.echo(f"job {job.id} trains the graph model", err=True)
+        typer.echo(f"job {job.id} trains the graph model: {trials} trials, some ten seconds each", err=True)
         job.wait(progress=is_watched())
+        if job.has_succeeded:
+            typer.echo(f"version {job.result()['version']} of the model serves", err=True)
+            return
     except AtollClientError as exc:
-        typer.echo(f"not trained: {exc.message}; a simpler model answers", err=True)
+        typer.echo(f"not trained: {exc.message}; simpler models plan", err=True)
         return
-    if not job.has_succeeded:
-        typer.echo(f"not trained, the job is {job.state}: {job.error}; a simpler model answers", err=True)
+    typer.echo(f"not trained, the job is {job.state}: {job.error}; simpler models plan", err=True)
 
 
-def _show(
-    context: typer.Context, answer: Mapping[str, Any], question: Mapping[str, Any], rows: int, picture: Path
-) -> None:
+def _show(answer: Mapping[str, Any], question: Mapping[str, Any], picture: Path, as_json: bool) -> None:
     from models.scaleout.demo.curve import lines, recommendation
     from models.scaleout.demo.picture import svg
 
     target_s = question["target_s"]
-    title = f"{question['algorithm']}, {rows:,} rows"
-    picture.write_text(svg(answer, title, target_s), encoding="utf-8")
-    if prints_json(context):
+    title = f"{question['algorithm']}, {int(question['arguments'][0]):,} rows"
+    told = recommendation(answer, target_s)
+    try:
+        picture.write_text(svg(answer, title, target_s, told), encoding="utf-8")
+    except OSError as exc:
+        raise ended(f"{picture} cannot be written: {exc.strerror}", FAILED) from None
+    if as_json:
         print_json(answer)
         return
-    typer.echo(title)
+    typer.echo(f"\nRun times of {title}, with the interval of 80 % of such runs")
     for line in lines(answer, target_s):
         typer.echo(line)
-    typer.echo(recommendation(answer, target_s))
+    _say(told)
     typer.echo(f"drawn in {picture}")
+
+
+def _show_under_way(client: "Client", runs: "list[Application]", question: Mapping[str, Any]) -> None:
+    from models.scaleout.demo.under_way import fresh_id, half_of, planned, sentence
+
+    run = half_of(runs, question, fresh_id())
+    plan = None if run is None else planned(client, run)
+    if run is not None and plan is not None:
+        typer.echo()
+        _say(sentence(run, plan))
+
+
+def _say(text: str) -> None:
+    import textwrap
+
+    for line in textwrap.wrap(text, _COLUMNS - 1, break_on_hyphens=False):
+        typer.echo(line)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_WIDTH = 56
+# With what stands beside it, a line of 79 columns.
+_WIDTH = 48
 
 
 def lines(answer: Mapping[str, Any], target_s: float | None = None, width: int = _WIDTH) -> list[str]:
@@ -22,7 +23,8 @@ def lines(answer: Mapping[str, Any], target_s: float | None = None, width: int =
     def at(seconds: float) -> int:
         return int(min(width - 1, max(0, round(seconds / longest * (width - 1)))))
 
-    found = [f"{'executors':>9}  {'median':>8}  0 s{f'{longest:.0f} s':>{width - 3}}"]
+    chance = "" if target_s is None else "   met"
+    found = [f"{'executors':>9}  {'median':>8}  0 s{f'{longest:.0f} s':>{width - 3}}{chance}"]
     for point in curve:
         row = [" "] * width
         for place in range(at(point["low80_s"]), at(point["high80_s"]) + 1):
