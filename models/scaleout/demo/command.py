@@ -1,6 +1,6 @@
 """The command: `atoll scaleout demo`, against a server (`make run`)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,7 +118,7 @@ def _show(answer: Mapping[str, Any], question: Mapping[str, Any], picture: Path,
     typer.echo(f"drawn in {picture}")
 
 
-def _show_under_way(client: "Client", runs: "list[Application]", question: Mapping[str, Any]) -> None:
+def _show_under_way(client: "Client", runs: "Sequence[Application]", question: Mapping[str, Any]) -> None:
     from models.scaleout.demo.under_way import fresh_id, half_of, planned, sentence
 
     run = half_of(runs, question, fresh_id())

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 _WIDTH, _HEIGHT = 720, 420
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 44, 96
-_TICKS = 5
+_TICKS, _CLEAR = 5, 12
 _BLUE, _DARK_BLUE, _ORANGE, _RED = "#2a78c8", "#1b5490", "#b85c00", "#b3261e"
 # The darker part is in both.
 _BANDS = (("90 % of runs", "low90_s", "high90_s", 0.15), ("80 % of runs", "low80_s", "high80_s", 0.25))
@@ -62,7 +62,11 @@ def svg(answer: Mapping[str, Any], title: str, target_s: float | None = None, to
             side = "end" if x(point["scale_out"]) > _WIDTH / 2 else "start"
             text = f"take {point['scale_out']}"
             beside = -12 if side == "end" else 12
-            parts.append(_text(x(point["scale_out"]) + beside, y(point["median_s"]) - 12, text, anchor=side, bold=True))
+            at_y = y(point["median_s"])
+            # Not on the line of the target.
+            above = target_s is None or not 0 <= at_y - y(target_s) <= 2 * _CLEAR
+            place = at_y - _CLEAR if above else at_y + _CLEAR + 8
+            parts.append(_text(x(point["scale_out"]) + beside, place, text, anchor=side, bold=True))
     step = max(1, (last - first) // 12)
     parts += [_text(x(at), _HEIGHT - _BOTTOM + 18, str(at), anchor="middle") for at in range(first, last + 1, step)]
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - _BOTTOM + 34, "executors", anchor="middle"))
