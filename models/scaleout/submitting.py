@@ -1,5 +1,9 @@
-"""From an old submission to a run: with how many executors it begins, its record, its task on the cluster."""
+"""From an old submission to a run: with how many executors it begins, its record, its task on the cluster.
 
+The same submission with the same `Idempotency-Key` is the same run; without a key each one makes a run of its own.
+"""
+
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,14 +13,14 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from common.clock import new_id
-from common.errors import Invalid
+from common.errors import AtollError, Invalid
 from common.runtime import Runtime
-from common.security.authenticate import principal_of
 from models.scaleout.old_submission import OldSubmission, TemplateValues
-from models.scaleout.planner import plan_json
+from models.scaleout.planner import plan_json, plan_of
 from models.scaleout.submitted import told_of_submission
 
 if TYPE_CHECKING:
+    from common.submission.accepting import Asked
     from common.submission.records import Task
     from common.submission.spec import TaskSpec
     from common.submission.system import TaskSystem
@@ -38,19 +42,30 @@ async def submit(request: Request, system: "ScaleoutSystem", body: OldSubmission
     Invalid
         It could never run there; nothing was recorded.
     """
+    from common.submission.accepting import Asked
+
     runtime: Runtime = request.app.state.runtime
-    execution_id = new_id()
+    asked = Asked.by(request)
+    execution_id = run_id(asked, body)
 
     def begin() -> "tuple[dict[str, Any], list[str], Task]":
         tasks = runtime.tasks
         values = _with_template(body, tasks)
-        plan = initial_plan(system, body)
+        # With an idempotency key it may be there already: then it begins as it did.
+        earlier = system.store.plan(execution_id)
+        plan = initial_plan(system, body) if earlier is None else plan_of(earlier)
         spec = task_spec(body, values, plan, execution_id, _cluster(tasks, values))
-        shown = _checked(tasks, spec, principal_of(request).id)
+        shown = _checked(tasks, spec, asked.principal.id)
         told = {**told_of_submission(body), "start_scale_out": plan.scale_out}
-        system.store.update(execution_id, told)
-        system.store.keep_plan(execution_id, plan_json(plan))
-        task = _submitted(request, tasks, spec, body)
+        if earlier is None:
+            system.store.update(execution_id, told)
+            system.store.keep_plan(execution_id, plan_json(plan))
+        try:
+            task = _submitted(asked, tasks, spec, body)
+        except AtollError:
+            if earlier is None:
+                system.store.delete(execution_id)
+            raise
         return {"_id": execution_id, "task_id": task.id, **told}, [shown], task
 
     entry, template, task = await to_thread.run_sync(begin)
@@ -69,6 +84,14 @@ async def submit(request: Request, system: "ScaleoutSystem", body: OldSubmission
         answer["detail"] = f"{task.spec.cluster} refused the application: {task.reason or task.state.value}"
         return JSONResponse(answer, 424)
     return JSONResponse(answer)
+
+
+def run_id(asked: "Asked", body: OldSubmission) -> str:
+    """A new one, or, with an idempotency key, that of its caller's run with this key and body."""
+    if asked.idempotency_key is None:
+        return new_id()
+    parts = (asked.principal.id, asked.idempotency_key, body.model_dump_json())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def initial_plan(system: "ScaleoutSystem", body: OldSubmission) -> "Plan":
@@ -109,15 +132,12 @@ def task_spec(body: OldSubmission, values: TemplateValues, plan: "Plan", executi
         "application_file": values.main_application_file,
         "version": body.optional_specs.spark_version,
         "arguments": tuple(specs.algorithm_args),
-        "conf": {
-            name: value if isinstance(value, str) else json.dumps(value) for name, value in values.spark_conf.items()
-        },
+        "conf": {**_overheads(body), **{name: _text(value) for name, value in values.spark_conf.items()}},
         "executors": plan.scale_out,
         "driver_cores": driver.cores,
         "driver_memory": driver.memory,
         "executor_cores": worker.cores,
         "executor_memory": worker.memory,
-        "memory_overhead": worker.memory_overhead,
         "listener": listener_properties(body, plan, execution_id),
     }
     try:
@@ -154,6 +174,12 @@ def _text(value: str | float | bool) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def _overheads(body: OldSubmission) -> Mapping[str, str]:
+    """A task has one for driver and executors alike."""
+    given = {"driver": body.master_specs.memory_overhead, "executor": body.worker_specs.memory_overhead}
+    return {f"spark.{name}.memoryOverhead": amount for name, amount in given.items() if amount}
+
+
 def _with_template(body: OldSubmission, tasks: "TaskSystem") -> TemplateValues:
     """The values that were sent, over those of the template on the share, if there is one."""
     from pydantic import ValidationError
@@ -187,11 +213,18 @@ def _cluster(tasks: "TaskSystem", values: TemplateValues) -> str:
     names = [name for name in tasks.clusters.names if tasks.clusters.config(name).kind == _KIND]
     if values.cluster in names:
         return values.cluster or ""
-    known = ", ".join(names) or "none"
+    if not names:
+        raise Invalid.field(
+            "spark_template_values.cluster",
+            "no cluster of kind spark is configured here; whoever runs Atoll adds one, e.g. by "
+            "ATOLL_CLUSTER_SPARK_KIND=spark and ATOLL_CLUSTER_SPARK_KUBECONFIG=/etc/atoll/kubeconfig "
+            "(docs/clusters.md has the rest)",
+            values.cluster,
+        )
     if values.cluster is None and len(names) == 1:
         return names[0]
-    told = "names none" if values.cluster is None else "is no cluster of Spark here"
-    message = f"{told}; those of kind spark that are configured are: {known}"
+    told = "is not given" if values.cluster is None else "is no cluster of Spark here"
+    message = f"{told}; those of kind spark that are configured are: {', '.join(names)}"
     raise Invalid.field("spark_template_values.cluster", message, values.cluster)
 
 
@@ -208,10 +241,9 @@ def _checked(tasks: "TaskSystem", spec: "TaskSpec", owner: str) -> str:
     return mask_text(script, secrets_in(spec))
 
 
-def _submitted(request: Request, tasks: "TaskSystem", spec: "TaskSpec", body: OldSubmission) -> "Task":
-    from common.submission.accepting import Asked, recorded
+def _submitted(asked: "Asked", tasks: "TaskSystem", spec: "TaskSpec", body: OldSubmission) -> "Task":
+    from common.submission.accepting import recorded
 
-    asked = Asked.by(request)
     program = tasks.blobs.put(body.model_dump_json(indent=1).encode())
     accepted = tasks.service.submit(
         spec,

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml
 
 from models.scaleout.decide import Plan
 from models.scaleout.old_submission import OldSubmission
@@ -16,7 +18,7 @@ from models.scaleout.submitting import listener_properties
 from tests.common.submission.runners.kubernetes.conftest import NAMESPACE, standin
 from tests.models.scaleout.payloads import submission
 from tests.support.clients import Client
-from tests.support.k8s_standin import K8sStandIn
+from tests.support.k8s_standin import K8sStandIn, complaints
 from tests.support.plugins import make_app
 from tests.support.servers import Server
 
@@ -32,7 +34,7 @@ def site(standin: K8sStandIn, namespace: str = NAMESPACE) -> dict[str, str]:
 
 
 def test_standin_a_submission_begins_with_a_safe_scale_out_and_becomes_an_application(
-    standin: K8sStandIn, start_server: Callable[..., Server]
+    standin: K8sStandIn, start_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     server = start_server(env=site(standin))
     answer = server.client.post(SUBMIT, json=submission(), timeout=60)
@@ -42,15 +44,29 @@ def test_standin_a_submission_begins_with_a_safe_scale_out_and_becomes_an_applic
     entry = told["db_entry"]
     # Nothing is known of such runs.
     assert (entry["start_scale_out"], entry["target_s"], entry["context"]["algorithm"]) == (36, 600.0, "gbt")
-    assert "kind: SparkApplication" in told["template_code"][0]
+    assert complaints([yaml.safe_load(told["template_code"][0])], tmp_path) == []
     made = standin.call("GET", f"{APPLICATIONS}/{told['k8s_api_response']['name']}")["spec"]
     assert made["executor"]["instances"] == 36
     assert (made["executor"]["cores"], made["executor"]["memory"]) == (2, "10240m")
+    assert (made["driver"]["cores"], made["driver"]["memory"]) == (2, "4096m")
+    assert (made["sparkVersion"], made["mainApplicationFile"]) == ("3.5.1", "local:///opt/jobs/gbt.py")
     assert made["arguments"] == ["--iterations", "10", "5"]
+    overheads = [made["sparkConf"][f"spark.{part}.memoryOverhead"] for part in ("driver", "executor")]
+    assert overheads == ["1024m", "2048m"]
     listener = "spark.customExtraListener."
     conf = {name.removeprefix(listener): value for name, value in made["sparkConf"].items() if listener in name}
-    assert conf["applicationExecutionId"] == entry["_id"]
-    assert (conf["restTimeout"], conf["isAdaptive"], conf["initialExecutors"]) == ("60.0", "true", "36")
+    assert conf == {
+        "applicationExecutionId": entry["_id"],
+        "initialExecutors": "36",
+        "isAdaptive": "true",
+        "maxExecutors": "36",
+        "maxRuntime": "600.0",
+        "method": "enel",
+        "minExecutors": "4",
+        "port": "7071",
+        "restTimeout": "60.0",
+        "service": "atoll",
+    }
     known = server.client.get(f"/scaleout/applications/{entry['_id']}").json()
     assert known["application"]["max_scale_out"] == 36
     assert known["plan"]["scale_out"] == 36
@@ -65,6 +81,37 @@ def test_standin_a_cluster_that_refuses_is_quoted(standin: K8sStandIn, start_ser
     assert "no-such-namespace" in told["detail"]
     assert told["k8s_api_response"]["state"] == "failed"
     assert told["db_entry"]["_id"]
+
+
+def test_standin_with_an_idempotency_key_the_same_submission_is_the_same_run(
+    standin: K8sStandIn, start_server: Callable[..., Server]
+) -> None:
+    server = start_server(env=site(standin))
+
+    def submit(key: str | None, **specs: Any) -> httpx.Response:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return server.client.post(SUBMIT, json=submission(max_scale_out=9, **specs), headers=headers, timeout=60)
+
+    def runs() -> set[str]:
+        return {run["execution_id"] for run in server.get("/scaleout/applications").json()["applications"]}
+
+    first, again, without, twice = submit("once"), submit("once"), submit(None), submit(None)
+    told = [answer.json()["db_entry"] for answer in (first, again, without, twice)]
+    assert told[0] == told[1]
+    ids = {entry["_id"] for entry in told}
+    assert (len(ids), len({entry["task_id"] for entry in told})) == (3, 3)
+    assert runs() == ids
+    other = submit("once", max_runtime=1)
+    assert (other.status_code, "another key" in other.text) == (422, True)
+    assert runs() == ids
+
+
+def test_without_a_cluster_of_spark_it_is_said_what_to_configure(tmp_path: Path) -> None:
+    client = Client(make_app(tmp_path / "state", serve=("scaleout",)))
+    answer = client.post(SUBMIT, json=submission())
+    assert answer.status_code == 422
+    assert "ATOLL_CLUSTER_SPARK_KIND=spark" in answer.json()["detail"]
+    assert client.get("/scaleout/applications").json()["applications"] == []
 
 
 @pytest.fixture
