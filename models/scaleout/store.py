@@ -126,12 +126,20 @@ class RunStore:
             wanted.append((table.c.algorithm == algorithm) & (table.c.system == system if system else sa.true()))
         if signature:
             wanted.append(table.c.signature == signature)
-        if not wanted:
-            return []
-        chosen = sa.select(table.c.execution_id, table.c.changed_at).where(sa.or_(*wanted))
-        chosen = chosen.order_by(table.c.created_at.desc(), table.c.execution_id.desc()).limit(limit)
-        rows = self._database.read(lambda connection: connection.execute(chosen).all())
-        return [(row.execution_id, row.changed_at) for row in reversed(rows)]
+        newest = (table.c.created_at.desc(), table.c.execution_id.desc())
+        columns = (table.c.execution_id, table.c.changed_at, table.c.created_at)
+
+        def work(connection: sa.Connection) -> dict[str, Any]:
+            # One after the other: each reads the end of an index, where both at once would have all runs sorted.
+            return {
+                row.execution_id: row
+                for condition in wanted
+                for row in connection.execute(sa.select(*columns).where(condition).order_by(*newest).limit(limit))
+            }
+
+        rows = self._database.read(work).values() if wanted else ()
+        ordered = sorted(rows, key=lambda row: (row.created_at, row.execution_id))
+        return [(row.execution_id, row.changed_at) for row in ordered[-limit:]]
 
     def load(self, execution_ids: Sequence[str]) -> list[Application]:
         """Runs with their jobs, in this order; those that are gone are left out."""
