@@ -50,12 +50,14 @@ class Rules:
     miss : a missed target is as bad as so many times the run's executor-minutes.
     excess : and for each share of the target by which it is missed, as many misses more.
     change : a change has to save so large a share of the run's executor-minutes, misses counted as above (hysteresis).
+    lost : where the chance is below this, no executors are taken if that made the end later: giving up is no saving.
     """
 
     confidence: float = 0.9
-    miss: float = 0.75
-    excess: float = 1.0
+    miss: float = 0.5
+    excess: float = 2.0
     change: float = 0.04
+    lost: float = 0.1
 
     def loss(self, choice: Choice, left_s: float, target_s: float, run_minutes: float) -> float:
         """Executor-minutes, misses counted as such.

@@ -3,7 +3,7 @@
 Each scale-out is weighed by the executor-minutes that are left and the chance of missing the target, the time that the
 change takes included (`Rescaling`); only what is better by enough than leaving things as they are is done (`Rules`). A
 target that is lost is no reason to give up: each second that the run is late goes on counting, and no executors are
-taken from a run that is expected to be later without them.
+taken if that made it later.
 """
 
 from dataclasses import dataclass, replace
@@ -85,12 +85,13 @@ def _decide(choices: tuple[Choice, ...], kept: Choice, standing: Standing, left_
     # By what a likely success costs, and not by what is there: else the worth of a miss would change with the decision.
     run_minutes = spent + safest(choices, rules.confidence).executor_minutes
     losses = {choice.scale_out: rules.loss(choice, left_s, target_s, run_minutes) for choice in choices}
-    # Nobody is made later, or late, to save: executors go only where the rest is expected in time, or no later.
-    possible = [
-        choice
-        for choice in choices
-        if choice.scale_out >= kept.scale_out or choice.forecast.median_s <= max(left_s, kept.forecast.median_s)
-    ]
+    possible = choices
+    if kept.probability < rules.lost:
+        possible = tuple(
+            choice
+            for choice in choices
+            if choice.scale_out >= kept.scale_out or choice.forecast.median_s <= max(left_s, kept.forecast.median_s)
+        )
     best = min(possible, key=lambda choice: (losses[choice.scale_out], choice.scale_out))
     gained = losses[kept.scale_out] - losses[best.scale_out]
     return best if gained > rules.change * run_minutes else kept
