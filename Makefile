@@ -67,7 +67,7 @@ bench-serving: $(DEV) ## measure what serving costs beside KServe, MLServer, Lit
 bench-submission: $(DEV) ## measure tasks on the lab's Slurm beside ssh loops and submitit (three minutes; root and ../shared/lab are needed)
 	$(BIN)/python -m benchmarks.submission $(ARGS)
 
-bench-scaleout: $(DEV) ## measure the run-time models on published runs of Spark (fifteen minutes; ARGS=--help tells more)
+bench-scaleout: $(DEV) ## measure run-time models and decisions on published and carried runs of Spark (half an hour; ARGS=--help tells more)
 	$(BIN)/python -m benchmarks.scaleout $(ARGS)
 
 bench-sentiment: $(DEV) ## measure sentiment beside transformers' pipeline (ten minutes; wrk and redis-server are needed)
