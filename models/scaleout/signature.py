@@ -14,11 +14,11 @@ _PATHS = ("/", "\\", "://")
 def signature_of(context: Context) -> str:
     """32 hexadecimal digits; equal for runs that can be compared job by job."""
     parts = [context.system.lower(), context.algorithm.lower()]
-    parts += [argument for argument in context.arguments if _names_something(argument)]
+    parts += [argument for argument in context.arguments if names_something(argument)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _names_something(argument: str) -> bool:
+def names_something(argument: str) -> bool:
     """Whether an argument chooses what is done, not how much of it or where."""
     if any(mark in argument for mark in _PATHS):
         return False

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scaleout.records import Context, Stage
+from models.scaleout.signature import names_something
 
 Floats = NDArray[np.float64]
 Property = str | int
@@ -42,10 +43,15 @@ def vector(value: Property) -> Floats:
 
 
 def others(context: Context) -> tuple[Property, ...]:
-    """Properties of a run that may or may not matter; those that are not told are left out."""
+    """Properties of a run that may or may not matter; those that are not told are left out.
+
+    Without those that are another number or path for each input: a code says nothing of inputs that were never seen,
+    and learned by heart it does harm there. The size counts as a number, in `history`.
+    """
+    arguments = " ".join(argument for argument in context.arguments if names_something(argument))
     versions = " ".join(f"{name}={version}" for name, version in sorted(context.versions.items()))
-    texts = (" ".join(context.arguments), context.data_characteristics, context.machine, context.environment, versions)
-    numbers = (context.data_size_mb, context.cores, context.memory_mb)
+    texts = (arguments, context.data_characteristics, context.machine, context.environment, versions)
+    numbers = (context.cores, context.memory_mb)
     told: list[Property] = [text for text in texts if text]
     return (*told, *(round(number) for number in numbers if number is not None and np.isfinite(number)))
 

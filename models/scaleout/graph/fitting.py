@@ -168,7 +168,7 @@ def _batch(samples: Samples, jobs: NDArray[np.int64]) -> tuple[Inputs, _Targets]
     place[chosen] = np.arange(len(chosen))
     part = replace(
         nodes,
-        **{name: getattr(nodes, name)[chosen] for name in ("static", "base", "slope", "mean_x", "tasks", "cores")},
+        **{name: getattr(nodes, name)[chosen] for name in ("static", "always", "by_share", "mean_x", "tasks", "cores")},
         jobs=nodes.jobs[chosen],
         parents=tuple(tuple(int(place[parent]) for parent in nodes.parents[at]) for at in chosen),
         levels=nodes.levels[chosen],

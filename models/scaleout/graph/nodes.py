@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.scaleout.graph.dag import Graph
 from models.scaleout.graph.encodings import CODES, Coder
-from models.scaleout.graph.history import SUMMARY, Past, log_size
+from models.scaleout.graph.history import FLOOR_S, SUMMARY, Past, log_size, shares
 from models.scaleout.graph.running import RUNNING, Running
 from models.scaleout.records import Context
 
@@ -32,15 +32,17 @@ class Nodes:
     Attributes
     ----------
     static : (n, STATIC).
-    base, slope, mean_x : (n,) of the anchor: ln s at ln x is `base + slope * (ln x - mean_x)`.
+    always, by_share : (n,) seconds of the anchor, see `Anchor.seconds`, as slow as the run has been.
+    mean_x : (n,) mean ln scale-out of past runs.
+    tasks : (n,) 0 where they were not told.
     jobs : (n,) number of the job that each belongs to.
     parents : places of what each needs, counted within the whole.
     levels : (n,)
     """
 
     static: Floats
-    base: Floats
-    slope: Floats
+    always: Floats
+    by_share: Floats
     mean_x: Floats
     tasks: Floats
     cores: Floats
@@ -49,15 +51,17 @@ class Nodes:
     levels: Ints
 
     def __len__(self) -> int:
-        return len(self.base)
+        return len(self.always)
 
     def at(self, starts: Floats, ends: Floats) -> "Inputs":
         """Inputs for scale-outs at the start and the end of each stage, both (n, c)."""
         log_x = np.log(ends)
         change = log_x - np.log(starts)
-        waves = np.log1p(self.tasks[:, None] / (ends * self.cores[:, None]))
+        slots = ends * self.cores[:, None]
+        waves = np.log1p(self.tasks[:, None] / slots)
+        shared = self.by_share[:, None] * shares(self.tasks[:, None], slots)
+        anchor = np.log(np.maximum(self.always[:, None] + shared, FLOOR_S))
         scale = [1 / ends, log_x, change, np.abs(change), (change != 0) * 1.0, waves, log_x - self.mean_x[:, None]]
-        anchor = self.base[:, None] + self.slope[:, None] * (log_x - self.mean_x[:, None])
         return Inputs.sorted(self.static[:, None], np.stack(scale, axis=-1), anchor, self.parents, self.levels)
 
 
@@ -118,7 +122,7 @@ def nodes_of(
     levels: list[int] = []
     of_context = coder.of_context(context)
     size = log_size(context)
-    cores = float(context.cores or 1)
+    cores = float(max(context.cores or 1, 1))
     for number, ((job_id, graph), state) in enumerate(zip(jobs, running, strict=True)):
         offset = len(static)
         for at, stage in enumerate(graph.stages):
@@ -126,27 +130,29 @@ def nodes_of(
             if anchor is None:
                 raise ValueError("no past run counts: there is nothing to compare with")
             place = (job_id, at)
-            tasks = float(max(stage.num_tasks, 1))
+            tasks = float(max(stage.num_tasks, 0))
             static.append(
                 np.concatenate(
                     [
                         of_context,
                         coder.of_stage(stage),
-                        [np.log1p(tasks), np.log1p(max(job_id, 0))],
-                        anchor.summary(size, place),
+                        [np.log1p(max(tasks, 1.0)), np.log1p(max(job_id, 0))],
+                        anchor.summary(place),
                         state.summary((stage.name, at), job_id),
                     ]
                 )
             )
-            anchors.append((anchor.base(size, place), anchor.slope(place), anchor.mean_x, tasks, cores))
+            slower = float(np.exp(state.slower((stage.name, at))))
+            always, by_share = anchor.seconds(size, place)
+            anchors.append((slower * always, slower * by_share, anchor.mean_x, tasks, cores))
             numbers.append(number)
         parents += [tuple(offset + parent for parent in needed) for needed in graph.parents]
         levels += graph.levels
-    base, slope, mean_x, tasks_of, cores_of = np.array(anchors).reshape(-1, 5).T
+    always_s, by_share_s, mean_x, tasks_of, cores_of = np.array(anchors).reshape(-1, 5).T
     return Nodes(
         np.array(static).reshape(-1, STATIC),
-        base,
-        slope,
+        always_s,
+        by_share_s,
         mean_x,
         tasks_of,
         cores_of,

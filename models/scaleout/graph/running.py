@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scaleout.graph.history import Past, Seen
+from models.scaleout.graph.history import METRICS_AT, Past, Seen
 from models.scaleout.records import Metrics
 
 Floats = NDArray[np.float64]
@@ -17,7 +17,7 @@ Which = tuple[str, int]
 COMMON = 5 + len(Metrics.names())
 RUNNING = COMMON + 3
 # What a job says fades by so much with each job after it; so many jobs would say that nothing is unusual.
-_FADE, _SHRINK = 0.8, 1.0
+_FADE, _SHRINK = 0.6, 1.0
 
 
 class Trail:
@@ -39,7 +39,7 @@ class Trail:
                 anchor = past.anchor(algorithm, stage.name, row.place[1])
                 if anchor is not None:
                     names.append(((stage.name, row.place[1]), float(np.clip(row.log_s - anchor.expected(row), -2, 2))))
-                    metrics.append(np.nan_to_num(np.array(row.metrics) - anchor.features[9:]))
+                    metrics.append(np.nan_to_num(np.array(row.metrics) - anchor.features[METRICS_AT]))
             self._names.append(names)
             self._metrics.append(np.mean(metrics, axis=0) if metrics else np.zeros(len(Metrics.names())))
             last = one.rows[-1] if one.rows else None
@@ -87,3 +87,8 @@ class Running:
         summed, counted = self._by_name.get(name, (0.0, 0.0))
         ahead = np.log1p(max(0, job_id - self._next))
         return np.concatenate([self._common, [summed / (counted + _SHRINK), np.log1p(counted), ahead]])
+
+    def slower(self, name: Which) -> float:
+        """ln of how many times as long as expected such a stage should take: half by all stages, half by its own."""
+        summed, counted = self._by_name.get(name, (0.0, 0.0))
+        return 0.5 * (float(self._common[1]) + summed / (counted + _SHRINK))

@@ -131,8 +131,8 @@ def joined(parts: Sequence[Samples]) -> Samples:
     each = [part.nodes for part in parts]
     nodes = Nodes(
         np.concatenate([one.static for one in each]),
-        np.concatenate([one.base for one in each]),
-        np.concatenate([one.slope for one in each]),
+        np.concatenate([one.always for one in each]),
+        np.concatenate([one.by_share for one in each]),
         np.concatenate([one.mean_x for one in each]),
         np.concatenate([one.tasks for one in each]),
         np.concatenate([one.cores for one in each]),

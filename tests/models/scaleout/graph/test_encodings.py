@@ -33,11 +33,15 @@ def test_a_number_is_its_bits_whatever_it_is(number: int, bits: int) -> None:
 
 def test_what_is_not_told_is_left_out() -> None:
     assert others(Context("spark", "gbt")) == ()
-    assert others(Context("spark", "gbt", arguments=("1",), data_size_mb=10.4, cores=2, memory_mb=float("nan"))) == (
-        "1",
-        10,
-        2,
+    assert others(Context("spark", "gbt", arguments=("fast",), cores=2, memory_mb=float("nan"))) == ("fast", 2)
+
+
+def test_what_is_another_number_for_each_input_is_not_coded() -> None:
+    one, other = (
+        Context("spark", "gbt", arguments=(rows, f"/data/{rows}", "fast"), data_size_mb=float(rows))
+        for rows in ("100", "900")
     )
+    assert others(one) == others(other) == ("fast",)
 
 
 def test_a_stage_in_its_run_has_codes_of_fixed_length() -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.scaleout.graph.history import History, Past, log_size
+from models.scaleout.graph.history import History, Past, log_size, shares
 from models.scaleout.graph.running import Trail
-from models.scaleout.records import Context
+from models.scaleout.records import Application, Context, Stage
 from tests.models.scaleout.graph.synthetic import made_run, made_runs
 
 
@@ -27,7 +27,7 @@ def test_a_run_that_does_not_count_leaves_no_trace() -> None:
     masked = Past(History(runs), np.arange(len(runs)) > 0).anchor("kmeans", "read at kmeans", 0)
     assert alone is not None
     assert masked is not None
-    assert masked.level == pytest.approx(alone.level)
+    np.testing.assert_allclose(masked.parts, alone.parts)
     np.testing.assert_allclose(masked.features, alone.features)
 
 
@@ -40,14 +40,38 @@ def test_a_stage_is_compared_with_the_nearest_that_is_known() -> None:
         ("none", "none", 0),
     ]
     found = [past.anchor(*stage) for stage in asked]
-    assert [None if one is None else round(3 * one.features[7]) for one in found] == [0, 1, 2, 3]
+    assert [None if one is None else round(3 * one.features[6]) for one in found] == [0, 1, 2, 3]
 
 
 def test_a_job_that_always_takes_longer_than_those_after_it_is_expected_to() -> None:
     anchor = Past(History(made_runs(("kmeans",)))).anchor("kmeans", "read at kmeans", 0)
     assert anchor is not None
-    size = float(np.log(200.0))
-    assert anchor.base(size, (0, 0)) - anchor.base(size, (1, 0)) == pytest.approx(np.log(2), abs=0.2)
+    first, second = (np.array(anchor.seconds(float(np.log(200.0)), (job, 0))) for job in (0, 1))
+    np.testing.assert_allclose(first / second, 2, rtol=0.2)
+
+
+def test_a_stage_that_mostly_waits_is_not_expected_to_grow_with_the_data_and_one_that_works_is() -> None:
+    def run(size_mb: float, scale_out: int) -> Application:
+        made = made_run("kmeans", size_mb, scale_out)
+        waits, works = (1.0, size_mb / 100 / scale_out)
+        stages = {
+            0: Stage(0, "waits", num_tasks=8, start_s=0.0, end_s=waits, start_scale_out=scale_out),
+            1: Stage(1, "works", num_tasks=8, start_s=0.0, end_s=works, start_scale_out=scale_out),
+        }
+        return replace(made, jobs=[replace(made.jobs[0], stages=stages)])
+
+    past = Past(History([run(size, count) for size in (100.0, 250.0) for count in (1, 2, 4)]))
+    (asked,) = History([run(1000.0, 2)]).jobs[0]
+    found = [past.anchor("kmeans", name, at) for at, name in enumerate(("waits", "works"))]
+    expected = [np.exp(one.expected(row)) for one, row in zip(found, asked.rows, strict=True) if one]
+    np.testing.assert_allclose(expected, [1.0, 5.0], rtol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "slots", "share"), [(8, 1, 1.0), (8, 3, 3 / 8), (8, 4, 2 / 8), (1, 4, 1.0), (8, 64, 1 / 8), (0, 4, 1 / 4)]
+)
+def test_tasks_run_in_whole_waves(tasks: int, slots: int, share: float) -> None:
+    assert shares(np.array(tasks), np.array(slots)) == pytest.approx(share)
 
 
 def test_without_runs_nothing_is_expected() -> None:
@@ -62,8 +86,9 @@ def test_a_size_that_cannot_be_is_unknown(size: float | None) -> None:
 def test_one_run_at_one_scale_out_is_enough_to_expect_something_finite() -> None:
     anchor = Past(History([made_run()])).anchor("kmeans", "read at kmeans", 0)
     assert anchor is not None
-    assert np.isfinite(anchor.base(float("nan"), (0, 0)))
-    assert np.isfinite(anchor.summary(float("nan"), (9, 9))).all()
+    for size in (float("nan"), 1e-3, 1e9):
+        assert np.isfinite(anchor.seconds(float(np.log(size)), (9, 9))).all()
+    assert np.isfinite(anchor.summary((9, 9))).all()
 
 
 def test_a_run_slower_than_expected_is_told_to_be() -> None:
