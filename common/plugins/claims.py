@@ -31,7 +31,8 @@ class Claims:
         """
         claims = dict(_claims(record))
         for claim, change in claims.items():
-            path = claim.rpartition(" ")[2]
+            # An old prefix may begin with two slashes, as its clients send it.
+            path = re.sub("^//(?!/)", "/", claim.rpartition(" ")[2])
             first = path.split("/")[1] if path.startswith("/") else path
             if first.startswith("{"):
                 return f"its path {path} would answer for every other plugin: {change}"

@@ -14,8 +14,17 @@ from models.scaleout.old_submission import OldSubmission
 from models.scaleout.system import ScaleoutSystem, system_of
 
 training, prediction, preload, submission = APIRouter(), APIRouter(), APIRouter(), APIRouter()
+# Old clients put a slash at the end of the address and one before the path; some did so for this route only.
+doubled_prediction = APIRouter()
 # By the old prefix that they stand under.
-ROUTERS = {"/training": training, "/prediction": prediction, "/preload": preload, "/submission": submission}
+ROUTERS = {
+    "/training": training,
+    "/prediction": prediction,
+    "/preload": preload,
+    "/submission": submission,
+    "//prediction": doubled_prediction,
+    "//preload": preload,
+}
 
 # Spark's own time-out for a message between its parts.
 _MOST_S = 120.0
@@ -64,10 +73,11 @@ async def online_scale_out_prediction(
     }
 
 
-# Old clients put a slash at the end of the prefix and one before the path.
+# As often at the end of the prefix.
 @prediction.get("/preload/{base_name}")
 @prediction.get("//preload/{base_name}")
 @prediction.get("/preload//{base_name}")
+@doubled_prediction.get("/preload/{base_name}")
 @preload.get("/{base_name}")
 @preload.get("//{base_name}")
 async def preload_model(request: Request, base_name: BaseName) -> dict[str, Any]:

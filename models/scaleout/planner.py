@@ -4,6 +4,7 @@ Functions block. What was read and fitted is kept (`past`, `kept`).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from models.scaleout.definitions import Question, WhatIf
@@ -51,6 +52,14 @@ class Planner:
                 return None
 
         return self._curves.get(history.key, fit)
+
+    def look_up(self, history: History) -> None:
+        """Have the graph model, if one serves, look up what these runs say of each stage: most of its first answer."""
+        from models.scaleout.serving import forecasts
+
+        if history.runs:
+            begun = replace(history.runs[-1], end_s=None, jobs=())
+            forecasts(history.runs, begun, (begun.start_scale_out or 1,), key=history.key)
 
     def whole(self, history: History, context: Context) -> Whole:
         """What answers for whole runs that are not begun."""

@@ -44,7 +44,7 @@ class Preloads:
         return found
 
     def ask(self, name: str) -> dict[str, Any]:
-        """Load a model here, and have every process load it; what was loaded.
+        """Load a model here, and have every process load it; what was loaded: `graph` is the version that serves.
 
         Raises
         ------
@@ -65,15 +65,20 @@ class Preloads:
                 self._load(name, generation)
 
     def _load(self, name: str, generation: int) -> dict[str, Any]:
+        from models.scaleout import serving
+
+        serving.load()
         planner, runs, models = self._system.planner, 0, []
         for algorithm in self.known().get(name, []):
             history = planner.history(Context("", algorithm))
             model = planner.curves(history)
+            planner.look_up(history)
             runs += len(history.runs)
             models += [] if model is None else [model.name]
         with self._lock:
             self._loaded[name] = generation
-        told = {"runs": runs, "models": models}
+        graph = serving.served_now()
+        told = {"runs": runs, "models": models, "graph": None if graph is None else graph.name}
         log.info("preloaded", base_name=name, **told)
         return told
 

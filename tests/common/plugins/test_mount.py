@@ -1,8 +1,10 @@
+import textwrap
 from pathlib import Path
 
 import httpx
 import pytest
 
+from common.plugins import OldPrefix
 from common.plugins.discovery import discover
 from common.settings import PluginSettings
 from common.telemetry import metrics
@@ -12,7 +14,7 @@ from tests.support.problems import assert_problem
 
 OLD_PREFIXES = {"/twolvlImp", "/statimpute", "/correlation", "/survey", "/lab", "/project", "/api", "/help"}
 # Of the scale-out of Spark jobs.
-OLD_PREFIXES |= {"/training", "/prediction", "/preload", "/submission"}
+OLD_PREFIXES |= {"/training", "/prediction", "/preload", "/submission", "//prediction", "//preload"}
 
 BARE = """
     from fastapi import APIRouter
@@ -133,6 +135,23 @@ def test_the_new_prefix_answers_errors_as_problems(moved: Client) -> None:
 def test_old_prefixes_are_not_documented_but_listed(moved: Client) -> None:
     assert not any(path.startswith("/before") for path in moved.get("/openapi.json").json()["paths"])
     assert moved.get("/models").json()[0]["old_prefixes"] == ["/before"]
+
+
+@pytest.mark.parametrize("path", ["//before", "///before", "//health", "/health", "//"])
+def test_an_old_prefix_may_begin_with_two_slashes_but_takes_nothing_of_atoll_s_own(tmp_path: Path, path: str) -> None:
+    if path == "//":
+        with pytest.raises(ValueError, match="end it without one"):
+            OldPrefix(path, lambda error: error.detail)
+        return
+    source = textwrap.dedent(MOVED).replace('OldPrefix("/before"', f'OldPrefix("{path}"')
+    folder = write_plugin(tmp_path, "moved", source)
+    client = Client(make_app(tmp_path / "state", path=(folder,), serve=("moved",)))
+    (listed,) = client.get("/models").json()
+    assert (listed["state"] != "unavailable") is (path == "//before")
+    assert client.get("http://localhost/health/live").status_code == 200
+    if path == "//before":
+        assert client.post("http://localhost//before/predict", json={"number": 2}).json() == {"double": 4}
+        assert_old(client.post("http://localhost//before/predict", json={"number": "x"}), 422)
 
 
 def assert_old(response: httpx.Response, status: int) -> None:
