@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 
 from benchmarks.report import NotMeasured
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in _THREADS:
         os.environ.setdefault(name, "1")
     # After the variables, which the libraries read when they are loaded.
-    from benchmarks.scaleout import c3o, curves, graph, remaining, simulate
+    from benchmarks.scaleout import c3o, curves, decision, graph, remaining, simulate
 
     parts: dict[str, Callable[[], list[Table]]] = {
         "curves": curves.run,
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "remaining": lambda: remaining.run(given.processes, given.every),
         "simulator": lambda: simulate.tables(simulate.run(given.seeds, given.processes)),
         "graph": graph.run,
-        "decision": _decision,
+        "decision": decision.run,
     }
     began, tables = time.monotonic(), []
     for name, part in parts.items():
@@ -60,12 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         given.json.write_text(json.dumps([asdict(table) for table in tables], indent=1))
     return 0
-
-
-def _decision() -> list[Table]:
-    # Only here: it brings the service along.
-    found: list[Table] = import_module("benchmarks.scaleout.decision").run()
-    return found
 
 
 if __name__ == "__main__":
