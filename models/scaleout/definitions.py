@@ -100,11 +100,25 @@ class RunPage(BaseModel):
     next: str | None = Field(description="Goes into `before` for the next page; null at the last one.")
 
 
+class RemainingTime(BaseModel):
+    """How long a run under way will still take."""
+
+    median_s: float = Field(description="From the end of the job that ended last; half of such runs take less.")
+    low80_s: float
+    high80_s: float = Field(description="80 % of such runs lie between `low80_s` and this.")
+    low90_s: float
+    high90_s: float
+    model: str = Field(description="`boosted-trees`; or curves of the jobs until these are grown, and for new runs.")
+
+
 class RunDetail(BaseModel):
     """All that is known of a run."""
 
     application: dict[str, Any] = Field(description="Times in seconds since 1970, its jobs with their stages.")
     plan: dict[str, Any] | None = Field(description="The last plan that was made for it.")
+    remaining: RemainingTime | None = Field(
+        description="Null where it is not under way, or no finished run is like it."
+    )
 
 
 class Imported(BaseModel):

@@ -132,7 +132,7 @@ def _finished(runs: Sequence[Application], now_s: float) -> Iterable[Application
     if len(counts) >= _TELLING:
         fewest = _BROKEN_OFF * median_high(counts)
         told = [run for run in told if not run.jobs or len(run.jobs) >= fewest]
-    quiet = [run for run in runs if run.end_s is None and is_quiet(run, now_s, patience_s)]
+    quiet = [run for run in runs if run.end_s is None and _ends(run) and now_s - max(_ends(run)) >= patience_s]
     # Ends that were told are facts; without any, most runs do not break off.
     usual = [len(run.jobs) for run in told if run.jobs] or [len(run.jobs) for run in quiet]
     yield from told
@@ -142,10 +142,9 @@ def _finished(runs: Sequence[Application], now_s: float) -> Iterable[Application
             yield replace(run, start_s=start_s, end_s=max(_ends(run)))
 
 
-def is_quiet(run: Application, now_s: float, patience_s: float) -> bool:
-    """Whether jobs of it have ended, and nothing was heard of it for so long."""
-    ends = _ends(run)
-    return bool(ends) and now_s - max(ends) >= patience_s
+def last_heard_s(run: Application) -> float | None:
+    """When its last job ended, else when it began, in seconds since 1970; None where neither was told."""
+    return max(_ends(run), default=run.start_s)
 
 
 def _same_jobs(run: Application) -> Any:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.scaleout.definitions import Question, WhatIf
 from models.scaleout.kept import Kept
-from models.scaleout.past import History, Past
-from models.scaleout.records import Application, Context
+from models.scaleout.left import Left
+from models.scaleout.past import History, Past, last_heard_s
+from models.scaleout.records import Application, Context, Forecast
 from models.scaleout.what_if import what_if
 from models.scaleout.whole import Whole, whole
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _KEPT, _KEPT_WHOLES = 64, 16
 # Executors that are not there after so long do not come: ten times what they take as a rule (`Rescaling`).
 PATIENCE_S = 120.0
+# A run of which nothing was heard for so long does not go on, whatever is missing of it.
+FORGOTTEN_S = 86_400.0
 
 
 class Planner:
@@ -32,6 +35,7 @@ class Planner:
     def __init__(self, store: "RunStore", clock: "Clock | None" = None) -> None:
         self._store = store
         self.past = Past(store, clock)
+        self.left = Left(store, clock)
         self._wholes: Kept[Whole] = Kept(_KEPT_WHOLES)
         self._curves: Kept[Corrected | None] = Kept(_KEPT)
         self._ellis_of: Kept[Ellis | str] = Kept(_KEPT)
@@ -69,6 +73,26 @@ class Planner:
         """Run times by scale-out, and with how many executors to run it."""
         history = self.history(context)
         return what_if(history, self.whole(history, context), question)
+
+    def remaining(self, run: Application, last: Mapping[str, Any] | None = None) -> Forecast | None:
+        """What is left of a run under way, from the end of the job that ended last; None where nothing can be said, or
+        it is under way no more.
+
+        Parameters
+        ----------
+        last : the plan that was made for it, as JSON.
+        """
+        if run.end_s is not None or (heard_s := last_heard_s(run)) is None or self.past.now_s - heard_s > FORGOTTEN_S:
+            return None
+        history = self.history(run.context, run.signature)
+        if any(done.execution_id == run.execution_id for done in history.runs):
+            return None
+        self.left.begin()
+        found = self.left.forecast(run)
+        if found is not None or (curves := self.curves(history)) is None:
+            return found
+        (found,) = curves.remaining(_progress(run))([current_scale_out(run, last)])
+        return found
 
     def plan(self, execution_id: str, last: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
         """What to do from now on, as JSON; None where nothing can be said.

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from anyio import to_thread
@@ -15,6 +16,7 @@ from models.scaleout.definitions import (
     MAX_IMPORTED,
     Imported,
     Question,
+    RemainingTime,
     RunBrief,
     RunDetail,
     RunPage,
@@ -104,10 +106,15 @@ async def application(request: Request, execution_id: RunId) -> RunDetail:
     def work() -> RunDetail:
         from models.scaleout.rows import told_of
 
-        store = system_of(request).store
-        told, jobs = told_of(store.get(execution_id))
-        plan = store.plan(execution_id)
-        return RunDetail(application={**told, "jobs": jobs}, plan=None if plan is None else dict(plan))
+        system = system_of(request)
+        run, plan = system.store.get(execution_id), system.store.plan(execution_id)
+        told, jobs = told_of(run)
+        left = system.planner.remaining(run, plan)
+        return RunDetail(
+            application={**told, "jobs": jobs},
+            plan=None if plan is None else dict(plan),
+            remaining=None if left is None else RemainingTime(**asdict(left)),
+        )
 
     return await to_thread.run_sync(work)
 

@@ -141,6 +141,14 @@ class RunStore:
         ordered = sorted(rows, key=lambda row: (row.created_at, row.execution_id))
         return [(row.execution_id, row.changed_at) for row in ordered[-limit:]]
 
+    def newest(self, limit: int) -> list[tuple[str, datetime]]:
+        """Runs of all algorithms, the newest first, and when each was changed last."""
+        table = tables.applications
+        chosen = sa.select(table.c.execution_id, table.c.changed_at)
+        chosen = chosen.order_by(table.c.created_at.desc(), table.c.execution_id.desc()).limit(limit)
+        rows = self._database.read(lambda connection: connection.execute(chosen).all())
+        return [(row.execution_id, row.changed_at) for row in rows]
+
     def load(self, execution_ids: Sequence[str]) -> list[Application]:
         """Runs with their jobs, in this order; those that are gone are left out."""
         table = tables.applications
