@@ -108,7 +108,7 @@ def rows(found: Iterable[tuple[str, int, list[Outcome]]]) -> list[Row]:
                 fmean(outcome.changes for outcome in flat),
                 tuple(
                     (
-                        sum(outcome.excess_minutes > 0 for outcome in outcomes),
+                        sum(bool(outcome.excess_minutes > 0) for outcome in outcomes),
                         fmean(outcome.executor_minutes for outcome in outcomes),
                     )
                     for _, outcomes in sorted(seeds.items())

@@ -1,6 +1,7 @@
 """The simulator that policies are compared with: what it assumes, and that it is fair."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +182,9 @@ def test_a_job_that_takes_longer_than_its_neighbours_in_an_anomalous_run_is_a_fa
 
 def test_the_report_names_what_was_reached() -> None:
     def outcomes(policy: str, seconds: float, minutes: float) -> list[Outcome]:
-        return [Outcome(policy, "made-up", phase, 100.0, seconds, minutes) for phase in ("normal", "failures")]
+        # As the simulator gives them.
+        taken = np.float64(seconds)
+        return [Outcome(policy, "made-up", phase, 100.0, taken, minutes) for phase in ("normal", "failures")]
 
     found = [*outcomes("ours", 90, 10), *outcomes("Ellis", 110, 12), *outcomes("oracle", 90, 8)]
     table = rows([("A", 0, found)])
@@ -189,6 +192,7 @@ def test_the_report_names_what_was_reached() -> None:
     assert said.count("PASS") == 2
     assert "25 % more executor-minutes" in said
     assert picture(table).count("<circle") == 6
+    assert json.loads(json.dumps([asdict(row) for row in table]))[0]["policy"] == "ours"
 
 
 def test_without_the_recorded_runs_the_simulator_says_what_is_absent(
