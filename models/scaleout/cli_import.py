@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from models.scaleout.records import Application
 
 _ROUTE = "/scaleout/applications"
-# What is sent at once: some MB of JSON.
-_AT_ONCE = 10
+# What is sent at once: some MB of JSON, with some 400 bytes a stage and 200 a job.
+_RUNS_AT_ONCE, _PARTS_AT_ONCE = 100, 10_000
 
 
 def import_(
@@ -46,15 +46,18 @@ def import_(
             runs, refused = found(paths)
         except Invalid as exc:
             raise ended(exc.detail, FAILED) from None
+        except OSError as exc:
+            raise ended(f"{exc.filename} cannot be read: {exc.strerror}", FAILED) from None
+        for why in refused.values():
+            typer.echo(f"left out: {why}", err=True)
+        if not runs:
+            raise ended(f"there are no runs in {', '.join(map(str, paths))}", FAILED)
         sent = send(client, runs)
     if prints_json(context, as_json):
         print_json({**sent, "refused": refused})
     else:
-        typer.echo(f"{sent['imported']} runs with {sent['jobs']} jobs are known to {client.url}")
-    for name, why in refused.items():
-        typer.echo(f"left out: {name}: {why}", err=True)
-    if refused and not runs:
-        raise typer.Exit(FAILED)
+        count = sent["imported"]
+        typer.echo(f"{client.url} knows {count} run{'' if count == 1 else 's'} with {sent['jobs']} jobs from here")
 
 
 def found(paths: Sequence[Path]) -> "tuple[list[Application], dict[str, str]]":
@@ -79,22 +82,44 @@ def found(paths: Sequence[Path]) -> "tuple[list[Application], dict[str, str]]":
             if path in paths:
                 raise
             refused[path.name] = exc.detail
+        except OSError as exc:
+            if path in paths:
+                raise
+            refused[path.name] = f"{path.name} cannot be read: {exc.strerror}"
     return runs, refused
 
 
 def send(client: "Client", runs: "Sequence[Application]") -> dict[str, int]:
-    """What the server answers, all portions together."""
+    """How many runs and jobs the server has taken. Runs are merged there, so that a long one may come in pieces."""
+    jobs = 0
+    for portion in portions(runs):
+        jobs += client.predict(_ROUTE, {"applications": portion})["jobs"]
+    return {"imported": len({run.execution_id for run in runs}), "jobs": jobs}
+
+
+def portions(runs: "Sequence[Application]") -> Iterator[list[dict[str, Any]]]:
+    """Runs as the route takes them, so many of their jobs and stages at once as fit into a request."""
     from models.scaleout.rows import told_of
 
-    total = {"imported": 0, "jobs": 0}
-    for first in range(0, len(runs), _AT_ONCE):
-        portion: list[dict[str, Any]] = []
-        for run in runs[first : first + _AT_ONCE]:
-            told, jobs = told_of(run)
-            portion.append({**told, "jobs": jobs})
-        answer = client.predict(_ROUTE, {"applications": portion})
-        total = {name: count + answer[name] for name, count in total.items()}
-    return total
+    portion: list[dict[str, Any]] = []
+    parts = 0
+    for run in runs:
+        told, jobs = told_of(run)
+        piece: dict[str, Any] = {**told, "jobs": []}
+        if len(portion) == _RUNS_AT_ONCE or any(one["execution_id"] == told["execution_id"] for one in portion):
+            yield portion
+            portion, parts = [], 0
+        portion.append(piece)
+        for job in jobs:
+            size = 1 + len(job["stages"])
+            if parts and parts + size > _PARTS_AT_ONCE:
+                yield portion
+                piece = {**told, "jobs": []}
+                portion, parts = [piece], 0
+            piece["jobs"].append(job)
+            parts += size
+    if portion:
+        yield portion
 
 
 def _follow(client: "Client", folder: Path) -> None:

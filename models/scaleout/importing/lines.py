@@ -5,9 +5,9 @@ Spark names what it writes `APPLICATION[_ATTEMPT][.CODEC][.inprogress]`, or, rol
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 from common.errors import Invalid
 
@@ -21,9 +21,12 @@ _UNREADABLE = (".lz4", ".lzf", ".snappy")
 
 
 class Decompressor(Protocol):
-    """What turns pieces of a compressed file into pieces of the plain one."""
+    """What turns pieces of a compressed file into pieces of the plain one, none much larger than `_CHUNK_BYTES`.
 
-    def __call__(self, piece: bytes) -> bytes: ...
+    However much a piece unfolds to, no more of it than this is held at once.
+    """
+
+    def __call__(self, piece: bytes) -> Iterator[bytes]: ...
 
 
 def is_event_log(path: Path) -> bool:
@@ -70,22 +73,34 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 def _lines_of(path: Path) -> Iterator[bytes]:
-    decompress = decompressor(path)
-    rest = b""
-    with path.open("rb") as file:
-        for piece in _pieces(file):
-            try:
-                *whole, rest = (rest + decompress(piece)).split(b"\n")
-            except (OSError, ValueError, EOFError) as error:
-                raise Invalid(f"{path.name} cannot be decompressed: {error}") from error
+    begun: list[bytes] = []
+    size = 0
+    for piece in _plain_pieces(path):
+        first, *more = piece.split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if more:
+            yield b"".join(begun)
+            *whole, rest = more
             yield from whole
-            if len(rest) > MAX_LINE_BYTES:
-                raise Invalid(f"{path.name} has a line of more than {MAX_LINE_BYTES >> 20} MiB; it is no event log")
-    if rest:
-        yield rest
+            begun, size = [rest], len(rest)
+        if size > MAX_LINE_BYTES:
+            raise Invalid(f"{path.name} has a line of more than {MAX_LINE_BYTES >> 20} MiB; it is no event log")
+    if size:
+        yield b"".join(begun)
 
 
-def decompressor(path: Path) -> Callable[[bytes], bytes]:
+def _plain_pieces(path: Path) -> Iterator[bytes]:
+    decompress = decompressor(path)
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK_BYTES):
+            try:
+                yield from decompress(piece)
+            except ValueError as error:
+                raise Invalid(f"{path.name} cannot be decompressed: {error}") from error
+
+
+def decompressor(path: Path) -> Decompressor:
     """By the file's name. It keeps what it has read: give it the pieces of one file, in order.
 
     Raises
@@ -104,12 +119,7 @@ def decompressor(path: Path) -> Callable[[bytes], bytes]:
         return _zstd()
     if codec == ".gz":
         return _gzip()
-    return lambda piece: piece
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(_CHUNK_BYTES):
-        yield piece
+    return lambda piece: iter((piece,))
 
 
 def _zstd() -> Decompressor:
@@ -118,31 +128,39 @@ def _zstd() -> Decompressor:
 
     reader = ZstdDecompressor()
 
-    def decompress(piece: bytes) -> bytes:
+    def decompress(piece: bytes) -> Iterator[bytes]:
         nonlocal reader
-        found = []
-        while piece:
+        while True:
             try:
-                found.append(reader.decompress(piece))
+                yield reader.decompress(piece, _CHUNK_BYTES)
             except ZstdError as error:
                 raise ValueError(str(error)) from error
             piece = reader.unused_data if reader.eof else b""
             if reader.eof:
                 reader = ZstdDecompressor()
-        return b"".join(found)
+            if not piece and reader.needs_input:
+                return
 
     return decompress
 
 
 def _gzip() -> Decompressor:
+    """Reads member after member."""
     import zlib
 
     reader = zlib.decompressobj(wbits=31)
 
-    def decompress(piece: bytes) -> bytes:
-        try:
-            return reader.decompress(piece)
-        except zlib.error as error:
-            raise ValueError(str(error)) from error
+    def decompress(piece: bytes) -> Iterator[bytes]:
+        nonlocal reader
+        while piece:
+            try:
+                yield reader.decompress(piece, _CHUNK_BYTES)
+            except zlib.error as error:
+                raise ValueError(str(error)) from error
+            piece = reader.unconsumed_tail
+            if reader.eof:
+                # Writers may pad the end with zeros.
+                piece = reader.unused_data.lstrip(b"\0")
+                reader = zlib.decompressobj(wbits=31)
 
     return decompress

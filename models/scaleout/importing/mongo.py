@@ -6,22 +6,26 @@ file is of is told by its documents. Jobs find their application by its id there
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
 from common.errors import Invalid
-from models.scaleout.old_definitions import OldUpdates
+from models.scaleout.old_definitions import OldUpdates, loads
 from models.scaleout.old_submission import OldSubmission
 from models.scaleout.records import Application
 from models.scaleout.rows import Told, application_of
 from models.scaleout.submitted import told_of_submission
 
 Document = Mapping[str, Any]
+# MongoDB's documents have 16 MB at most.
+MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_ARRAY_BYTES = 256 * 1024 * 1024
 
 _SPECS = ("global_specs", "optional_specs", "master_specs", "worker_specs", "spark_template_values")
 _REFERENCES = ("application_execution_id", "app_execution_id", "application_execution", "execution_id")
@@ -85,29 +89,37 @@ def documents(path: Path) -> Iterator[dict[str, Any]]:
     ------
     Invalid
     """
-    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rb") as file:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
             begin = file.read(1)
             while begin.isspace():
                 begin = file.read(1)
-            rest = file.read() if begin == b"[" else None
-            lines: Iterable[bytes] = [] if rest is not None else _lines(begin, file)
-            found = orjson.loads(begin + rest) if rest is not None else map(orjson.loads, lines)
+            found = _array(begin, file) if begin == b"[" else map(loads, _lines(begin, file))
             for document in found:
                 if not isinstance(document, dict):
                     raise Invalid(f"{path.name} holds something else than documents; send what mongoexport writes")
                 yield plain(document)
-    except (OSError, EOFError, orjson.JSONDecodeError) as exc:
+    except RecursionError:
+        raise Invalid(f"{path.name} has a document that is nested too deeply; send what mongoexport writes") from None
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, OverflowError) as exc:
         raise Invalid(f"{path.name} cannot be read: {exc}; send what mongoexport writes, as .json or .json.gz") from exc
 
 
-def _lines(begin: bytes, file: Iterable[bytes]) -> Iterator[bytes]:
-    for line in file:
-        whole, begin = begin + line, b""
-        if whole.strip():
-            # Java's writers put NaN, which JSON does not have.
-            yield whole.replace(b":NaN", b":null").replace(b": NaN", b": null")
+def _array(begin: bytes, file: BufferedIOBase) -> Iterable[Any]:
+    text = begin + file.read(MAX_ARRAY_BYTES)
+    if len(text) > MAX_ARRAY_BYTES:
+        raise ValueError(f"it is one list of more than {MAX_ARRAY_BYTES >> 20} MiB; export it without --jsonArray")
+    found: list[Any] = loads(text)
+    return found
+
+
+def _lines(begin: bytes, file: BufferedIOBase) -> Iterator[bytes]:
+    while line := begin + file.readline(MAX_LINE_BYTES):
+        begin = b""
+        if len(line) >= MAX_LINE_BYTES:
+            raise ValueError(f"a line has more than {MAX_LINE_BYTES >> 20} MiB")
+        if line.strip():
+            yield line
 
 
 def plain(value: Any) -> Any:
@@ -142,7 +154,7 @@ def _is_job(document: Document) -> bool:
 
 
 def _application(document: Document) -> Told:
-    if "_id" not in document:
+    if not document.get("_id"):
         raise ValueError("an application_execution has no _id")
     told: Told = {"context": {"system": "spark", "algorithm": "unknown"}}
     if isinstance(document.get("global_specs"), dict):
@@ -178,5 +190,7 @@ def _timed(document: Document) -> Document:
     """Stages may be a list there; a stage of its own id then."""
     stages = document.get("stages")
     if isinstance(stages, list):
+        if not all(isinstance(stage, dict) and stage.get("stage_id") is not None for stage in stages):
+            raise ValueError("stages: one of the list has no stage_id")
         return {**document, "stages": {str(stage["stage_id"]): stage for stage in stages}}
     return document

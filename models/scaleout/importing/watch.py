@@ -100,11 +100,17 @@ class Watch:
         return {str(name): str(stamp) for name, stamp in found.items()} if isinstance(found, dict) else {}
 
     def _remember(self) -> None:
-        if self._state is not None:
+        if self._state is None:
+            return
+        written = self._state.with_suffix(".part")
+        try:
             self._state.parent.mkdir(parents=True, exist_ok=True)
-            written = self._state.with_suffix(".part")
             written.write_bytes(orjson.dumps(self._read))
             written.replace(self._state)
+        except OSError as error:
+            # The folder may be one to read only. Then a restart reads all again, which changes nothing.
+            log.warning("what was imported is not remembered", file=str(self._state), error=str(error))
+            self._state = None
 
 
 def _stamp(path: Path) -> str:

@@ -1,3 +1,5 @@
+import itertools
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,23 @@ def test_a_real_rolling_log_of_spark_4_is_read() -> None:
 def test_reading_the_same_log_twice_gives_the_same_run() -> None:
     (path,) = REAL.glob("eventlog_v2_*")
     assert read(path) == read(path)
+
+
+def test_what_is_no_text_harms_no_other_line() -> None:
+    wrong = [b"1", b"[]", b"null", b"\xff\xfe", b'{"Event":"SparkListenerJobEnd","Job ID":"\xe9"}']
+    log = of_lines([*wrong, *events.small_run(), *wrong], "log")
+    assert (log.skipped, log.application().jobs) == (10, application(*events.small_run()).jobs)
+
+
+def test_a_log_of_very_many_tasks_takes_no_more_memory_than_one_of_few() -> None:
+    begin, end = events.small_run()[:-2], events.small_run()[-2:]
+
+    def peak(tasks: int) -> int:
+        tracemalloc.start()
+        try:
+            of_lines(itertools.chain(begin, itertools.repeat(events.task(0), tasks), end), "log")
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(20_000) < peak(100) + 100_000

@@ -46,3 +46,8 @@ def test_the_share_of_time_spent_rescaling(changes: list[tuple[float, str]], sha
 
 def test_no_time_has_no_share() -> None:
     assert executors((10.0, "+a")).rescaling(10, 10) == 0.0
+
+
+def test_in_one_moment_one_goes_before_another_comes() -> None:
+    found = executors((1, "+a"), (2, "+b"), (2, "-a"), (9, "+c"))
+    assert (found.at(2), found.rescaling(1.5, 3.0)) == (1, 0.0)

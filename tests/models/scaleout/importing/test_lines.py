@@ -1,11 +1,15 @@
+import contextlib
 import gzip
+import hashlib
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from backports.zstd import ZstdCompressor
 
 from common.errors import Invalid
-from models.scaleout.importing.lines import files_of, in_progress, lines, logs_in
+from models.scaleout.importing.lines import MAX_LINE_BYTES, files_of, in_progress, lines, logs_in
 
 
 @pytest.mark.parametrize("name", ["app-1", "app-1.inprogress"])
@@ -27,9 +31,39 @@ def test_a_frame_that_is_still_written_gives_what_was_flushed(tmp_path: Path) ->
     assert list(lines(tmp_path / "app-1.zstd.inprogress")) == [b"a", b"b"]
 
 
-def test_gzip_is_read(tmp_path: Path) -> None:
-    (tmp_path / "app-1.gz").write_bytes(gzip.compress(b"a\n"))
-    assert list(lines(tmp_path / "app-1.gz")) == [b"a"]
+def test_gzip_is_read_member_after_member(tmp_path: Path) -> None:
+    (tmp_path / "app-1.gz").write_bytes(gzip.compress(b"a\nb") + gzip.compress(b"c\n") + bytes(100))
+    assert list(lines(tmp_path / "app-1.gz")) == [b"a", b"bc"]
+
+
+@pytest.mark.parametrize("name", ["app-1.gz", "app-1.zstd"])
+def test_of_a_file_that_was_cut_what_is_there_is_read(tmp_path: Path, name: str) -> None:
+    text = b"".join(
+        b"%d %s\n" % (number, hashlib.sha256(b"%d" % number).hexdigest().encode()) for number in range(9000)
+    )
+    written = gzip.compress(text) if name.endswith(".gz") else zstd(text)
+    (tmp_path / name).write_bytes(written[: len(written) * 3 // 4])
+    found = list(lines(tmp_path / name))
+    assert len(found) > 1000
+    assert text.startswith(b"\n".join(found))
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, lambda plain: zstd(plain)], ids=["gz", "zstd"])
+@pytest.mark.parametrize("line", [b"", b"x" * 99 + b"\n"], ids=["one line", "lines"])
+def test_what_unfolds_to_far_more_than_it_is_never_held_at_once(tmp_path: Path, compress: Any, line: bytes) -> None:
+    plain = (line or b"0") * (100 * 1024 * 1024 // max(1, len(line)))
+    path = tmp_path / ("bomb.gz" if compress is gzip.compress else "bomb.zstd")
+    path.write_bytes(compress(plain))
+    del plain
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(Invalid):
+            for _ in lines(path):
+                pass
+        # A line is held twice while its pieces are joined.
+        assert tracemalloc.get_traced_memory()[1] < (4 * 1024 * 1024 if line else 2.5 * MAX_LINE_BYTES)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("codec", ["lz4", "lzf", "snappy"])

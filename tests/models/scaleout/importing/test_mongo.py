@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import Invalid
+from models.scaleout.importing import mongo
 from models.scaleout.importing.mongo import is_export, plain, read
 from tests.models.scaleout.payloads import T0_MS, stage, submission
 
@@ -97,6 +98,8 @@ def test_stages_may_be_a_list(tmp_path: Path) -> None:
         (JOB | {"end_time": T0_MS - 1}, "document 2: .*is before start_time"),
         (JOB | {"stages": {"0": {"num_tasks": -1}}}, "document 2: stages.0.num_tasks"),
         ({"_id": "x", "job_id": 0}, "document 2: .*names no application"),
+        (JOB | {"stages": [{"stage_name": "x"}]}, "document 2: stages: .*no stage_id"),
+        ({"_id": None, "start_time": 1}, "document 2: .*no _id"),
         ({"_id": "x", "global_specs": {"algorithm_name": ""}}, "document 2: global_specs.algorithm_name"),
     ],
 )
@@ -126,3 +129,53 @@ def test_a_file_that_is_no_json_is_refused_with_what_to_send(tmp_path: Path) -> 
 )
 def test_extended_json_becomes_plain(given: Any, found: Any) -> None:
     assert plain(given) == found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"_id": "x", "start_time": {"$numberLong": "soon"}}',
+        b'{"_id": "x", "start_time": {"$date": "yesterday"}}',
+        b'{"_id": "x", "start_time": {"$numberLong": null}}',
+        b'{"_id": "\xff"}',
+        b"[1, 2]",
+        b'{"_id": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b'{"_id": ' + b'{"a": ' * 900 + b"1" + b"}" * 900 + b"}",
+    ],
+)
+def test_what_is_no_document_of_mongodb_is_refused_with_what_to_send(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(Invalid, match=r"a\.json.*; send what mongoexport writes"):
+        read([tmp_path / "a.json"])
+
+
+def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(lines(APPLICATION, JOB))
+    (tmp_path / "a.json.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Invalid, match="send what mongoexport writes"):
+        read([tmp_path / "a.json.gz"])
+
+
+def test_a_document_twice_is_as_once(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(lines(APPLICATION, JOB))
+    (tmp_path / "b.json").write_bytes(lines(APPLICATION, JOB, APPLICATION, JOB))
+    assert read([tmp_path / "a.json"]) == read([tmp_path / "b.json"])
+
+
+def test_numbers_that_json_does_not_have_count_as_not_told(tmp_path: Path) -> None:
+    told = json.dumps(JOB | {"rescaling_time_ratio": float("nan")}).encode()
+    (tmp_path / "a.json").write_bytes(lines(APPLICATION) + told)
+    (tmp_path / "b.json").write_bytes(b"[" + told + b"]")
+    for name in ("a.json", "b.json"):
+        assert read([tmp_path / name])[0].jobs[0].rescaling_time_ratio == 0.0
+
+
+@pytest.mark.parametrize("begin", [b"[", b'{"_id": "'])
+def test_a_file_that_unfolds_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: bytes
+) -> None:
+    monkeypatch.setattr(mongo, "MAX_ARRAY_BYTES", 1 << 20)
+    monkeypatch.setattr(mongo, "MAX_LINE_BYTES", 1 << 20)
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(begin + b" " * (2 << 20)))
+    with pytest.raises(Invalid, match="more than 1 MiB"):
+        read([tmp_path / "a.json.gz"])

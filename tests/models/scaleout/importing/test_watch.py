@@ -100,3 +100,15 @@ def test_a_log_that_was_written_anew_is_read_again(tmp_path: Path) -> None:
     watch.look()
     path.write_bytes(path.read_bytes() + events.line("ExecutorAdded", Timestamp=1) + b"\n")
     assert watch.look().imported == ("app-1",)
+
+
+def test_where_the_note_of_what_was_read_cannot_be_written_logs_are_read_once_all_the_same(tmp_path: Path) -> None:
+    kept = Kept()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    write(logs, "app-1")
+    (tmp_path / "file").touch()
+    watch = Watch(logs, kept, tmp_path / "file" / "watched.json")
+    assert watch.look().imported == ("app-1",)
+    assert watch.look().imported == ()
+    assert kept.ids == ["app-1"]
