@@ -20,13 +20,12 @@ class Whole:
     ----------
     remaining : forecasts by scale-out; None where no run is known.
     runs : (scale-out, seconds) of the runs of the same that kept their scale-out.
-    others : runs of other inputs or machines, or that were rescaled, that the forecasts rest on too; 0 unless they had
-        several scale-outs.
+    others : scale-outs of the runs of other inputs or machines, or that were rescaled, that the forecasts rest on too.
     """
 
     remaining: "Remaining | None"
     runs: tuple[tuple[int, float], ...]
-    others: int = 0
+    others: tuple[float, ...] = ()
 
 
 def whole(history: Sequence[Application], context: Context) -> Whole:
@@ -38,15 +37,16 @@ def whole(history: Sequence[Application], context: Context) -> Whole:
     """
     if not history:
         return Whole(None, ())
-    from models.scaleout.learning.context import FULL, PRIOR, ContextModel
+    from models.scaleout.learning.context import PRIOR, ContextModel
+    from models.scaleout.learning.features import scale_out_of
 
-    same = [run for run in history if is_same(run.context, context)]
-    runs = tuple(known for run in same if (known := kept_scale_out(run)) is not None)
+    kept = [kept_scale_out(run) if is_same(run.context, context) else None for run in history]
+    runs = tuple(known for known in kept if known is not None)
+    others = tuple(scale_out_of(run) or 1.0 for run, known in zip(history, kept, strict=True) if known is None)
     model = ContextModel.fit(history, context)
     if model.name == PRIOR:
         # What no run has taught is no answer.
         return Whole(None, runs)
-    others = model.runs - len(runs) if model.name == FULL else 0
     return Whole(lambda scale_outs: model.predict(context, scale_outs), runs, others)
 
 

@@ -31,7 +31,7 @@ def initial(
     runs: Iterable[tuple[int, float]],
     remaining: Remaining | None,
     *,
-    others: int = 0,
+    others: Iterable[float] = (),
     rules: Rules | None = None,
 ) -> Plan:
     """
@@ -41,7 +41,7 @@ def initial(
     target_s : None where any time will do; then the fewest executor-minutes win.
     runs : (scale-out, seconds) of finished runs of the same, that kept their scale-out.
     remaining : forecasts for the whole run; None where no model is there.
-    others : runs of other inputs or machines, or that were rescaled, that the forecasts rest on too.
+    others : scale-outs of the runs of other inputs or machines, or that were rescaled, that the forecasts rest on too.
     rules : what meeting the target is worth.
 
     Raises
@@ -54,20 +54,25 @@ def initial(
     choices = _choices(allowed, target_s, remaining)
     if not choices:
         return _bounded(allowed, target_s, known)
-    trusted = len(known) >= _FEWEST_RUNS and len({at for at, _ in known}) >= _FEWEST_SCALE_OUTS
-    trusted = trusted or len(known) + others >= _FEWEST_OTHERS
+    at, elsewhere = [float(scale_out) for scale_out, _ in known], list(others)
+    trusted = _enough(at, _FEWEST_RUNS) or _enough([*at, *elsewhere], _FEWEST_OTHERS)
     name = choices[0].forecast.model
     if target_s is None:
         best, why = cheapest(choices), "there is no target: the fewest executor-minutes"
         if not trusted:
-            why += f" by a curve that little is known for ({_counted(known, others)})"
+            why += f" by a curve that little is known for ({_counted(known, len(elsewhere))})"
         return Plan(best.scale_out, None, best.executor_minutes, why, name, choices=choices)
     if trusted:
         best, why = _pick(choices, target_s, rules)
     else:
         best, why = _careful(choices, target_s, known, rules)
-        name, why = f"{_bounds_of(known)}, {name}", f"{_counted(known, others)}: {why}"
+        name, why = f"{_bounds_of(known)}, {name}", f"{_counted(known, len(elsewhere))}: {why}"
     return Plan(best.scale_out, best.probability, best.executor_minutes, why, name, choices=choices)
+
+
+def _enough(scale_outs: Sequence[float], runs: int) -> bool:
+    """Whether a curve of so many runs can be trusted."""
+    return len(scale_outs) >= runs and len(set(scale_outs)) >= _FEWEST_SCALE_OUTS
 
 
 def _choices(allowed: range, target_s: float | None, remaining: Remaining | None) -> tuple[Choice, ...]:
@@ -108,7 +113,7 @@ def _careful(choices: Sequence[Choice], target_s: float, known: Runs, rules: Rul
     wanted = min(rules.confidence, max(choice.probability for choice in at_least))
     best = next(choice for choice in at_least if choice.probability >= wanted)
     if best.scale_out > fewest:
-        why = "the fewest executors that the curve gives a good chance, and that are safe by what is known"
+        why = f"{fewest} are safe by what is known, and fewer than {best.scale_out} likely too slow by the curve"
     return best, why if best.scale_out == alone.scale_out else f"{why}; the curve alone would take {alone.scale_out}"
 
 

@@ -1,5 +1,6 @@
 """Which runs of the past are learned from, and how often they are read."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,6 +104,47 @@ def test_only_what_has_changed_is_read_again(counted: tuple[RunStore, list[list[
     assert read == [["a", "b", "c"], ["b"]]
     assert [run.runtime_s for run in after.runs] == [10.0, 20.0, 10.0]
     assert after.key != before.key
+
+
+def test_what_another_thread_forgets_meanwhile_is_in_the_history_all_the_same(
+    counted: tuple[RunStore, list[list[str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = counted
+    known = Past(store)
+    for name in "ab":
+        store.add(run_of_jobs(name, [10.0], [4]))
+    known.history(CONTEXT)
+    store.add(run_of_jobs("c", [10.0], [4]))
+    load = RunStore.load
+
+    def forgetful(self: RunStore, execution_ids: list[str]) -> list[Application]:
+        for name in list(known._read):
+            known._forget(name)
+        return load(self, execution_ids)
+
+    monkeypatch.setattr(RunStore, "load", forgetful)
+    assert [run.execution_id for run in known.history(CONTEXT).runs] == ["a", "b", "c"]
+
+
+def test_threads_that_ask_while_runs_are_added_find_them_whole_and_count_them_rightly(tmp_path: Path) -> None:
+    store = RunStore(Database(f"sqlite:///{tmp_path}/runs.db"))
+    known = Past(store)
+
+    def add(first: int) -> None:
+        for number in range(first, first + 5):
+            store.add(run_of_jobs(f"run-{number}", [10.0] * 3, [4] * 3))
+
+    def ask(_: int) -> list[int]:
+        return [len(run.jobs) for _ in range(5) for run in known.history(CONTEXT).runs]
+
+    with ThreadPoolExecutor(8) as threads:
+        adding = [threads.submit(add, first) for first in (0, 5, 10)]
+        asked = [threads.submit(ask, number) for number in range(5)]
+        assert all(set(future.result(60)) <= {3} for future in asked)
+        for future in adding:
+            future.result(60)
+    assert len(known.history(CONTEXT).runs) == 15
+    assert known._parts == sum(read.parts for read in known._read.values()) == 15 * 4
 
 
 def test_what_a_run_under_way_tells_does_not_change_the_history_of_the_others(tmp_path: Path) -> None:

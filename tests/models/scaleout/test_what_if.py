@@ -72,6 +72,15 @@ def test_where_no_run_is_known_there_is_no_curve_and_no_probability() -> None:
     assert told.why == "nothing is known of such runs: the most executors allowed"
 
 
+def test_runs_of_other_sizes_are_counted_as_such() -> None:
+    past = [replace(run, context=replace(CONTEXT, data_size_mb=10.0)) for run in runs(ONE)]
+    context = replace(CONTEXT, data_size_mb=1000.0)
+    asked = Question(algorithm="kmeans", data_size_mb=1000, target_s=600)
+    found = what_if(History((1,), tuple(past)), whole(past, context), asked)
+    assert found.runs == 1
+    assert found.recommendation.why.startswith("only 1 run of other inputs or machines is known: the most executors")
+
+
 def test_enough_runs_of_other_sizes_answer_for_a_new_one() -> None:
     past = []
     for number, (at, size) in enumerate((x, mb) for mb in (500.0, 1000.0, 2000.0) for x in (2, 4, 8)):

@@ -101,10 +101,10 @@ def test_without_a_target_few_runs_have_the_fewest_executor_minutes_named_too() 
 
 
 def test_runs_of_other_inputs_are_trusted_once_there_are_many() -> None:
-    assert initial(4, 36, 600, [], scaling(1000, 10), others=7).scale_out == 36
-    plan = initial(4, 36, 600, [], scaling(1000, 10), others=8)
-    assert plan.scale_out == 4
-    assert plan.probability is not None
+    few, many, alike = [8.0, 16.0] * 3, [8.0, 16.0] * 4, [8.0] * 8
+    plans = [initial(4, 36, 600, [], scaling(1000, 10), others=others) for others in (few, alike, many)]
+    assert [plan.scale_out for plan in plans] == [36, 36, 4]
+    assert plans[0].why.startswith("only 6 runs of other inputs or machines are known: the most executors allowed")
 
 
 def test_a_run_that_missed_the_target_leads_to_the_most_executors() -> None:
