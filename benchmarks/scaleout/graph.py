@@ -5,49 +5,38 @@
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from benchmarks.report import NotMeasured
+from benchmarks.scaleout.graph_curves import CURVES, by_curves
+from benchmarks.scaleout.graph_errors import Times, errors, mape
+from benchmarks.scaleout.graph_times import decision, search
 from benchmarks.scaleout.tables import Table
 from models.scaleout import space
-from models.scaleout.graph.dag import longest_path
-from models.scaleout.graph.history import History, Seen
+from models.scaleout.graph.history import History
 from models.scaleout.graph.model import GraphModel
 from models.scaleout.graph.samples import held_out
-from models.scaleout.learning.bell import Bell
-from models.scaleout.learning.ernest import Ernest, terms
-from models.scaleout.records import Application, JobExecution
+from models.scaleout.learning.context import ContextModel
+from models.scaleout.records import Application
 
 Floats = NDArray[np.float64]
-Curve = Callable[[float, float], float]
-Fit = Callable[[Floats, Floats, Floats], Curve]
 
-_JOBS, _CANDIDATES, _DECISIONS = 35, range(4, 37), 200
 _FEWEST_RUNS = 12
+_GRAPH, _CARRY = "graph model", "its starting point alone"
 
 
 @dataclass(frozen=True)
-class Times:
-    """Seconds, predicted and true, by stage and by job (the longest path through its stages)."""
+class Part:
+    """Runs of one size, and those of the others."""
 
-    stages: Floats
-    stage_s: Floats
-    jobs: Floats
-    job_s: Floats
-
-    def cells(self) -> tuple[str, ...]:
-        return tuple(
-            cell
-            for found, true in ((self.stages, self.stage_s), (self.jobs, self.job_s))
-            for cell in (f"{100 * np.mean(np.abs(found - true) / true):.1f}", f"{np.mean(np.abs(found - true)):.2f}")
-        )
+    size_mb: float
+    known: History
+    tests: History
+    model: GraphModel
 
 
 def run(seed: int = 0) -> list[Table]:
@@ -58,30 +47,50 @@ def run(seed: int = 0) -> list[Table]:
         PyTorch or the traces are absent.
     """
     runs = traces()
+    parts = parts_of(runs, seed)
+    names = (_GRAPH, _CARRY, *CURVES)
+    times = {
+        (name, follows, part.size_mb): predicted(name, part, follows=follows)
+        for name in names
+        for follows in (False, True)
+        for part in parts
+    }
+    head = ("model", *(f"{what}, {error}" for what in ("stage", "job") for error in ("MAPE %", "ln %", "MAE s")))
+    tables = []
+    for follows, title in enumerate(("before the run begins", "the next job after each one")):
+        table = Table(f"Unseen inputs, {title}", head)
+        for name in names:
+            table.add(name, *joined([times[name, bool(follows), part.size_mb] for part in parts]).cells())
+        tables.append(table)
+    sizes = [f"{part.size_mb:g} MB" for part in parts]
+    killed = sum(run.context.experiment == "killed" for run in runs)
+    tables[0].notes.append(
+        f"{len(runs)} runs, {killed} of them with a killed executor; each size left out in turn, of all algorithms "
+        f"({', '.join(sizes)}); seed {seed}. ln: mean absolute error of the natural logarithm."
+    )
+    tables[1].notes.append("The curves are multiplied by how much longer the run has taken so far than they said.")
+    table = Table(
+        "Each size apart: MAPE % of a stage / of a job", ("model", "asked", *(f"{size} unseen" for size in sizes))
+    )
+    for name in names:
+        for follows, asked in enumerate(("before the run", "after each job")):
+            of_each = [times[name, bool(follows), part.size_mb] for part in parts]
+            shown = (f"{mape(one.stages, one.stage_s):.1f} / {mape(one.jobs, one.job_s):.1f}" for one in of_each)
+            table.add(name, asked, *shown)
+    return [*tables, table, whole_runs(parts), decision(parts[-1].model, runs)]
+
+
+def parts_of(runs: Sequence[Application], seed: int) -> list[Part]:
+    """Raises NotMeasured."""
     sizes = sorted({run.context.data_size_mb or 0.0 for run in runs})
     if len(sizes) < 2:
         raise NotMeasured("the traces are of one size: none can be left out")
-    found: dict[tuple[bool, str], list[Times]] = {}
-    model = None
+    found = []
     for size in sizes:
         known = History([run for run in runs if run.context.data_size_mb != size])
         tests = History([run for run in runs if run.context.data_size_mb == size])
-        model = fitted(known, seed)
-        for follows in (False, True):
-            found.setdefault((follows, "graph model"), []).append(by_graph(model, known, tests, follows=follows))
-            for name, fit in CURVES.items():
-                found.setdefault((follows, name), []).append(by_curves(fit, known, tests, follows=follows))
-    assert model is not None
-    head = ("model", "stage, MAPE %", "stage, MAE s", "job, MAPE %", "job, MAE s")
-    titles = ("Unseen inputs, before the run begins", "Unseen inputs, the next job after each one")
-    tables = [Table(title, head) for title in titles]
-    for (follows, name), times in found.items():
-        columns = (np.concatenate([getattr(one, field) for one in times]) for field in Times.__dataclass_fields__)
-        tables[follows].add(name, *Times(*columns).cells())
-    note = f"{len(runs)} runs, sizes {', '.join(f'{size:g}' for size in sizes)} MB, each left out in turn; seed {seed}."
-    tables[0].notes.append(note)
-    tables[1].notes.append("The curves are multiplied by how much longer the run has taken so far than they said.")
-    return [*tables, decision(model, runs)]
+        found.append(Part(size, known, tests, fitted(known, seed)))
+    return found
 
 
 def traces() -> list[Application]:
@@ -110,150 +119,48 @@ def fitted(known: History, seed: int) -> GraphModel:
         return Trials(known.runs, seed, folds=0).fit(space.DEFAULTS)
 
 
-def by_graph(model: GraphModel, known: History, tests: History, *, follows: bool) -> Times:
-    samples = held_out(model.coder, known, tests, next_only=follows)
-    log_s = model.log_seconds(samples.inputs)[:, 0, 2]
+def predicted(name: str, part: Part, *, follows: bool) -> Times:
+    """Of every stage and job of the size left out, by the model of that name."""
+    if name in CURVES:
+        return by_curves(CURVES[name], part.known, part.tests, follows=follows)
+    samples = held_out(part.model.coder, part.known, part.tests, next_only=follows)
+    if name == _GRAPH:
+        log_s = part.model.log_seconds(samples.inputs)[:, 0, 2]
+    else:
+        inputs = samples.inputs
+        log_s = np.empty(len(inputs.order))
+        log_s[inputs.order] = inputs.anchor[:, 0]
     return Times(np.exp(log_s), np.exp(samples.log_s), samples.job_times(log_s), samples.job_s)
 
 
-def by_curves(fit: Fit, known: History, tests: History, *, follows: bool) -> Times:
-    """A curve for each stage that an algorithm has, by job and place; where there is none, of stages of that name."""
-    curves: dict[tuple[object, ...], Curve | None] = {}
-
-    def curve(*key: object) -> Curve | None:
-        if key not in curves:
-            rows = table.get(key, [])
-            curves[key] = fit(*np.array(rows).T) if rows else None
-        return curves[key]
-
-    table: dict[tuple[object, ...], list[tuple[float, float, float]]] = {}
-    for past, jobs in zip(known.runs, known.jobs, strict=True):
-        for one in jobs:
-            for key, row in _rows(past, one):
-                table.setdefault(key, []).append(row)
-                table.setdefault((key[0], key[3]), []).append(row)
-    every = np.median([row[2] for rows in table.values() for row in rows])
-    stages, stage_s, paths, path_s = [], [], [], []
-    for test, jobs in zip(tests.runs, tests.jobs, strict=True):
-        total = expected = 0.0
-        for one in jobs:
-            predicted, true = [], []
-            for key, (x, size, seconds) in _rows(test, one):
-                found = curve(*key) or curve(key[0], key[3])
-                predicted.append(found(x, size) if found else float(every))
-                true.append(seconds)
-            if not true:
-                continue
-            ratio = total / expected if follows and expected > 0 else 1.0
-            told = np.array(predicted)
-            stages += (told * ratio).tolist()
-            stage_s += true
-            paths.append(float(longest_path(told * ratio, one.graph.parents)))
-            path_s.append(one.path_s)
-            total += one.path_s
-            expected += float(longest_path(told, one.graph.parents))
-    return Times(np.array(stages), np.array(stage_s), np.array(paths), np.array(path_s))
+def joined(parts: Sequence[Times]) -> Times:
+    return Times(*(np.concatenate([getattr(one, name) for one in parts]) for name in Times.__dataclass_fields__))
 
 
-def _rows(run: Application, one: Seen) -> list[tuple[tuple[object, ...], tuple[float, float, float]]]:
-    """For each stage (algorithm, job, place, name), and (scale-out, MB, seconds)."""
-    size = run.context.data_size_mb or 1.0
-    return [
-        ((run.context.algorithm, *row.place, stage.name), (float(np.exp(row.log_x)), size, float(np.exp(row.log_s))))
-        for stage, row in zip(one.graph.stages, one.rows, strict=True)
-    ]
-
-
-def _ernest(x: Floats, _: Floats, t: Floats) -> Curve:
-    found = Ernest.fit(x, t)
-    return lambda x, _: float(max(found.predict([x])[0], 1e-3))
-
-
-def _bell(x: Floats, _: Floats, t: Floats) -> Curve:
-    found = Bell.fit(x, t)
-    return lambda x, _: float(max(found.predict([x])[0], 1e-3))
-
-
-def _sized(x: Floats, size: Floats, t: Floats) -> Curve:
-    """Ernest as it was published, for data of several sizes: the second term is size over machines."""
-    from scipy.optimize import nnls
-
-    def columns(x: Floats, size: Floats) -> Floats:
-        found = terms(x)
-        found[:, 1] = size / x
-        return found
-
-    weights, _ = nnls(columns(x, size) / t[:, None], np.ones_like(t))
-    return lambda x, size: float(max((columns(np.array([x]), np.array([size])) @ weights)[0], 1e-3))
-
-
-CURVES: dict[str, Fit] = {"Ernest": _ernest, "Bell": _bell, "Ernest with the data size": _sized}
-
-
-def decision(model: GraphModel, runs: Sequence[Application]) -> Table:
-    """How long one takes for so many jobs and candidates, on one core, with what was recorded already looked up."""
-    past = [longer(run, _JOBS + 1) for run in runs if run.context.algorithm == runs[0].context.algorithm]
-    history, asked = History(past), past[-1]
-    begun = replace(asked, execution_id="asked", jobs=list(asked.jobs)[:1], end_s=None)
-    times_s = []
-    with threadpool_limits(1):
-        for _ in range(_DECISIONS + 1):
-            began = time.perf_counter()
-            found = model.coming(history, begun, _CANDIDATES)
-            times_s.append(time.perf_counter() - began)
-        assert found.job_s.shape == (_JOBS, len(_CANDIDATES))
-        first_s, *times_s = times_s
-    table = Table("A decision", ("jobs", "candidates", "past runs", "p50 ms", "p95 ms", "first one ms"))
-    p50, p95 = (f"{1000 * float(np.quantile(times_s, share)):.0f}" for share in (0.5, 0.95))
-    table.add(str(_JOBS), str(len(_CANDIDATES)), str(len(past)), p50, p95, f"{1000 * first_s:.0f}")
-    table.notes.append("One core, in this process. The first one also looks up what past runs say of each stage.")
-    return table
-
-
-def longer(run: Application, count: int) -> Application:
-    """The run with its last jobs repeated until there are so many."""
-    jobs: list[JobExecution] = list(run.jobs)[:count]
-    tail = jobs[-min(6, len(jobs)) :]
-    while len(jobs) < count:
-        again = tail[(len(jobs) - len(tail)) % len(tail)]
-        jobs.append(replace(again, job_id=jobs[-1].job_id + 1))
-    return replace(run, jobs=jobs)
-
-
-def search(trials: int, seed: int = 0) -> Table:
-    """A whole training, without the job kernel."""
-    import optuna
-
-    from models.scaleout.graph.search import Trials
-    from models.scaleout.training import one_thread
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    runs, began = traces(), time.perf_counter()
-    study = optuna.create_study(direction=space.DIRECTION, sampler=space.sampler(seed), pruner=space.pruner())
-    study.enqueue_trial(space.DEFAULTS)
-    with one_thread():
-        made = Trials(runs, seed)
-
-        def objective(trial: "optuna.Trial") -> float:
-            def report(value: float, step: int) -> None:
-                trial.report(value, step)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-
-            return made.error(space.suggest(trial), report)
-
-        study.optimize(objective, trials)
-        model = made.develop(study.best_params, {})
-    took_s = time.perf_counter() - began
-    head = ("trials", "given up early", "runs", "seconds", "error of the defaults", "of the best")
-    table = Table("A training", head)
-    pruned = sum(trial.state is optuna.trial.TrialState.PRUNED for trial in study.trials)
-    first = study.trials[0].value
-    errors = [f"{value:.3f}" for value in (first if first is not None else float("nan"), study.best_value)]
-    table.add(str(trials), str(pruned), str(len(runs)), f"{took_s:.0f}", *errors)
-    figures: dict[str, Any] = dict(model.card["figures"])
-    table.notes.append("Errors are mean absolute ones of ln(job time), of inputs that were not learned from.")
-    table.notes.append(f"Best: {study.best_params}; published with {figures}, margins {dict(model.card['margins'])}.")
+def whole_runs(parts: Sequence[Part]) -> Table:
+    """The time of whole runs before they begin, at the scale-out that they had."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for part in parts:
+        for test in part.tests.runs:
+            scale_out, true = test.start_scale_out or 1, test.runtime_s or 0.0
+            past = [run for run in part.known.runs if run.context.algorithm == test.context.algorithm]
+            x, size, t = np.array(
+                [(run.start_scale_out or 1, run.context.data_size_mb or 1.0, run.runtime_s or 0.0) for run in past]
+            ).T
+            begun = replace(test, jobs=[], end_s=None)
+            answers = {
+                _GRAPH: part.model.coming(part.known, begun, [scale_out]).remaining[0].median_s,
+                "Gaussian process": ContextModel.fit(past, test.context).predict(test.context, [scale_out])[0].median_s,
+            }
+            answers |= {
+                name: fit(x, size, t)(float(scale_out), test.context.data_size_mb or 1.0)
+                for name, fit in CURVES.items()
+            }
+            for name, seconds in answers.items():
+                found.setdefault(name, []).append((seconds, true))
+    table = Table("Unseen inputs, the time of the whole run before it begins", ("model", "MAPE %", "ln %", "MAE s"))
+    for name, pairs in found.items():
+        table.add(name, *errors(*np.array(pairs).T))
     return table
 
 
@@ -264,7 +171,7 @@ def main() -> int:
     given = parser.parse_args()
     try:
         tables = run(given.seed)
-        tables += [search(given.trials, given.seed)] if given.trials else []
+        tables += [search(traces(), given.trials, given.seed)] if given.trials else []
     except NotMeasured as exc:
         print(f"graph: {exc}", file=sys.stderr)
         return 1

@@ -1,8 +1,13 @@
+from collections import Counter
+from itertools import product
+from statistics import median
+
 from models.scaleout.records import Application
 from models.scaleout.rows import application_of, told_of
 from models.scaleout.traces import PATH, carried
 
 ALGORITHMS = {"gbt", "kmeans", "logisticregression", "mpc"}
+SIZES_MB = (4.0, 9.6, 24.0)
 
 
 def stages_ran(run: Application) -> int:
@@ -13,10 +18,24 @@ def test_the_carried_runs_are_small_enough_to_carry() -> None:
     assert PATH.stat().st_size <= 3_000_000
 
 
-def test_there_are_runs_of_every_algorithm_at_several_scale_outs_and_sizes() -> None:
-    assert {run.context.algorithm for run in carried()} == ALGORITHMS
-    assert {run.start_scale_out for run in carried()} == {1, 2, 3, 4}
-    assert len({run.context.data_size_mb for run in carried()}) == 3
+def test_every_algorithm_ran_at_every_size_and_scale_out_several_times() -> None:
+    runs = Counter((run.context.algorithm, run.context.data_size_mb, run.start_scale_out) for run in carried())
+    assert set(runs) == set(product(ALGORITHMS, SIZES_MB, (1, 2, 3, 4)))
+    assert min(runs.values()) >= 3
+
+
+def test_undisturbed_runs_are_faster_with_more_executors_and_slower_with_more_data() -> None:
+    def typical_s(algorithm: str, size_mb: float, count: int) -> float:
+        return median(
+            run.runtime_s or 0.0
+            for run in carried()
+            if run.context.experiment == "undisturbed"
+            and (run.context.algorithm, run.context.data_size_mb, run.start_scale_out) == (algorithm, size_mb, count)
+        )
+
+    for algorithm in ALGORITHMS:
+        assert typical_s(algorithm, 24.0, 1) > 2 * typical_s(algorithm, 24.0, 4)
+        assert typical_s(algorithm, 24.0, 1) > 2 * typical_s(algorithm, 4.0, 1)
 
 
 def test_every_run_is_whole() -> None:
