@@ -11,13 +11,15 @@ application itself is not slowed down, and goes on as it is if Atoll cannot be r
 
 Settings are the properties `spark.customExtraListener.<key>`: `service` and `port` (or `url`),
 `applicationExecutionId`, `applicationSignature` (by default the application's name), `isAdaptive` (by default true),
-`restTimeout` (seconds, 5), `initialExecutors`, `key` (an API key). The log has to be plain:
+`restTimeout` (seconds, 5), `initialExecutors`, `key`. An API key is better in the driver's environment, as `ATOLL_KEY`:
+Spark shows properties to whoever sees its pages and logs. The log has to be plain:
 `spark.eventLog.enabled=true`, `spark.eventLog.compress=false`, `spark.eventLog.rolling.enabled=false`, in a folder of a
 file system that the driver sees.
 """
 
 import json
 import logging
+import os
 import threading
 import time
 import urllib.error
@@ -33,6 +35,8 @@ UPDATE, PREDICT = "/training/update_information", "/prediction/online_scale_out_
 _POLL_S = 0.2
 # How long the end of the application waits for what is still to be told.
 _LAST_WORDS_S = 5.0
+# How long executors have to go before they are told again.
+_AGAIN_S = 5.0
 
 
 class Events:
@@ -148,8 +152,9 @@ class Listener:
         self._is_adaptive = told.get("isadaptive", "true").lower() == "true"
         self._timeout_s = float(told.get("resttimeout", "5"))
         self._initial = int(told.get("initialexecutors", "0"))
-        self._key = told.get("key")
+        self._key = os.environ.get("ATOLL_KEY") or told.get("key")
         self._asked_for: int | None = None
+        self._trimmed_s = 0.0
         self._predicted: dict[int, int] = {}
         self._events = Events()
         self._stopping = threading.Event()
@@ -196,24 +201,36 @@ class Listener:
         self._asked_for = count
 
     def _follow(self) -> None:
-        path, at, rest = self._log(), 0, ""
+        path, at, rest = self._log(), 0, b""
         while path is not None:
             is_last = self._stopping.is_set()
             try:
-                with path.open(encoding="utf-8") as file:
+                with path.open("rb") as file:
                     file.seek(at)
-                    piece, at = file.read(), file.tell()
+                    piece = file.read()
             except FileNotFoundError:
                 # Its name changes when the application ends.
                 path = self._log()
                 continue
-            *lines, rest = (rest + piece).split("\n")
+            at += len(piece)
+            *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
-                self._take(line)
+                self._take(line.decode(errors="replace"))
+            self._keep_to_what_was_asked()
             if is_last:
                 self._tell("APPLICATION_END", {"end_time": int(time.time() * 1000), "end_scale_out": self.executors})
                 return
             self._stopping.wait(_POLL_S)
+
+    def _keep_to_what_was_asked(self) -> None:
+        """Executors that were starting when fewer were asked for come all the same."""
+        count, now_s = self._asked_for, time.monotonic()
+        if count is not None and self.executors > count and now_s > self._trimmed_s + _AGAIN_S:
+            self._trimmed_s = now_s
+            try:
+                self.request(count)
+            except Exception:
+                log.warning("executors cannot be given back", exc_info=True)
 
     def _log(self) -> Path | None:
         folder = self._context.getConf().get("spark.eventLog.dir", "/tmp/spark-events").removeprefix("file:")  # noqa: S108

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-JOBS, TASKS, TASK_MS = 10, 6, 1000
+JOBS, TASKS, TASK_MS = 8, 6, 1000
 PATIENCE_S = 180.0
 
 
