@@ -55,8 +55,8 @@ class Rules:
 
     confidence: float = 0.9
     miss: float = 0.5
-    excess: float = 2.0
-    change: float = 0.04
+    excess: float = 1.5
+    change: float = 0.02
     lost: float = 0.1
 
     def loss(self, choice: Choice, left_s: float, target_s: float, run_minutes: float) -> float:
