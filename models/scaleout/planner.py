@@ -194,7 +194,8 @@ def current_scale_out(run: Application, last: Mapping[str, Any] | None) -> int:
     newest = told[-1]
     present, now_s = newest.end_scale_out or 0, newest.end_s or 0.0
     since_s = (last or {}).get("asked_s")
-    if newest.predicted_scale_out and newest.predicted_scale_out != asked:
+    if newest.predicted_scale_out and asked not in (present, newest.predicted_scale_out):
+        # The last plan came too late for the listener, which went by the one before.
         asked, since_s = newest.predicted_scale_out, newest.start_s
     if not asked or asked == present:
         return present

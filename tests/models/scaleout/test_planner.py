@@ -54,6 +54,7 @@ def asked(scale_out: int, at_s: float | None = None) -> dict[str, Any]:
         # The listener did not wait for the last plan, and was told the one before it.
         (under_way((100.0, 4), (110.0, 4), told=4), asked(8, 100.0), 4),
         (under_way((100.0, 4), (110.0, 4), told=8), asked(8, 100.0), 8),
+        (under_way((100.0, 4), (110.0, 8), told=4), asked(8, 100.0), 8),
         # Of an earlier version, which did not keep when it asked.
         (under_way((100.0, 4), (100.0 + SOON_S, 4)), asked(8), 8),
         (under_way((100.0, 4), (100.0 + LATE_S, 4)), asked(8), 4),
