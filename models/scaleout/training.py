@@ -129,7 +129,7 @@ def develop(context: "TrainContext", runs: Sequence[Application], request: Scale
     check_runs(runs, request)
     with one_thread():
         judged = request.algorithm and named(runs, request.algorithm)
-        trials = Trials(runs, request.seed, judged)
+        trials = Trials(runs, request.seed, judged, check=context.check_cancelled)
         context.log(f"{len(runs)} runs, of which {trials.held} are kept to judge by; {trials.samples} stages to learn")
 
         def objective(values: dict[str, Any], trial: "Trial") -> float:

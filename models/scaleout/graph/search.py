@@ -39,6 +39,7 @@ class Trials:
     ----------
     judged : the algorithm whose runs judge; all by default.
     folds : how often runs are kept apart; 0 for a single `fit`.
+    check : is called again and again, and may raise to leave.
 
     Attributes
     ----------
@@ -46,8 +47,15 @@ class Trials:
     """
 
     def __init__(
-        self, runs: Sequence[Application], seed: int, judged: str | None = None, *, folds: int = _FOLDS
+        self,
+        runs: Sequence[Application],
+        seed: int,
+        judged: str | None = None,
+        *,
+        folds: int = _FOLDS,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check = check
         self._runs = list(runs)
         self._seed = seed
         found = {value for run in runs for value in properties(run.context, _stages(run))}
@@ -63,13 +71,13 @@ class Trials:
         first, *others = self._folds
         fit = Fit(first.samples, plan)
         for step, until in enumerate(range(space.RUNG, space.EPOCHS + 1, space.RUNG), start=1):
-            fit.run(until)
+            fit.run(until, self._check)
             value = _mean(self._figures(fit, first))
             report(value, step)
         found.append(_mean(self._figures(fit, first)))
         for fold in others:
             fit = Fit(fold.samples, plan)
-            fit.run(space.EPOCHS)
+            fit.run(space.EPOCHS, self._check)
             found.append(_mean(self._figures(fit, fold)))
         return float(np.mean(found))
 
@@ -79,7 +87,7 @@ class Trials:
         figures, margins = [], []
         for fold in self._folds:
             fit = Fit(fold.samples, plan)
-            fit.run(space.EPOCHS)
+            fit.run(space.EPOCHS, self._check)
             figures.append(self._figures(fit, fold))
             margins.append(calibrated(self._model(fit, {"margins": _UNMEASURED}), fold.known, fold.tests))
         card = {
@@ -95,13 +103,14 @@ class Trials:
         """Fit to all runs; without a `card` its intervals are guesses."""
         plan = Plan.of(values, epochs=space.EPOCHS, members=space.FINAL_MEMBERS, seed=self._seed)
         fit = Fit(varied(self._coder, History(self._runs), self._seed), plan)
-        fit.run(space.EPOCHS)
+        fit.run(space.EPOCHS, self._check)
         return self._model(fit, card or {"margins": _UNMEASURED})
 
     def _model(self, fit: Fit, card: Mapping[str, Any]) -> GraphModel:
         return GraphModel({**fit.arrays(), **self._coder.arrays}, card)
 
     def _fold(self, tests: NDArray[np.bool_]) -> _Fold:
+        self._check()
         known = History([run for run, kept in zip(self._runs, tests, strict=True) if not kept])
         kept = [run for run, is_kept in zip(self._runs, tests, strict=True) if is_kept]
         apart = History(kept)

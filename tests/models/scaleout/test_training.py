@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[tr
 
 import torch
 
+from common.jobs.context import JobContext
 from common.jobs.records import Job
 from common.jobs.states import State
 from models.scaleout import space, training
@@ -121,13 +123,59 @@ def test_a_training_tells_how_far_it_is_and_gives_trials_up(client: TrainingClie
     assert any("are kept to judge by" in line.text for line in client.jobs.store.logs(job.id))
 
 
+def test_a_training_tells_after_each_trial_how_far_it_is(
+    client: TrainingClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[float | None, str | None]] = []
+    progress = JobContext.progress
+
+    def listen(self: JobContext, fraction: float | None = None, message: str | None = None, **metrics: object) -> None:
+        told.append((fraction, message))
+        progress(self, fraction, message, **metrics)
+
+    monkeypatch.setattr(JobContext, "progress", listen)
+    assert client.train("/runtimes/train", trials=2, seed=2).state is State.SUCCEEDED
+    assert [one for one in told if one[1] and "trials" in one[1]] == [
+        (0.0, "0 of 2 trials"),
+        (0.5, "1 of 2 trials"),
+        (1.0, "2 of 2 trials"),
+    ]
+    assert told[-1][1] == "fitting the best one to all runs"
+
+
+@pytest.mark.parametrize("during", ["error", "develop"])
+def test_a_training_that_is_cancelled_stops_within_a_fit_and_publishes_nothing(
+    client: TrainingClient, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    before = client.runtime.registry.resolve("runtimes").number
+    job = client.job(client.post("/runtimes/train", json={"trials": 1, "seed": 3}))
+    step, steps = Fit._step, 0
+    work = getattr(Trials, during)
+
+    def cancelled(self: Trials, *arguments: object) -> object:
+        client.jobs.service.cancel(job.id)
+        monkeypatch.setattr(Fit, "_step", counted)
+        return work(self, *arguments)
+
+    def counted(self: Fit, *arguments: Any) -> float:
+        nonlocal steps
+        steps += 1
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Trials, during, cancelled)
+    assert client.run(job).state is State.CANCELLED
+    assert steps == 0
+    assert client.runtime.registry.resolve("runtimes").number == before
+
+
 def test_the_same_seed_gives_the_same_bytes(client: TrainingClient, job: Job) -> None:
     again = client.train("/runtimes/train", trials=3, seed=1)
     assert again.state is State.SUCCEEDED, again.error
     registry = client.runtime.registry
+    first, last = registry.get("runtimes", 1), registry.resolve("runtimes")
+    assert last.number > first.number
     for name in (GRAPH, CARD):
-        one, other = (registry.get("runtimes", number).artefact(name).ref.sha256 for number in (1, 2))
-        assert one == other
+        assert first.artefact(name).ref.sha256 == last.artefact(name).ref.sha256
 
 
 def test_an_unknown_algorithm_is_refused_at_once_and_told_which_are_known(client: TrainingClient) -> None:
