@@ -85,6 +85,8 @@ def serve(held: Held) -> None:
 
 def load() -> None:
     """Bring what the first forecast needs."""
+    import scipy.optimize  # noqa: F401
+
     import models.scaleout.graph.model  # noqa: F401
 
 
