@@ -243,7 +243,8 @@ def needed(route: str) -> str:
     method, _, path = route.partition(" ")
     if route in DECLARED:
         return DECLARED[route]
-    first = path.split("/")[1]
+    # Old clients double the first slash.
+    first = path.lstrip("/").partition("/")[0]
     if route in OWN or first in {line.split("/")[1] for line in OWN}:
         return OWN[route]
     return Scope.TRAIN if method == "POST" and path.endswith("/train") else Scope.PREDICT
@@ -269,7 +270,8 @@ async def answers(site: Site, caller: str) -> dict[str, httpx.Response]:
             for name, value in (PARTS | {"{job_id}": site.job_id}).items():
                 path = path.replace(name, value)
             assert "{" not in path, f"say in PARTS what stands for the part of {path}"
-            found[route] = await client.request(method, path, headers=headers)
+            # The whole address: a path that begins with two slashes would be taken for a host.
+            found[route] = await client.request(method, f"http://localhost{path}", headers=headers)
     return found
 
 
