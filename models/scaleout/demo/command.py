@@ -86,7 +86,7 @@ def _train(client: "Client", trials: int) -> None:
 
     try:
         job = client.train("scaleout", {"trials": trials})
-        typer.echo(f"job {job.id} trains the graph model: {trials} trials, some ten seconds each", err=True)
+        typer.echo(f"job {job.id} trains the graph model: {trials} trials, some minutes", err=True)
         job.wait(progress=is_watched())
         if job.has_succeeded:
             typer.echo(f"version {job.result()['version']} of the model serves", err=True)

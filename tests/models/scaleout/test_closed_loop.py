@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.models.scaleout.loop_application import JOBS, TASK_MS, TASKS
+from tests.support.backends import missing
 from tests.support.servers import CHECKOUT, Server
 
 SPARK = CHECKOUT / ".venv" / "spark" / "bin" / "python"
@@ -16,11 +18,13 @@ LISTENER = CHECKOUT / "models" / "scaleout" / "spark_listener.py"
 EXECUTION_ID = "loop-under-way"
 EXECUTORS = 3
 
-pytestmark = pytest.mark.skipif(not SPARK.exists(), reason="`make spark` has not been run here")
-
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
+    if not SPARK.exists():
+        missing("there is no Spark: `make spark` installs it, into an environment of its own")
+    if shutil.which("java") is None:
+        missing("Java is not installed, which Spark needs: 17 or later")
     server = Server(tmp_path / "state", env={"SERVICE_MODEL": "scaleout"})
     try:
         yield server
