@@ -14,7 +14,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ ITERATIONS = {"gbt": 3, "logisticregression": 8, "kmeans": 6, "mpc": 8}
 _KILLED, _KILL_AFTER_S = 0.15, (1.0, 4.0)
 
 
-def plan(seed: int) -> Iterator[tuple[str, int, Run]]:
+def plan(seed: int, sizes: Sequence[int] = ROWS) -> Iterator[tuple[str, int, Run]]:
     """(name, executors, run) without end, all combinations after one another in an order by chance."""
     chance = random.Random(seed)
     for repetition in itertools.count():
         runs = []
-        for (algorithm, iterations), rows, executors in itertools.product(ITERATIONS.items(), ROWS, SCALE_OUTS):
+        for (algorithm, iterations), rows, executors in itertools.product(ITERATIONS.items(), sizes, SCALE_OUTS):
             run = Run(algorithm, rows, iterations=iterations, seed=1 + 1000 * repetition)
             if executors > 1 and chance.random() < _KILLED:
                 run = replace(run, kill_after_s=round(chance.uniform(*_KILL_AFTER_S), 1))
@@ -75,12 +75,13 @@ def main() -> None:
     parser.add_argument("--logs", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=40.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="sizes of the input")
     options = parser.parse_args()
     options.logs.mkdir(parents=True, exist_ok=True)
     # One begins after the other: together they would take the machine for a minute.
     clusters = {executors: Cluster(executors, options.logs) for executors in SCALE_OUTS}
     stop = time.monotonic() + options.minutes * 60
-    for name, executors, run in plan(options.seed):
+    for name, executors, run in plan(options.seed, options.rows):
         if time.monotonic() > stop:
             break
         cluster = clusters[executors]
