@@ -163,13 +163,14 @@ def _compared(by: dict[str, Row]) -> str:
     per_seed = ours.runs / len(pairs)
     fewer = [100 * (e[0] - o[0]) / per_seed for o, e in pairs]
     cheaper = [100 * (1 - o[1] / e[1]) for o, e in pairs]
+    further = 100 * (ours.executor_minutes / ideal.executor_minutes - 1)
     reached = ours.violations < ellis.violations and ours.executor_minutes < ellis.executor_minutes
     both = sum(less > 0 and saved > 0 for less, saved in zip(fewer, cheaper, strict=True))
     return (
         f"{'PASS' if reached else 'MISS'}: against Ellis on the same seeds {_spread(fewer)} points fewer violations, "
         f"{_spread(cheaper)} % fewer executor-minutes; both in {both} of {len(pairs)} seeds. "
         f"From the oracle: {100 * (ours.violations - ideal.violations):.1f} points more violations, "
-        f"{100 * (ours.executor_minutes / ideal.executor_minutes - 1):.0f} % more executor-minutes."
+        f"{abs(further):.0f} % {'more' if further >= 0 else 'fewer'} executor-minutes."
     )
 
 
