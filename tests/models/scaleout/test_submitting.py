@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from models.scaleout.decide import Plan
 from models.scaleout.old_submission import OldSubmission
