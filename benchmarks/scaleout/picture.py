@@ -6,6 +6,7 @@ from typing import Protocol
 from benchmarks.svg import svg, text
 
 _WIDE, _HIGH, _LEFT, _TOP = 400, 260, 50, 30
+_LETTER, _LINE = 6.5, 12
 _COLOURS = {
     "ours": "#2f9e44",
     "Ellis": "#e03131",
@@ -55,10 +56,17 @@ def _panel(x: float, y: float, title: str, rows: Sequence[Figure], most: float) 
     ]
     parts.append(text(left + width, bottom + 30, "runs that missed the target", anchor="end"))
     parts.append(text(left + 4, y + 30, "executor-minutes a run"))
+    taken: list[tuple[float, float, float]] = []
     for row in rows:
         at_x, at_y = left + row.violations * width, bottom - row.executor_minutes / most * height
         colour = _COLOURS.get(row.policy, "#868e96")
         parts.append(f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="5" fill="{colour}"/>')
         right = row.violations < 0.6
-        parts.append(text(at_x + (8 if right else -8), at_y + 4, row.policy, anchor="start" if right else "end"))
+        begin = at_x + 8 if right else at_x - 8 - _LETTER * len(row.policy)
+        finish, at = begin + _LETTER * len(row.policy), at_y + 4
+        # Labels lie below each other where they would lie on each other.
+        while any(abs(at - y) < _LINE and begin < last and first < finish for first, last, y in taken):
+            at += _LINE
+        taken.append((begin, finish, at))
+        parts.append(text(at_x + (8 if right else -8), at, row.policy, anchor="start" if right else "end"))
     return parts
