@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 from typing import Protocol
+from xml.sax.saxutils import escape
 
 from benchmarks.svg import svg, text
 
-_WIDE, _HIGH, _LEFT, _TOP = 400, 260, 50, 30
-_LETTER, _LINE = 6.5, 12
+_WIDE, _HIGH, _LEFT, _TOP, _LEGEND = 400, 260, 50, 30, 60
+# Colours that people with any colour vision tell apart (Okabe and Ito, 2008); policies that are not named are grey.
 _COLOURS = {
-    "ours": "#2f9e44",
-    "Ellis": "#e03131",
-    "oracle": "#1971c2",
+    "ours": "#009e73",
+    "Ellis": "#d55e00",
+    "oracle": "#0072b2",
+    "best constant": "#56b4e9",
+    "static, our choice": "#000000",
+    "static, Bell's choice": "#cc79a7",
+    "dynamic allocation": "#e69f00",
 }
+_OTHERS = "#868e96"
 
 
 class Figure(Protocol):
@@ -39,7 +45,19 @@ def picture(table: Sequence[Figure]) -> str:
         rows = [row for row in table if (row.setting, row.phase) == (setting, phase)]
         parts += _panel(x, y, f"setting {setting}, {phase}", rows, 1.1 * most)
     height = _TOP + (len(panels) + 1) // 2 * (_HIGH + 30)
-    return svg(2 * _WIDE, height, "Missed targets and executors: lower left is better", parts)
+    parts += _legend(height + 10, list(dict.fromkeys(row.policy for row in table)))
+    return svg(2 * _WIDE, height + _LEGEND, "Missed targets and executors: lower left is better", parts)
+
+
+def _legend(y: float, policies: Sequence[str]) -> list[str]:
+    """Four to a line."""
+    parts = []
+    for at, policy in enumerate(policies):
+        left, top = _LEFT + at % 4 * 185, y + at // 4 * 20
+        colour = _COLOURS.get(policy, _OTHERS)
+        parts.append(f'<rect x="{left}" y="{top - 9}" width="10" height="10" rx="5" fill="{colour}"/>')
+        parts.append(text(left + 16, top, policy, "bold" if policy == "ours" else "normal"))
+    return parts
 
 
 def _panel(x: float, y: float, title: str, rows: Sequence[Figure], most: float) -> list[str]:
@@ -56,17 +74,13 @@ def _panel(x: float, y: float, title: str, rows: Sequence[Figure], most: float) 
     ]
     parts.append(text(left + width, bottom + 30, "runs that missed the target", anchor="end"))
     parts.append(text(left + 4, y + 30, "executor-minutes a run"))
-    taken: list[tuple[float, float, float]] = []
-    for row in rows:
+    # What is compared is drawn last, and larger.
+    for row in sorted(rows, key=lambda row: row.policy in ("ours", "Ellis")):
         at_x, at_y = left + row.violations * width, bottom - row.executor_minutes / most * height
-        colour = _COLOURS.get(row.policy, "#868e96")
-        parts.append(f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="5" fill="{colour}"/>')
-        right = row.violations < 0.6
-        begin = at_x + 8 if right else at_x - 8 - _LETTER * len(row.policy)
-        finish, at = begin + _LETTER * len(row.policy), at_y + 4
-        # Labels lie below each other where they would lie on each other.
-        while any(abs(at - y) < _LINE and begin < last and first < finish for first, last, y in taken):
-            at += _LINE
-        taken.append((begin, finish, at))
-        parts.append(text(at_x + (8 if right else -8), at, row.policy, anchor="start" if right else "end"))
+        size = 6.5 if row.policy in ("ours", "Ellis") else 5
+        colour = _COLOURS.get(row.policy, _OTHERS)
+        parts.append(
+            f'<circle cx="{at_x:.1f}" cy="{at_y:.1f}" r="{size}" fill="{colour}" stroke="#fff">'
+            f"<title>{escape(row.policy)}</title></circle>"
+        )
     return parts
