@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.models.scaleout.payloads import T0_MS, application_start, job_end, stage
+from tests.models.scaleout.payloads import PATIENT, T0_MS, application_start, job_end, stage
 from tests.support.clients import Client
 from tests.support.plugins import make_app
 
@@ -122,7 +122,9 @@ def test_what_cannot_be_is_refused_in_the_old_shape_and_changes_nothing(
 
 
 def test_with_nothing_known_the_plan_is_empty(client: Client) -> None:
-    answer = client.post(ONLINE, json=job_end("new", 0, start_ms=T0_MS, end_ms=T0_MS + 9) | {"predict": True})
+    answer = client.post(
+        ONLINE, json=job_end("new", 0, start_ms=T0_MS, end_ms=T0_MS + 9) | {"predict": True}, headers=PATIENT
+    )
     assert (answer.status_code, answer.json()) == (200, NOTHING)
 
 
@@ -132,7 +134,7 @@ def test_with_runs_of_the_same_the_plan_names_the_jobs_to_come_and_their_times(c
     at = T0_MS + 30 * 86_400_000
     client.post(UPDATE, json=application_start("now", start_ms=at))
     asked = job_end("now", 1, start_ms=at, end_ms=at + 60_000) | {"predict": True}
-    answer = client.post(ONLINE, json=asked)
+    answer = client.post(ONLINE, json=asked, headers=PATIENT)
     assert answer.headers["x-plan"] == "new"
     told = answer.json()
     assert [job for job, _ in told["best_predicted_scale_out_per_job"]] == [2, 3, 4]
@@ -142,7 +144,9 @@ def test_with_runs_of_the_same_the_plan_names_the_jobs_to_come_and_their_times(c
 
 
 def test_without_predict_the_event_is_recorded_and_nothing_said(client: Client) -> None:
-    answer = client.post(ONLINE, json=job_end("a", 0, start_ms=T0_MS, end_ms=T0_MS + 9) | {"predict": False})
+    answer = client.post(
+        ONLINE, json=job_end("a", 0, start_ms=T0_MS, end_ms=T0_MS + 9) | {"predict": False}, headers=PATIENT
+    )
     assert (answer.status_code, answer.json()) == (200, NOTHING)
     assert len(known(client, "a")["jobs"]) == 1
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from models.scaleout.late import Late
 from models.scaleout.system import ScaleoutSystem, system_for
-from tests.models.scaleout.payloads import T0_MS, application_start, job_end
+from tests.models.scaleout.payloads import PATIENT, T0_MS, application_start, job_end
 from tests.support.clients import Client, connected, until
 from tests.support.plugins import make_app
 
@@ -62,7 +62,7 @@ def test_the_last_plan_answers_where_a_new_one_takes_too_long(
 ) -> None:
     client = Client(app)
     system._planner = MockPlanner(lambda: PLAN)  # type: ignore[assignment]
-    assert client.post(ONLINE, json=ended()).headers["x-plan"] == "new"
+    assert client.post(ONLINE, json=ended(), headers=PATIENT).headers["x-plan"] == "new"
     system._planner = MockPlanner(lambda: answered_late(held))  # type: ignore[assignment]
     answer = client.post(ONLINE, json=ended(job=1), headers={"X-Rest-Timeout": "0.2"})
     assert (answer.status_code, answer.headers["x-plan"]) == (200, "last")
@@ -85,19 +85,19 @@ def test_the_time_out_of_the_submission_holds_for_its_run(
 def test_the_last_plan_answers_where_a_model_fails(app: FastAPI, system: ScaleoutSystem) -> None:
     client = Client(app)
     system._planner = MockPlanner(lambda: PLAN)  # type: ignore[assignment]
-    client.post(ONLINE, json=ended())
+    client.post(ONLINE, json=ended(), headers=PATIENT)
     system._planner = MockPlanner(lambda: 1 / 0)  # type: ignore[assignment, arg-type, return-value]
-    assert client.post(ONLINE, json=ended(job=1)).headers["x-plan"] == "last"
+    assert client.post(ONLINE, json=ended(job=1), headers=PATIENT).headers["x-plan"] == "last"
 
 
 def test_the_last_plan_is_known_to_a_process_that_did_not_make_it(
     app: FastAPI, system: ScaleoutSystem, tmp_path: Path
 ) -> None:
     system._planner = MockPlanner(lambda: PLAN)  # type: ignore[assignment]
-    Client(app).post(ONLINE, json=ended())
+    Client(app).post(ONLINE, json=ended(), headers=PATIENT)
     other = make_app(tmp_path / "state", serve=("scaleout",))
     system_for(other.state.runtime)._planner = MockPlanner(lambda: None)  # type: ignore[assignment]
-    answer = Client(other).post(ONLINE, json=ended(job=1))
+    answer = Client(other).post(ONLINE, json=ended(job=1), headers=PATIENT)
     assert (answer.headers["x-plan"], answer.json()["best_predicted_scale_out_per_job"]) == ("last", [[1, 6], [2, 6]])
 
 
