@@ -28,6 +28,18 @@ def may_change(principal: Principal, owner: str) -> bool:
     return principal.sees(owner)
 
 
+def let_change(principal: Principal, owner: str) -> None:
+    """Let nobody pass but those who may change what is `owner`'s.
+
+    Raises
+    ------
+    Forbidden
+        For everybody else: they may see it, since they know its id.
+    """
+    if not may_change(principal, owner):
+        raise Forbidden("it was asked for without a key; only `admin` and callers without a key may change it")
+
+
 def listed(principal: Principal, asked: str | None) -> str | None:
     """Whose jobs to list: the owner that they must have, None for any.
 
