@@ -87,6 +87,11 @@ class Late:
             try:
                 self._tell(execution_id, told, jobs)
             except Exception as exc:  # noqa: BLE001 - whatever a database raises; it is tried again
+                if _is_of_the_event(exc):
+                    # It would keep all later ones from being told, for ever.
+                    log.error("an event that was kept is refused", file=file.name, error=repr(exc)[:300])
+                    file.rename(file.with_suffix(".refused"))
+                    continue
                 log.warning("events wait for the database", count=len(self._waiting()), error=type(exc).__name__)
                 return False
             file.unlink(missing_ok=True)
@@ -94,3 +99,10 @@ class Late:
 
     def _waiting(self) -> list[Path]:
         return sorted(self._folder.glob("*.json")) if self._folder.exists() else []
+
+
+def _is_of_the_event(exc: Exception) -> bool:
+    """Whether the event itself is what the database does not take, however often it is asked."""
+    from sqlalchemy.exc import DataError, IntegrityError
+
+    return isinstance(exc, DataError | IntegrityError | ValueError | TypeError | LookupError)

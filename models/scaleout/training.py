@@ -136,7 +136,7 @@ def develop(context: "TrainContext", runs: Sequence[Application], request: Scale
             return trials.error(values, lambda value, step: context.report(trial, value, step))
 
         best = context.optimize(objective, request.trials, request.timeout_s, seed=request.seed, first=[space.DEFAULTS])
-        context.progress(0.95, "fitting the best one to all runs")
+        context.progress(message="fitting the best one to all runs")
         digest = data_hash(runs)
         model = trials.develop(best, {"data_sha256": digest, "seed": request.seed, "best": best})
     context.publish(pack(model), model.card["figures"], data_hash=digest, description=request.name)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
+from sqlalchemy.exc import DataError
 
 from models.scaleout.late import Late
 from models.scaleout.system import ScaleoutSystem, system_for
@@ -183,6 +184,22 @@ def test_a_file_that_is_damaged_keeps_nothing_else_from_being_told(tmp_path: Pat
     assert late.tell_all()
     assert told == [("a", {}, [])]
     assert [path.name for path in tmp_path.iterdir()] == ["0.broken"]
+
+
+def test_an_event_that_is_always_refused_is_set_aside_and_keeps_nothing_else_from_being_told(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def tell(execution_id: str, *_: object) -> None:
+        if execution_id == "bad":
+            raise DataError("INSERT", {}, ValueError("out of range"))
+        told.append(execution_id)
+
+    late = Late(tmp_path, tell)
+    (tmp_path / "0.json").write_bytes(b'["bad",{},[]]')
+    (tmp_path / "1.json").write_bytes(b'["good",{},[]]')
+    assert late.tell_all()
+    assert told == ["good"]
+    assert [path.name for path in tmp_path.iterdir()] == ["0.refused"]
 
 
 def test_listeners_that_race_lose_no_event(app: FastAPI, system: ScaleoutSystem) -> None:
