@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
+.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ run: $(SETUP) ## serve Atoll on port 7071 (HOST, PORT, WORKERS, DATASET_PATH, SE
 
 test: $(DEV) ## run the tests, in parallel
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+torch: $(SETUP) ## install PyTorch, which trainings of some models need (its CPU build, where pip finds one)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' \
+	  || { echo "no CPU build here; taking the plain one"; $(BIN)/python -m pip install --quiet 'torch==2.13.0'; }
 
 lint: $(DEV) ## ruff and mypy
 	$(BIN)/ruff check .

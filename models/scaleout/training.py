@@ -56,7 +56,7 @@ def train(context: "TrainContext", request: ScaleoutTraining) -> None:
     absent = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if absent:
         raise JobRefused(
-            f"{', '.join(absent)} not installed here; `pip install '.[train]'`, or use a worker that has it"
+            f"{', '.join(absent)} not installed here; `make torch`, or use a worker that has it"
         )
     develop(context, recorded(), request)
 

@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 def test_a_training_without_pytorch_is_refused_and_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "_NEEDS", ("a_package_that_is_not_there",))
-    with pytest.raises(JobRefused, match="a_package_that_is_not_there not installed here; `pip install"):
+    with pytest.raises(JobRefused, match="a_package_that_is_not_there not installed here; `make torch`"):
         training.train(cast("TrainContext", None), ScaleoutTraining())
