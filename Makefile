@@ -97,7 +97,7 @@ PIN := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --
 
 lock: $(DEV) ## pin requirements*.txt anew from pyproject.toml, with hashes (ARGS=--upgrade takes what is newest)
 	$(PIN) $(ARGS) -o requirements.txt
-	$(PIN) $(ARGS) --extra dev -c requirements.txt --no-annotate -o requirements-dev.txt
+	$(PIN) $(ARGS) --extra dev -c requirements.txt -o requirements-dev.txt
 	$(BIN)/python -m deployment.supply licences
 
 grpc: $(DEV) ## make the Python of common/host/grpc/open_inference.proto anew
