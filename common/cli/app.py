@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from common.cli import clusters, datasets, jobs, keys, models, predict, registry, security, submit, tasks
+from common.cli import clusters, datasets, doctor, jobs, keys, models, predict, registry, security, submit, tasks
 from common.cli.plugged import PluggedApp
 from common.cli.remote import AsJson, Remote, Url
 
@@ -26,6 +26,7 @@ app.command("train")(predict.train)
 app.command("submit", epilog=submit.EPILOG)(submit.submit)
 app.command("audit")(security.audit)
 app.command("settings")(security.settings)
+app.command("doctor")(doctor.doctor)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(clusters.app, name="clusters")

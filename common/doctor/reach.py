@@ -1,0 +1,174 @@
+"""Whether database, queues, Redis and share answer, each within a time-out; nothing is made or changed there."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from common.doctor.finding import Finding
+from common.settings import Settings
+
+
+class _TooSlow(Exception):
+    """No answer within the time."""
+
+
+def within(timeout_s: float, work: Callable[[], str]) -> str:
+    """`work()`, on a daemon thread, which nobody waits for once the time is up: a library may wait for minutes."""
+    outcome: list[str | BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(work())
+        except BaseException as exc:  # noqa: BLE001 - it is told to the person who asked
+            outcome.append(exc)
+
+    thread = threading.Thread(target=run, name="doctor", daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if not outcome:
+        raise _TooSlow(f"no answer within {timeout_s:g} s")
+    if isinstance(outcome[0], BaseException):
+        raise outcome[0]
+    return outcome[0]
+
+
+def check_database(settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """The database and the state of its schema."""
+    url = settings.database_url
+    if url.startswith("sqlite"):
+        file = Path(url.partition("///")[2])
+        if not file.exists():
+            yield _writable("database", file.parent, f"SQLite: {file} is made by the first start")
+            return
+    why = "without the database no job is accepted and no key is known"
+    yield _tried("database", timeout_s, lambda: _ask_database(settings), why, "DATABASE_URL, the server, its firewall")
+
+
+def check_queues(settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """The queues that this process would read."""
+    if not settings.jobs.has_storage_account:
+        level_up = settings.security.functions_runtime is not None and "queues" in settings.roles
+        if level_up:
+            yield Finding(
+                "storage",
+                "error",
+                "AzureWebJobsStorage is not set",
+                "the Functions host has no queues to trigger from: jobs would wait for ever",
+                "set AzureWebJobsStorage, or AzureWebJobsStorage__queueServiceUri and an identity",
+            )
+            return
+        yield Finding("storage", "ok", "queues are tables of the database (AzureWebJobsStorage is not set)")
+        return
+    why = "jobs are recorded, but not run before the queues answer"
+    todo = "AzureWebJobsStorage, the role Storage Queue Data Contributor, the account's firewall"
+    yield _tried("storage", timeout_s, lambda: _ask_queues(settings), why, todo)
+
+
+def check_redis(settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """Redis, where one is configured."""
+    url = settings.redis.url
+    if url is None:
+        yield Finding("redis", "ok", "no Redis: each process keeps its own cache and counts (REDIS_URL is not set)")
+        return
+
+    def ask() -> str:
+        from redis import Redis
+
+        with Redis.from_url(
+            url.get_secret_value(), socket_connect_timeout=timeout_s, socket_timeout=timeout_s
+        ) as client:
+            started = time.monotonic()
+            client.ping()
+            took_ms = 1000 * (time.monotonic() - started)
+            return f"Redis {client.info('server')['redis_version']} answers in {took_ms:.1f} ms"
+
+    # Requests go on without it.
+    why = "answers are kept, and callers counted, by each process alone; requests are answered"
+    todo = "REDIS_URL (rediss:// for TLS, port 6380 or 10000 on Azure), the password, the firewall"
+    yield _tried("redis", timeout_s, ask, why, todo, level="warning")
+
+
+def check_share(settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """The file share."""
+    storage = settings.storage
+    if storage.share_url is None:
+        yield _writable("share", storage.share_dir, f"the share is the folder {storage.share_dir}")
+        return
+
+    def ask() -> str:
+        from common.storage import open_share
+
+        share = open_share(storage)
+        share.stat("datasets/atoll-doctor")
+        return f"the share {share.label} answers"
+
+    why = "no data set, artefact or result of a task can be read or written"
+    todo = "FILE_SHARE, FILE_SHARE_CREDENTIAL or the role of the identity, the account's firewall"
+    yield _tried("share", timeout_s, ask, why, todo)
+
+
+def _ask_database(settings: Settings) -> str:
+    import sqlalchemy as sa
+
+    from common.database import Database
+    from common.migrations import head
+
+    database = Database(settings.database_url, pool_size=1)
+    try:
+        with database.reading() as connection:
+            kind = connection.dialect.name
+            version = ".".join(map(str, connection.dialect.server_version_info or ()))
+            has = sa.inspect(connection).has_table("alembic_version")
+            found = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if has else None
+    finally:
+        database.close()
+    if found is None:
+        schema = "empty: the first start makes its tables"
+    elif found > head():
+        raise RuntimeError(f"its schema {found} is newer than this code's ({head()}): deploy the newer code")
+    else:
+        schema = "schema is current" if found == head() else f"schema {found}; the next start brings it to {head()}"
+    return f"{kind} {version} answers; {schema}"
+
+
+def _ask_queues(settings: Settings) -> str:
+    from common.clock import SystemClock
+    from common.database import Database
+    from common.jobs.queues.names import queue_names
+    from common.jobs.system import build_queue
+
+    database = Database(settings.database_url)
+    queue = build_queue(settings, database, SystemClock())
+    try:
+        depths = {name: queue.depth(name).length for name in queue_names(settings)}
+    finally:
+        queue.close()
+        database.close()
+    return "the storage account answers; messages: " + ", ".join(f"{name} {depth}" for name, depth in depths.items())
+
+
+def _tried(
+    check: str, timeout_s: float, ask: Callable[[], str], why: str, todo: str, *, level: str = "error"
+) -> Finding:
+    from common.errors import AtollError
+    from common.telemetry.masking import mask
+
+    try:
+        return Finding(check, "ok", within(timeout_s, ask))
+    except Exception as exc:  # noqa: BLE001 - whatever went wrong is what was asked for
+        said = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__.lstrip('_')}: {exc}"
+        first = mask(said).strip().splitlines()[0][:300]
+        return Finding(check, "warning" if level == "warning" else "error", first, why, f"check {todo}")
+
+
+def _writable(check: str, folder: Path, told: str) -> Finding:
+    """Whether a folder, or the nearest one above that exists, can be written to."""
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Finding(check, "ok", told)
+    why = "state, data sets and artefacts could not be written"
+    return Finding(check, "error", f"{there} cannot be written to", why, "mount it writable, or set ATOLL_STATE")
