@@ -1,0 +1,46 @@
+#!/bin/sh
+# In the build of an image: installs the extras that EXTRAS names and PyTorch if TORCH says so, tells what each takes, and
+# writes the bill of materials. Run in a folder with the locks, pyproject.toml and deployment/; /packages has the rest.
+set -eu
+: "${EXTRAS:=}" "${TORCH:=}"
+
+export PYTHONPATH=/packages
+size_mb() { du -sm "$1" | cut -f1; }
+
+echo "packages of requirements.txt: $(size_mb /packages) MB"
+cp requirements.txt lock.txt
+for extra in $EXTRAS; do
+    before=$(size_mb /packages)
+    python -m deployment.supply.extras "$extra" --without lock.txt >extra.txt
+    if [ -s extra.txt ]; then
+        pip install --quiet --no-deps --require-hashes --target /packages --requirement extra.txt
+        cat extra.txt >>lock.txt
+    fi
+    echo "extra $extra: $(($(size_mb /packages) - before)) MB more"
+done
+
+case "$TORCH" in
+    "") ;;
+    cpu)
+        before=$(size_mb /packages)
+        # As pyproject.toml pins it. PyTorch's own index has builds that no lock of ours knows: this one has no hash.
+        torch=$(python -c 'import re; print(re.search(r"torch==([\d.]+)", open("pyproject.toml").read())[1])')
+        pip install --quiet --target /packages "torch==$torch+cpu"
+        echo "torch: $(($(size_mb /packages) - before)) MB more"
+        ;;
+    *)
+        echo "TORCH=$TORCH: the only build that can be asked for is cpu" >&2
+        exit 2
+        ;;
+esac
+
+# With tools of its own, which are no part of the image.
+python -m deployment.supply.extras --package cyclonedx-python-lib --package license-expression --without lock.txt >tools.txt
+pip install --quiet --no-deps --require-hashes --target /tools --requirement tools.txt
+export PYTHONPATH=/packages:/tools
+# The page knows what requirements.txt has; what extras bring is looked up in what was installed.
+if ! python -m deployment.supply licences --lock lock.txt --page docs/licences.md; then
+    echo "a licence of the extras is not accepted; see deployment/supply/policy.toml" >&2
+    exit 1
+fi
+python -m deployment.supply sbom --lock lock.txt --page docs/licences.md --output sbom.cdx.json
