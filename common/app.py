@@ -77,6 +77,8 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # Newer frameworks make spans of their own, without the jobs, and would double ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.runtime = runtime
     runtime.attach(app)

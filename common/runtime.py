@@ -82,6 +82,11 @@ class Runtime:
         """Configure logs, import the plugins and make the pool; no data is read yet."""
         # First: what goes wrong in a plugin's import is logged, and logs show local variables unless told otherwise.
         configure_logs(settings.telemetry)
+        if settings.telemetry.backends:
+            # Brings OpenTelemetry's SDK.
+            from common.telemetry.export import start
+
+            start(settings.telemetry)
         check_clusters(settings)
         serving = settings.serving
         threads = serving.threads or max(1, cpu_count() // settings.http.workers)

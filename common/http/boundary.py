@@ -14,11 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.http.current import CURRENT_SCOPE
 from common.http.guard import Guard
-from common.telemetry import metrics
+from common.http.replay import is_replay
+from common.telemetry import metrics, tracing
 from common.telemetry.access import write_access
 
 _GIVEN_ID = re.compile(rb"[0-9A-Za-z._:-]{1,128}")
 UNMATCHED = "(unmatched)"
+# Asked every few seconds by machines, and of no interest afterwards.
+_QUIET = ("/health", "/metrics")
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 # Prefix by id of route, for routes whose own path lacks it; filled where plugins are mounted.
 MOUNTED_STATE = "mounted_prefixes"
@@ -82,10 +85,16 @@ class RequestBoundary:
             await send(message)
 
         current = CURRENT_SCOPE.set(scope)
+        traced = None
+        if tracing.spans is not None and not scope["path"].startswith(_QUIET):
+            traced = tracing.spans.request(scope, "HEAD" if head else scope["method"], is_replay=is_replay(scope))
         try:
             await self.app(scope, receive, send_with_id)
             self._observe(scope, "HEAD" if head else scope["method"], status, time.perf_counter() - started)
         finally:
+            if traced is not None:
+                route = route_template(scope)
+                traced.end(None if route == UNMATCHED else route, status)
             CURRENT_SCOPE.reset(current)
 
     @staticmethod
@@ -96,5 +105,5 @@ class RequestBoundary:
         requests, durations = _series(label, route, status)
         requests.inc()
         durations.observe(seconds)
-        if not route.startswith(("/health", "/metrics")):
+        if not route.startswith(_QUIET):
             write_access(method, scope["path"], status, round(seconds * 1000, 2))

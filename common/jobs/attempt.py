@@ -1,5 +1,6 @@
 """One attempt under way: a thread runs the job's code, the caller's thread watches over it."""
 
+import contextvars
 import random
 import threading
 import time
@@ -118,7 +119,10 @@ class Running:
 
     def run(self, executor: Executor) -> None:
         """Return when the code has ended, or has to be left behind. Raises `Fenced` if the attempt is over."""
-        threading.Thread(target=self._work, args=(executor,), name=f"job-{self.job.id[:11]}", daemon=True).start()
+        # With this thread's context: the code's log lines name the job, and its spans belong to the attempt.
+        work = contextvars.copy_context().run
+        name = f"job-{self.job.id[:11]}"
+        threading.Thread(target=work, args=(self._work, executor), name=name, daemon=True).start()
         stopping_s: float | None = None
         while True:
             self._wake.wait(self._pause_s())

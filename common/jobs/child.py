@@ -22,7 +22,7 @@ from common.jobs.queues.base import Message
 from common.jobs.records import Job
 from common.jobs.runner import Runner
 from common.settings import Settings
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -33,6 +33,8 @@ WORKERS_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 _NICENESS = 5
 # What the kernel kills first when memory runs out, 0 to 1000.
 _OOM_SCORE = "500"
+# What spans get to be sent in, where their receiver is slow.
+_FLUSH_S = 2.0
 # What a job that was told to leave gets, when nobody is there any more to wait for it.
 _LEAVE_S = 10.0
 
@@ -110,6 +112,8 @@ def main(pipe: Connection, settings: Settings, build: Build, memory_bytes: int, 
     with contextlib.redirect_stdout(Prints(runner.print_here, sys.stderr)):
         while (order := inbox.get()) is not None:
             disposition = runner.handle(order.message)
+            # The worker may end this process as soon as it knows.
+            tracing.flush(_FLUSH_S)
             _tell(pipe, Ended(disposition, runner.is_spent))
     # Not by the interpreter: it would wait for threads that the models' code has left behind.
     os._exit(0)

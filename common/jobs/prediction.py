@@ -16,6 +16,7 @@ from common.jobs.errors import JobCancelled
 from common.jobs.records import Job, Result
 from common.security.ownership import MARKS, owner_of
 from common.serving.progress import listening
+from common.telemetry import tracing
 
 T = TypeVar("T")
 
@@ -48,9 +49,9 @@ class PredictionExecutor:
 
     def run(self, job: Job, context: JobContext) -> Result:
         headers = {name: value for name, value in job.headers.items() if name not in MARKS}
-        if job.traceparent:
-            headers["traceparent"] = job.traceparent
         owner = owner_of(job.owner, job.headers)
+        if traceparent := tracing.traceparent() or job.traceparent:
+            headers["traceparent"] = traceparent
         call = replay(self._app, job.method, job.path, body=context.body, headers=headers, principal=owner)
         answer = self._wait(call, context)
         content_type = answer.headers.get("content-type", "application/octet-stream")

@@ -21,7 +21,7 @@ from common.jobs.redact import redact
 from common.jobs.states import Event, Kind
 from common.jobs.store import JobStore
 from common.settings import JobSettings, secret_values
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.jobs")
@@ -83,7 +83,15 @@ class Runner:
             return Disposition.GIVE_BACK
         if isinstance(begun, NotBegun):
             return self._pass_by(message, begun)
-        with bound_contextvars(job=begun.id, kind=begun.kind.value, epoch=begun.epoch):
+        told = {
+            "messaging.operation.name": "process",
+            "messaging.destination.name": begun.queue,
+            "messaging.message.id": begun.id,
+        }
+        with (
+            bound_contextvars(job=begun.id, kind=begun.kind.value, epoch=begun.epoch),
+            tracing.span(f"process {begun.queue}", told, "consumer", begun.traceparent),
+        ):
             return self._run(begun)
 
     def postpone(self, message: Message) -> bool:
@@ -166,8 +174,10 @@ class Runner:
             elif (reason := insist(lambda: self._refuses(job))) is not None:
                 outcome = Outcome(Event.REFUSE, reason)
             else:
-                running.run(executor)
-                outcome = running.outcome(self._clean, self._rng)
+                with tracing.span(f"attempt {job.kind}", _told(job)) as attempt:
+                    running.run(executor)
+                    outcome = running.outcome(self._clean, self._rng)
+                    attempt.note({"atoll.job.event": outcome.event.value}, outcome.error)
             ended = self._finish(running, outcome)
         except Fenced:
             log.warning("attempt is over already; nothing it does counts any more")
@@ -235,3 +245,13 @@ class Runner:
 
     def _clean(self, text: str) -> str:
         return redact(text, self._secrets)
+
+
+def _told(job: Job) -> dict[str, tracing.Value]:
+    """What the span of an attempt says of its job."""
+    return {
+        "atoll.job.id": job.id,
+        "atoll.job.kind": job.kind.value,
+        "atoll.job.attempt": job.attempts,
+        "atoll.model": job.model,
+    }

@@ -18,6 +18,7 @@ from common.jobs.callbacks.sender import Callbacks
 from common.jobs.queues.base import Queue
 from common.jobs.runner import Runner
 from common.jobs.service import JobService
+from common.jobs.standing import Standing
 from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.jobs.watch import Watch
@@ -72,6 +73,7 @@ class Scheduler:
         self._callbacks = callbacks
         self._leftovers = leftovers
         self._watch = Watch(settings.stall_s)
+        self._standing = Standing()
         self.chores: dict[str, Callable[[], int]] = {}
         self.rounds: dict[str, Callable[[], None]] = {}
         self._holder = f"{socket.gethostname()[:60]}-{os.getpid()}-{new_id()}"
@@ -95,6 +97,7 @@ class Scheduler:
             # A little more than a round: the next holder is not kept waiting when this one dies.
             if not self._store.take_lease(LEASE, self._holder, self._settings.tick_s * 1.5):
                 metrics.SCHEDULER_TICKS.labels("idle").inc()
+                self._standing.forget()
                 return False
         except Exception as exc:  # noqa: BLE001  # the next round may find it
             log.warning("store cannot be reached", error=type(exc).__name__)
@@ -110,6 +113,7 @@ class Scheduler:
             self._sweep_share,
             self._do_chores,
             self._do_rounds,
+            self._show,
             # Last: it waits for receivers.
             self._call_back,
         )
@@ -142,11 +146,11 @@ class Scheduler:
             self._runner.enqueue(job)
 
     def _send_overlooked(self) -> None:
-        for name, waiting in self._store.waiting_queues().items():
-            length = self._queue.depth(name).length
-            metrics.QUEUE_LENGTH.labels(name).set(length)
-            metrics.QUEUE_WAITING.labels(name).set(waiting)
-            missing = waiting - length
+        waits = self._store.waiting_queues()
+        lengths = {name: self._queue.depth(name).length for name in waits}
+        self._standing.queues(lengths, waits)
+        for name, waiting in waits.items():
+            missing = waiting - lengths[name]
             if missing > 0:
                 found = self._store.overlooked(name, OVERLOOKED_S, missing)
             else:
@@ -193,6 +197,9 @@ class Scheduler:
     def _do_rounds(self) -> None:
         for name, look in self.rounds.items():
             self._try(look, name)
+
+    def _show(self) -> None:
+        self._standing.show(self._store, self._clock.now())
 
     def _call_back(self) -> None:
         if self._callbacks is not None:

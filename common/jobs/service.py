@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from common.clock import Clock, new_id
@@ -18,7 +19,7 @@ from common.jobs.states import Kind
 from common.jobs.store import JobStore
 from common.security.ownership import MARK_PREFIX, MARKS
 from common.settings import JobSettings
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 
 KEY_CHARS = 256
 
@@ -123,11 +124,17 @@ class JobService:
             raise Invalid.field(
                 "deadline", "has passed; send a time in the future", deadline.isoformat(), where="header"
             )
-        with _counting_refusals():
-            accepted = self.store.accept(draft, also)
-        if accepted.is_new:
-            metrics.JOBS_ACCEPTED.labels(kind.value).inc()
-            self._runner.enqueue(accepted.job)
+        told = {"messaging.operation.name": "send", "messaging.destination.name": draft.queue, "atoll.model": model}
+        with tracing.span(f"send {draft.queue}", told, "producer", traceparent) as sending:
+            if sending.traceparent is not None:
+                # The attempts belong to the sending, wherever they run.
+                draft = replace(draft, traceparent=sending.traceparent)
+            with _counting_refusals():
+                accepted = self.store.accept(draft, also)
+            sending.note({"messaging.message.id": accepted.job.id, "atoll.job.is_new": accepted.is_new})
+            if accepted.is_new:
+                metrics.JOBS_ACCEPTED.labels(kind.value).inc()
+                self._runner.enqueue(accepted.job)
         return accepted
 
     def cancel(self, job_id: str, also: Also | None = None) -> Job:

@@ -79,6 +79,18 @@ class SweepStore:
         query = sa.select(jobs.c.queue, sa.func.count()).where(jobs.c.state.in_(WAITING)).group_by(jobs.c.queue)
         return {row[0]: row[1] for row in self._database.read(lambda c: c.execute(query).all())}
 
+    def waiting_since(self) -> dict[str, datetime]:
+        """Since when the job of each queue that has waited longest could have begun."""
+        query = sa.select(jobs.c.queue, sa.func.min(jobs.c.due_at)).where(jobs.c.state.in_(WAITING))
+        return {row[0]: row[1] for row in self._database.read(lambda c: c.execute(query.group_by(jobs.c.queue)).all())}
+
+    def standing(self) -> dict[tuple[str, str], int]:
+        """How many jobs are open or dead, by kind and state. Of others there may be millions."""
+        told = [*WAITING, *ACTIVE, State.DEAD]
+        query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).where(jobs.c.state.in_(told))
+        rows = self._database.read(lambda c: c.execute(query.group_by(jobs.c.kind, jobs.c.state)).all())
+        return {(str(row[0]), str(row[1])): row[2] for row in rows}
+
     def beats(self) -> list[Beat]:
         """The heartbeats of all attempts under way."""
         query = sa.select(jobs.c.id.label("job_id"), jobs.c.epoch, jobs.c.heartbeat_at).where(jobs.c.state.in_(ACTIVE))

@@ -25,6 +25,7 @@ from common.plugins.definition import BaseDefinition
 from common.plugins.record import RETRY_LOAD_S, PluginRecord
 from common.serving.progress import listening
 from common.storage.blobs import Blobs
+from common.telemetry import tracing
 
 if TYPE_CHECKING:
     import optuna
@@ -83,7 +84,8 @@ class TrainingExecutor:
             raise JobRefused(f"{job.model} cannot be trained")
         request = read_request(definition, context.body)
         training = self._context(TrainContext, context, record)
-        with contextlib.suppress(HelperDone), listening(OnlyToStop(context)):
+        traced = tracing.span(f"train {job.model}", {"atoll.model": job.model})
+        with listening(OnlyToStop(context)), traced, contextlib.suppress(HelperDone):
             train(training, request)
         return Result(body=training.result())
 

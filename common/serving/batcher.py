@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from common.errors import AtollError, Busy, TooManyRequests, Unavailable
 from common.serving.fair_queue import FairQueue
 from common.serving.packing import pack
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 
 Item = TypeVar("Item")
 Outcome = bytes | Exception
@@ -67,6 +67,8 @@ class Ticket(Generic[Item]):
     outcome: "asyncio.Future[bytes]"
     deadline_s: float | None
     since_s: float
+    # In which trace it was asked for, while tracing is on.
+    trace: Any = None
 
 
 class Batcher(Generic[Item]):
@@ -132,6 +134,8 @@ class Batcher(Generic[Item]):
             raise self._full(caller)
         outcome: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(item, cost, outcome, deadline_s, time.monotonic())
+        if tracing.spans is not None:
+            ticket.trace = tracing.spans.here()
         if self._has_run_now:
             # There is company after all.
             self._lone_runs = 0
@@ -249,9 +253,14 @@ class Batcher(Generic[Item]):
         self._done(batch, outcomes, seconds)
 
     def _timed(self, batch: list[Ticket[Item]]) -> tuple[Sequence[Outcome], float]:
+        began_ns = time.time_ns() if tracing.spans is not None else 0
         started_s = time.perf_counter()
         outcomes = run_each([entry.item for entry in batch], self._how.run)
-        return outcomes, time.perf_counter() - started_s
+        seconds = time.perf_counter() - started_s
+        if tracing.spans is not None:
+            told = {"atoll.model": self._name, "atoll.batch.items": len(batch)}
+            tracing.spans.shared(f"predict {self._name}", told, began_ns, (entry.trace for entry in batch))
+        return outcomes, seconds
 
     def _from_thread(self, done: Any, batch: list[Ticket[Item]]) -> None:
         outcomes, seconds = done.result()

@@ -14,7 +14,8 @@ from functools import partial
 from typing import TypeVar
 
 from common.errors import Busy
-from common.telemetry import metrics
+from common.http.current import CURRENT_SCOPE
+from common.telemetry import metrics, tracing
 
 T = TypeVar("T")
 
@@ -61,7 +62,10 @@ class WorkPool:
     def _timed(self, work: Callable[..., T], *args: object) -> T:
         started = time.perf_counter()
         try:
-            return work(*args)
+            if tracing.spans is None:
+                return work(*args)
+            with tracing.span("compute", _told()):
+                return work(*args)
         finally:
             # An exponential mean needs no history and forgets a slow first call.
             self._mean_s += 0.2 * (time.perf_counter() - started - self._mean_s)
@@ -74,3 +78,10 @@ class WorkPool:
     def close(self) -> None:
         """Take no more work; what runs is finished."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _told() -> dict[str, tracing.Value]:
+    """Which model computes, by the route that asked."""
+    scope = CURRENT_SCOPE.get()
+    # `/model/…`, as all routes of plugins begin.
+    return {} if scope is None else {"atoll.model": scope["path"].split("/")[1]}

@@ -27,7 +27,7 @@ from common.submission.package import Packer
 from common.submission.records import Submission, Task
 from common.submission.states import TaskState
 from common.submission.store import TaskStore
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.tasks")
@@ -154,7 +154,9 @@ class SubmissionExecutor:
             with self._packer.package(task, runner) as package:
                 # A worker that was held up for so long that another one took over must not submit any more.
                 self._check_current(context.job)
-                found = runner.submit(submission, package)
+                told = {"atoll.cluster": task.spec.cluster, "atoll.task": task.id}
+                with tracing.span(f"submit {task.spec.cluster}", told, "client"):
+                    found = runner.submit(submission, package)
         cluster_job_id = found
         context.on_commit(lambda connection: self._record(connection, task, cluster_job_id))
         self._told(task.spec.cluster)

@@ -97,6 +97,18 @@ JOB_SECONDS = Histogram("atoll_job_seconds", "Time that attempts ran.", ("kind",
 JOBS_REPAIRED = Counter("atoll_jobs_repaired_total", "Jobs that the scheduler had to look after.", ("why",))
 QUEUE_LENGTH = Gauge("atoll_queue_length", "Messages in a queue.", ("queue",), multiprocess_mode="mostrecent")
 QUEUE_WAITING = Gauge("atoll_queue_waiting", "Jobs waiting for a worker.", ("queue",), multiprocess_mode="mostrecent")
+QUEUE_OLDEST_SECONDS = Gauge(
+    "atoll_queue_oldest_seconds",
+    "How long the job of a queue that has waited longest could have run.",
+    ("queue",),
+    multiprocess_mode="mostrecent",
+)
+JOBS = Gauge("atoll_jobs", "Jobs that are open or dead.", ("kind", "state"), multiprocess_mode="mostrecent")
+JOB_HEARTBEAT_SECONDS = Gauge(
+    "atoll_job_heartbeat_seconds",
+    "Age of the oldest heartbeat of an attempt under way.",
+    multiprocess_mode="mostrecent",
+)
 SCHEDULER_TICKS = Counter("atoll_scheduler_ticks_total", "Rounds of the scheduler, by how they ended.", ("outcome",))
 
 CALLBACK_TRIES = Counter("atoll_callback_tries_total", "Tries to deliver a callback, by how they ended.", ("outcome",))

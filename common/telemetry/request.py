@@ -3,15 +3,16 @@
 from structlog.typing import EventDict
 
 from common.http.current import CURRENT_SCOPE
+from common.telemetry import tracing
 
 
 def request_fields() -> dict[str, str]:
-    """The id of the request that is being answered, and of who sent it, as far as they are known."""
+    """The id of the request that is being answered, who sent it, and of the trace, as far as they are known."""
+    fields = {} if tracing.spans is None else tracing.spans.fields()
     scope = CURRENT_SCOPE.get()
     if scope is None:
-        return {}
+        return fields
     state = scope.get("state", {})
-    fields = {}
     if request_id := state.get("request_id"):
         fields["request_id"] = request_id
     principal = state.get("principal")
