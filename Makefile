@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom clean
+.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -111,6 +111,9 @@ licences: $(DEV) ## write docs/licences.md, and fail where a licence is not acce
 
 sbom: $(DEV) ## write build/sbom.cdx.json: what Atoll is made of, in the CycloneDX format
 	$(BIN)/python -m deployment.supply sbom --output build/sbom.cdx.json $(ARGS)
+
+check-deploy: $(SETUP) ## check Terraform, manifests, workflows, dashboards and load scripts (SKIP_MISSING=1: with the tools that are here)
+	SKIP_MISSING="$(SKIP_MISSING)" $(BIN)/python -m deployment.check $(ARGS)
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

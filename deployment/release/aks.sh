@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
-# Rolls an image out to the cluster that kubectl points to, asks the new pods, and goes back by itself where they do not answer.
+# Rolls images out to the cluster that kubectl points to, asks the new pods, and goes back by itself where they do not answer.
 #
-#   aks.sh IMAGE@sha256:DIGEST
+#   aks.sh NAME=IMAGE@sha256:DIGEST...      NAME is what the manifests call the image: atoll, atoll-train
 #
 # "Back" is the manifest that answered last, whole: images, settings and scalers. It is kept in the config map atoll-release.
 # What a failed release added anew stays, and is listed; the database's migrations stay, too.
 #
-# OVERLAY (deployment/kubernetes/overlays/aks), IMAGE_NAME (atoll) what the manifests call the image, NAMESPACE (atoll),
+# OVERLAY (deployment/kubernetes/overlays/aks), NAMESPACE (atoll),
 # ATOLL_URL the address of the ingress, ATOLL_KEY a key for smoke.py, PATIENCE (10m) for pods to be ready.
 # Exit code: 0 rolled out; 1 failed, and the old release is back (or there was none); 2 wrong usage; 3 not even the old one answers.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
 
-image=${1:-}
-[[ $image =~ ^[^@]+@sha256:[0-9a-f]{64}$ ]] || { echo "usage: aks.sh IMAGE@sha256:DIGEST (a tag can be moved; it is not taken)" >&2 && exit 2; }
+[ $# -gt 0 ] || { echo "usage: aks.sh NAME=IMAGE@sha256:DIGEST..." >&2 && exit 2; }
+for given in "$@"; do
+  [[ $given =~ ^[a-z0-9-]+=[^@]+@sha256:[0-9a-f]{64}$ ]] || {
+    echo "$given is not NAME=IMAGE@sha256:DIGEST (a tag can be moved; it is not taken)" >&2 && exit 2
+  }
+done
 : "${ATOLL_URL:?is the address at which the new pods are asked}"
 overlay=${OVERLAY:-deployment/kubernetes/overlays/aks}
-name=${IMAGE_NAME:-atoll}
 namespace=${NAMESPACE:-atoll}
 patience=${PATIENCE:-10m}
 [ -f "$overlay/kustomization.yaml" ] || { echo "there is no $overlay/kustomization.yaml" >&2 && exit 2; }
@@ -25,15 +28,20 @@ patience=${PATIENCE:-10m}
 mkdir -p build
 work=$(mktemp -d build/release.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-cat > "$work/kustomization.yaml" <<YAML
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-resources: [../../$overlay]
-images:
-  - {name: $name, newName: "${image%@*}", digest: "${image#*@}"}
-YAML
+{
+  echo "apiVersion: kustomize.config.k8s.io/v1beta1"
+  echo "kind: Kustomization"
+  echo "resources: [../../$overlay]"
+  echo "images:"
+  for given in "$@"; do
+    image=${given#*=}
+    echo "  - {name: ${given%%=*}, newName: \"${image%@*}\", digest: \"${image#*@}\"}"
+  done
+} > "$work/kustomization.yaml"
 kubectl kustomize "$work" > "$work/new.yaml"
-grep -qF "$image" "$work/new.yaml" || { echo "no manifest of $overlay uses an image named $name" >&2 && exit 2; }
+for given in "$@"; do
+  grep -qF "image: ${given#*=}" "$work/new.yaml" || { echo "$overlay uses no image named ${given%%=*}" >&2 && exit 2; }
+done
 
 put() { # put FILE [OPTION...]
   kubectl apply --server-side --field-manager=atoll-release --force-conflicts -f "$@"
@@ -46,7 +54,7 @@ echo "--- Would the cluster take it?"
 kubectl get namespace "$namespace" > /dev/null 2>&1 || kubectl create namespace "$namespace"
 put "$work/new.yaml" --dry-run=server > "$work/kinds.txt"
 
-echo "--- Roll out $image"
+echo "--- Roll out $*"
 kubectl get configmap atoll-release --namespace "$namespace" -o "jsonpath={.data.manifest\.yaml}" > "$work/old.yaml" 2> "$work/none.txt" || true
 if put "$work/new.yaml" && ready; then
   kubectl create configmap atoll-release --namespace "$namespace" --from-file="manifest.yaml=$work/new.yaml" --dry-run=client -o yaml |

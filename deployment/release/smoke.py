@@ -1,8 +1,9 @@
 """Asks a deployment the few questions that tell whether it serves: `python smoke.py URL`. Needs Python only.
 
 It waits for `/health/ready` (a first start takes a while), then wants the description of the API, and the answer of the
-model `sample_model` that the README shows. `ATOLL_KEY` is sent where it is set; without it a deployment that asks for a key
-is as it should be. `SMOKE_PATIENCE_S` (300) is how long it waits. Exit code: 0 it serves, 1 it does not, 2 wrong usage.
+model `sample_model` that the README shows. `ATOLL_KEY` is sent where it is set; where it is not, a deployment that asks
+for a key is as it should be. `SMOKE_PATIENCE_S` (300) is how long it waits.
+Exit code: 0 it serves, 1 it does not, 2 wrong usage.
 """
 
 import http.client

@@ -1,0 +1,165 @@
+"""Which files are checked by which tool. Pure: nothing is run here, and files are looked for only below a given root.
+
+Where the lab is there (`../shared/lab`, stand-ins that know schemas no public tool knows), its tools go first.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+KUBERNETES_VERSION = "1.32"
+# Of promtool: what rules and configuration are read with.
+_RULES = "deployment/prometheus/rules.yml"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One run of a tool.
+
+    Attributes
+    ----------
+    environment : what it needs beside that of the caller.
+    saved_as : a file below the folder for results that gets its output, which another command then reads.
+    """
+
+    words: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    saved_as: Path | None = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to check the files: by which tools (names on the PATH, or paths), and how."""
+
+    needs: tuple[str, ...]
+    commands: Callable[[Sequence[Path], Path], list[Command]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A part of the deployment: its files, and the ways to check it, the strictest first."""
+
+    name: str
+    patterns: tuple[str, ...]
+    ways: tuple[Way, ...]
+
+    def files(self, root: Path) -> list[Path]:
+        """Relative to the root, sorted; what tools have put beside is none of ours."""
+        found = {path.relative_to(root) for pattern in self.patterns for path in root.glob(pattern)}
+        return sorted(path for path in found if not {".terraform", "node_modules"} & set(path.parts))
+
+    def way(self, there: Callable[[str], bool]) -> Way | None:
+        """The first whose tools are all there."""
+        return next((way for way in self.ways if all(map(there, way.needs))), None)
+
+    def missing(self, there: Callable[[str], bool]) -> str:
+        """Which tools would do, for each way those that are not there."""
+        return " or ".join(" and ".join(tool for tool in way.needs if not there(tool)) for way in self.ways)
+
+
+def _once(*words: str, **environment: str) -> Callable[[Sequence[Path], Path], list[Command]]:
+    """A command for all files together, which are its last words."""
+    return lambda files, _: [Command((*words, *map(str, files)), tuple(environment.items()))]
+
+
+def _each(*words: str, **environment: str) -> Callable[[Sequence[Path], Path], list[Command]]:
+    return lambda files, _: [Command((*words, str(file)), tuple(environment.items())) for file in files]
+
+
+def _just(*commands: Sequence[str]) -> Callable[[Sequence[Path], Path], list[Command]]:
+    """Commands that find the files by themselves."""
+    return lambda _, __: [Command(tuple(words)) for words in commands]
+
+
+def _kustomized(*validator: str) -> Callable[[Sequence[Path], Path], list[Command]]:
+    """Each overlay is built, and what comes out of it validated."""
+
+    def commands(files: Sequence[Path], results: Path) -> list[Command]:
+        found = []
+        for file in files:
+            built = results / f"{file.parent.name}.yaml"
+            found.append(Command(("kubectl", "kustomize", str(file.parent)), saved_as=built))
+            if validator:
+                found.append(Command((sys.executable, "-m", "deployment.check.schemas", str(built))))
+                found.append(Command((*validator, str(built))))
+        return found
+
+    return commands
+
+
+def checks(lab: Path) -> list[Check]:
+    """All of them, in the order in which they run: what is quick goes first."""
+    actions, terraform = str(lab / "actions/check.sh"), str(lab / "terraform/check.sh")
+    k6, validate, grafana = str(lab / "k6/run.sh"), str(lab / "k8s/validate.py"), str(lab / "grafana/check.py")
+    return [
+        Check(
+            "shell scripts",
+            ("deployment/**/*.sh", ".ci/run"),
+            (Way(("shellcheck",), _once("shellcheck")),),
+        ),
+        Check("Dockerfile", ("deployment/Dockerfile",), (Way(("hadolint",), _once("hadolint")),)),
+        Check(
+            "workflows",
+            (".github/workflows/*.yml", ".github/actions/*/action.yml"),
+            (
+                Way((actions,), _once(actions)),
+                Way(("zizmor",), _once("zizmor", "--offline", "--no-progress", "--strict-collection")),
+            ),
+        ),
+        Check(
+            "Kubernetes overlays",
+            ("deployment/kubernetes/overlays/*/kustomization.yaml",),
+            (
+                Way(("kubectl", validate), _kustomized(validate, KUBERNETES_VERSION)),
+                Way(("kubectl",), _kustomized()),
+            ),
+        ),
+        Check("dashboards", ("deployment/grafana/*.json",), (Way((grafana, "promtool"), _once(grafana)),)),
+        Check(
+            "alert rules",
+            (_RULES,),
+            (
+                Way(
+                    ("promtool",),
+                    _just(
+                        ("promtool", "check", "rules", _RULES),
+                        ("promtool", "test", "rules", _RULES.replace("rules.yml", "rules_test.yml")),
+                    ),
+                ),
+            ),
+        ),
+        Check(
+            "load scripts",
+            ("deployment/k6/load.js", "deployment/k6/imputation.js", "deployment/k6/jobs.js"),
+            (
+                Way((k6,), _each(k6, LAB_CHECK_ONLY="1")),
+                Way(("k6",), _each("k6", "inspect")),
+            ),
+        ),
+        Check(
+            "Terraform",
+            ("terraform/**/*.tf", "terraform/**/*.tftest.hcl"),
+            (
+                Way(("terraform", terraform), _just((terraform, "terraform"))),
+                Way(
+                    ("terraform",),
+                    _just(
+                        ("terraform", "fmt", "-check", "-recursive", "terraform"),
+                        ("terraform", "-chdir=terraform", "init", "-backend=false", "-input=false"),
+                        ("terraform", "-chdir=terraform", "validate"),
+                    ),
+                ),
+            ),
+        ),
+        Check(
+            "Terraform, by checkov",
+            ("terraform/**/*.tf",),
+            (
+                Way(
+                    ("checkov",),
+                    _just(("checkov", "--directory", "terraform", "--quiet", "--compact", "--skip-download")),
+                ),
+            ),
+        ),
+    ]
