@@ -29,7 +29,7 @@ def levels(change: dict[str, Any], plan: str = "flex") -> list[tuple[str, str]]:
 
 
 def test_our_own_host_file_is_well_on_every_plan() -> None:
-    assert {name: levels({}, name) for name in PLANS} == dict.fromkeys(PLANS, [])
+    assert {name: levels({}, name) for name in PLANS} == {name: [] for name in PLANS}
 
 
 @pytest.mark.parametrize(
