@@ -201,6 +201,6 @@ def _read(entry: Any, path: Path) -> Service:
         raise SpecError(f"{path}: models of {entry['name']} are no list of names")
     if volume is not None and (not isinstance(volume, dict) or set(volume) - {"kind", "name"}):
         raise SpecError(f"{path}: the volume of {entry['name']} has a kind and a name")
-    rest = {key: str(value) for key, value in entry.items() if key not in ("models", "volume")}
+    rest: dict[str, Any] = {key: str(value) for key, value in entry.items() if key not in ("models", "volume")}
     made = Service(**rest, models=tuple(models))
     return replace(made, volume=None if volume is None else Volume(**volume))

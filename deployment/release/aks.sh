@@ -36,6 +36,8 @@ trap 'rm -rf "$work"' EXIT
   for given in "$@"; do
     image=${given#*=}
     echo "  - {name: ${given%%=*}, newName: \"${image%@*}\", digest: \"${image#*@}\"}"
+    # Once more by the name that components/azure has given it.
+    echo "  - {name: \"${image%@*}\", newName: \"${image%@*}\", digest: \"${image#*@}\"}"
   done
 } > "$work/kustomization.yaml"
 kubectl kustomize "$work" > "$work/new.yaml"

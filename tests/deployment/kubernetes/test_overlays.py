@@ -1,7 +1,7 @@
 """The overlays: what kustomize makes of them, judged by published schemas and by what Atoll itself says.
 
-The server of `test_the_standin_takes_…` is the stand-in of ../shared/lab, no Kubernetes; the fields of kinds of Istio and of
-the Secrets Store driver are those in `crds/`, a part of the real ones.
+The server of `test_the_standin_takes_…` is the stand-in of ../shared/lab, no Kubernetes. Fields of Istio's kinds and
+of the Secrets Store driver's are those in `crds/`, a part of the real ones.
 """
 
 import re
