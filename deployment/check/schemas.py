@@ -7,7 +7,7 @@ hand; a kind that is not listed here goes on to fail there.
 import sys
 from pathlib import Path
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 # By their group: the CSI driver for Key Vault; Istio.
 WITHOUT_SCHEMA = ("secrets-store.csi.x-k8s.io", "networking.istio.io", "security.istio.io")
