@@ -6,10 +6,12 @@ code that keeps the interpreter busy lets no other thread of its process look at
 """
 
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -33,8 +35,9 @@ WORKERS_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 _NICENESS = 5
 # What the kernel kills first when memory runs out, 0 to 1000.
 _OOM_SCORE = "500"
-# What spans get to be sent in, where their receiver is slow.
+# What telemetry gets to be sent in, where its receiver is slow; after jobs that follow each other it goes by itself.
 _FLUSH_S = 2.0
+_FLUSH_EVERY_S = 1.0
 # What a job that was told to leave gets, when nobody is there any more to wait for it.
 _LEAVE_S = 10.0
 
@@ -109,11 +112,14 @@ def main(pipe: Connection, settings: Settings, build: Build, memory_bytes: int, 
     inbox: SimpleQueue[Handle | None] = SimpleQueue()
     threading.Thread(target=_read, args=(pipe, runner, inbox), name="pipe", daemon=True).start()
     _tell(pipe, Ready())
+    flushed_s = -math.inf
     with contextlib.redirect_stdout(Prints(runner.print_here, sys.stderr)):
         while (order := inbox.get()) is not None:
             disposition = runner.handle(order.message)
-            # The worker may end this process as soon as it knows.
-            tracing.flush(_FLUSH_S)
+            if time.monotonic() - flushed_s >= _FLUSH_EVERY_S:
+                # The worker may end this process as soon as it knows.
+                tracing.flush(_FLUSH_S)
+                flushed_s = time.monotonic()
             _tell(pipe, Ended(disposition, runner.is_spent))
     # Not by the interpreter: it would wait for threads that the models' code has left behind.
     os._exit(0)

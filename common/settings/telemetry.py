@@ -1,8 +1,8 @@
 """Settings of logs, and of where traces, metrics and logs are sent."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from common.settings.base import Area, split
@@ -60,15 +60,6 @@ class TelemetrySettings(Area):
     )
 
     _split = field_validator("backends", "signals", mode="before")(split)
-
-    @model_validator(mode="after")
-    def _check_azure(self) -> Self:
-        if "azure-monitor" in self.backends and self.application_insights is None:
-            raise ValueError(
-                "TELEMETRY_BACKENDS names azure-monitor, which needs APPLICATIONINSIGHTS_CONNECTION_STRING; set it to "
-                "the connection string of your Application Insights resource"
-            )
-        return self
 
     @field_validator("level", mode="before")
     @classmethod

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from common.telemetry.bridge import Sender
 
 _SCOPE = "atoll"
-_LAST_MS = 2_000
+# A process that ends waits no longer than this for what is left to be sent.
+_LAST_S = 2.0
 _lock = threading.Lock()
 _started = False
 
@@ -82,9 +83,13 @@ def _start(settings: TelemetrySettings) -> None:
 
 def _exporter(settings: TelemetrySettings, backend: str, signal: str) -> Any:
     if backend == "azure-monitor":
+        if settings.application_insights is None:
+            raise SettingsError(
+                "TELEMETRY_BACKENDS names azure-monitor, but APPLICATIONINSIGHTS_CONNECTION_STRING is not set; set it "
+                "to the connection string of your Application Insights resource"
+            )
         from azure.monitor.opentelemetry import exporter as azure
 
-        assert settings.application_insights is not None  # noqa: S101 - the settings have checked it
         kind = {
             "trace": azure.AzureMonitorTraceExporter,
             "metric": azure.AzureMonitorMetricExporter,
@@ -126,8 +131,8 @@ def _trace(resource: "Resource", exporters: Sequence[Any], *, is_global: bool) -
     if is_global:
         # Azure's exporter reads the name of the service from there.
         trace.set_tracer_provider(provider)
-    tracing.spans = Spans(provider.get_tracer(_SCOPE, VERSION), provider.force_flush)
-    _at_exit(provider.force_flush)
+    tracing.spans = Spans(provider.get_tracer(_SCOPE, VERSION))
+    _keep(provider.force_flush)
 
 
 def _log(resource: "Resource", exporters: Sequence[Any], root: logging.Logger) -> None:
@@ -140,7 +145,7 @@ def _log(resource: "Resource", exporters: Sequence[Any], root: logging.Logger) -
     for exporter in exporters:
         provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
     root.addHandler(SendingHandler(provider.get_logger(_SCOPE, VERSION)))
-    _at_exit(provider.force_flush)
+    _keep(provider.force_flush)
 
 
 def _measure(resource: "Resource", exporters: Sequence["Sender"], settings: TelemetrySettings) -> None:
@@ -157,15 +162,11 @@ def _measure(resource: "Resource", exporters: Sequence["Sender"], settings: Tele
         threading.Thread(
             target=bridge.run, args=(settings.metric_interval_ms / 1000,), name="telemetry-metrics", daemon=True
         ).start()
-        _at_exit(bridge.send)
+        _keep(bridge.send)
 
 
-def _at_exit(send: Callable[..., object]) -> None:
-    """Send what is left when the process ends, without keeping it from ending: not on its own thread."""
-
-    def last() -> None:
-        thread = threading.Thread(target=send, name="telemetry-last", daemon=True)
-        thread.start()
-        thread.join(_LAST_MS / 1000)
-
-    atexit.register(last)
+def _keep(send: Callable[[], object]) -> None:
+    """Have what is left sent when somebody asks for it, and when the process ends."""
+    if not tracing.senders:
+        atexit.register(tracing.flush, _LAST_S)
+    tracing.senders.append(send)

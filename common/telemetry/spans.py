@@ -6,7 +6,7 @@ send.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Token
 
@@ -81,16 +81,10 @@ class RequestSpan:
 
 
 class Spans:
-    """One a process.
+    """One a process."""
 
-    Parameters
-    ----------
-    send : sends what is waiting, and returns when that is done.
-    """
-
-    def __init__(self, tracer: Tracer, send: Callable[[], object]) -> None:
+    def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
-        self.flush = send
 
     def request(self, scope: Scope, method: str, *, is_replay: bool) -> RequestSpan:
         """Begin the span of a request, a child of whatever its `traceparent` names.

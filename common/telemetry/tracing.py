@@ -5,7 +5,8 @@ are made in `common.telemetry.spans`.
 """
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,6 +18,8 @@ Kind = Literal["internal", "server", "client", "producer", "consumer"]
 
 # Looked up at each use, never bound by `from … import`: it is set once, when a process begins.
 spans: "Spans | None" = None
+# Each sends what waits of one signal for one receiver, and returns when that is done.
+senders: list[Callable[[], object]] = []
 
 
 class Noted(Protocol):
@@ -68,9 +71,10 @@ def traceparent() -> str | None:
 
 
 def flush(timeout_s: float) -> None:
-    """Send what is waiting to be sent, but do not wait for a slow receiver any longer than this."""
-    if spans is None:
-        return
-    thread = threading.Thread(target=spans.flush, name="telemetry-flush", daemon=True)
-    thread.start()
-    thread.join(timeout_s)
+    """Send what is waiting to be sent, but do not wait for slow receivers any longer than this."""
+    threads = [threading.Thread(target=send, name="telemetry-flush", daemon=True) for send in senders]
+    for thread in threads:
+        thread.start()
+    until_s = time.monotonic() + timeout_s
+    for thread in threads:
+        thread.join(max(0.0, until_s - time.monotonic()))
