@@ -63,12 +63,12 @@ def doctor(
     from common.settings import CHECKOUT, get_settings
     from common.telemetry.logs import configure_logs
 
-    configure_logs(quiet())
     _check_names(only or [], CHECKS, "--only")
     _check_names([plan] if plan else [], tuple(PLANS), "--plan")
     root = (folder or CHECKOUT).absolute()
     if not root.is_dir():
         raise typer.BadParameter(f"{root} is no folder", param_hint="--folder")
+    configure_logs(quiet())
     if local_settings:
         _take_local_settings(root)
     subject = Subject(root, dict(os.environ), PLANS[plan] if plan else plan_of(os.environ), timeout_s)

@@ -58,7 +58,7 @@ def judge_import(cpu_s: float) -> Finding:
     told = f"import of the app takes {cpu_s:.2f} s of CPU"
     if cpu_s <= IMPORT_BUDGET_S:
         return Finding("import", "ok", f"{told}, of {IMPORT_BUDGET_S:g} s at most")
-    why = f"the budget is {IMPORT_BUDGET_S:g} s: each new instance keeps its first callers waiting for as long"
+    why = f"the budget is {IMPORT_BUDGET_S:g} s on a quiet machine: a new instance keeps its first callers waiting"
     todo = "name the models with SERVICE_MODEL; `atoll plugin check NAME` says which plugin imports too much"
     return Finding("import", "warning", told, why, todo)
 
