@@ -20,7 +20,6 @@ FOREIGN = ("networking.istio.io/v1", "secrets-store.csi.x-k8s.io/v1")
 Json = dict[str, Any]
 
 
-@functools.cache
 def text_of(folder: Path) -> str:
     """What kustomize makes of a folder."""
     if shutil.which("kubectl") is None:
@@ -36,7 +35,9 @@ def build(folder: Path) -> list[Json]:
     return [found for found in yaml.safe_load_all(text_of(folder)) if found]
 
 
+@functools.cache
 def overlay(name: str) -> list[Json]:
+    """The objects of one of the overlays, which no test changes."""
     return build(KUBERNETES / "overlays" / name)
 
 

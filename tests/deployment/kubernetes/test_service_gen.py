@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # has no types of its own
+from typer.testing import CliRunner
 
 from common.settings import CHECKOUT
+from deployment.service_gen import cli
 from tests.deployment.kubernetes.manifests import KUBERNETES, Json, build, name_of, of_kind
 from tests.deployment.kubernetes.test_routes import paths_of
 from tests.support.k8s_standin import complaints
@@ -28,11 +30,9 @@ def root(tmp_path: Path) -> Path:
 
 
 def run(root: Path, *words: str, status: int = 0) -> str:
-    command = [sys.executable, "-m", "deployment.service_gen", "--root", str(root), *words]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, timeout=120
-    )
-    assert done.returncode == status, done.stderr
+    # In this process, where the models are imported once; nobody sits at a terminal here.
+    done = CliRunner().invoke(cli, ["--root", str(root), *words])
+    assert done.exit_code == status, done.output
     return done.stdout if status == 0 else done.stderr
 
 

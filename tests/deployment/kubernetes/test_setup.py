@@ -1,0 +1,77 @@
+"""`deployment/setup.sh` without Azure: what it would do, what it refuses, and that it gives no secret away.
+
+`az` and the others are stand-ins here, which write down how they were called.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from common.settings import CHECKOUT
+from tests.deployment.kubernetes.manifests import of_kind, overlay
+
+SCRIPT = CHECKOUT / "deployment" / "setup.sh"
+
+
+def setup(*words: str, path: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"], **settings}
+    return subprocess.run(
+        [str(SCRIPT), *words], capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+
+
+@pytest.fixture
+def standins(tmp_path: Path) -> Path:
+    """A folder with programs of the names that the script calls; what they were told is in `calls`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("az", "kubectl", "kubelogin"):
+        program = folder / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> "{folder}/calls"\n')
+        program.chmod(0o755)
+    return folder
+
+
+def test_without_run_commands_are_shown_and_none_is_run(standins: Path) -> None:
+    done = setup(path=standins)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^# (\d+)\.", done.stdout, re.MULTILINE) == [str(number) for number in range(1, 13)]
+    assert "az aks create" in done.stdout
+    assert not (standins / "calls").exists()
+
+
+def test_every_queue_that_the_manifests_read_is_made_with_its_poison_queue() -> None:
+    made = set(re.findall(r"/queues/([a-z-]+)\\\?", setup().stdout))
+    read = {found["spec"]["triggers"][0]["metadata"]["queueName"] for found in of_kind(overlay("aks"), "ScaledJob")}
+    assert made == read | {f"{queue}-poison" for queue in read}
+
+
+def test_what_is_written_for_the_manifests_has_the_names_that_they_read() -> None:
+    told = setup().stdout
+    wanted = CHECKOUT / "deployment" / "kubernetes" / "components" / "azure" / "azure.env"
+    names = [line.partition("=")[0] for line in wanted.read_text().splitlines() if not line.startswith("#")]
+    written = told.partition("azure.env << END")[2].partition("\nEND")[0]
+    assert re.findall(r"^([A-Z_]+)=", written, re.MULTILINE) == names
+
+
+def test_priced_options_are_off_unless_asked_for() -> None:
+    priced = ("az network ddos-protection create", "az network firewall create")
+    assert [command for command in priced if command in setup().stdout] == []
+    assert [command for command in priced if command in setup("--ddos", "--firewall").stdout] == list(priced)
+
+
+@pytest.mark.parametrize(
+    ("words", "settings", "told"),
+    [
+        (("--fast",), {}, "unknown option --fast"),
+        ((), {"NAME": "My Cluster"}, "is not 3 to 16 lower-case letters"),
+        (("--from", "two"), {}, "is no number"),
+    ],
+)
+def test_what_it_cannot_follow_is_said(words: tuple[str, ...], settings: dict[str, str], told: str) -> None:
+    done = setup(*words, **settings)
+    assert done.returncode == 2
+    assert told in done.stderr
