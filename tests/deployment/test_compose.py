@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 from common.settings import AREAS
 from common.settings.secrets import FILE_SUFFIX, is_secret
