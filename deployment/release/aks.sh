@@ -28,6 +28,8 @@ patience=${PATIENCE:-10m}
 mkdir -p build
 work=$(mktemp -d build/release.XXXXXX)
 trap 'rm -rf "$work"' EXIT
+# The overlay may have put a registry before the name already; what is replaced is what it ends with.
+kubectl kustomize "$overlay" > "$work/overlay.yaml"
 {
   echo "apiVersion: kustomize.config.k8s.io/v1beta1"
   echo "kind: Kustomization"
@@ -35,9 +37,9 @@ trap 'rm -rf "$work"' EXIT
   echo "images:"
   for given in "$@"; do
     image=${given#*=}
-    echo "  - {name: ${given%%=*}, newName: \"${image%@*}\", digest: \"${image#*@}\"}"
-    # Once more by the name that components/azure has given it.
-    echo "  - {name: \"${image%@*}\", newName: \"${image%@*}\", digest: \"${image#*@}\"}"
+    sed -nE "s#^ *(- )?image: \"?(([^ \"]*/)?${given%%=*})([:@][^/\"]*)?\"?\$#\2#p" "$work/overlay.yaml" | sort -u | while read -r name; do
+      echo "  - {name: \"$name\", newName: \"${image%@*}\", digest: \"${image#*@}\"}"
+    done
   done
 } > "$work/kustomization.yaml"
 kubectl kustomize "$work" > "$work/new.yaml"
