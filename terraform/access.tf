@@ -37,8 +37,7 @@ locals {
         deploy = { scope = module.cluster[0].id, role = "Azure Kubernetes Service RBAC Cluster Admin" } # namespace, KEDA's resources
       } : {},
       local.with_functions ? {
-        publish  = { scope = module.functions[0].id, role = "Website Contributor" }
-        releases = { scope = module.storage.releases_id, role = "Storage Blob Data Contributor" }
+        publish = { scope = module.functions[0].id, role = "Website Contributor" }
       } : {},
     ) : "deploy-${key}" => merge(it, { identity = "deploy", principal_id = null })
   }

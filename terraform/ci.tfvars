@@ -9,4 +9,5 @@ operators       = ["22222222-2222-2222-2222-222222222222"]
 operator_ips    = ["192.0.2.10"]
 budget          = { amount = 300, start = "2026-12-01" }
 github          = { repository = "example/atoll" }
+cache           = { enabled = true }
 cluster         = { api_cidrs = ["192.0.2.10/32"] }

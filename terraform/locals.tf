@@ -1,6 +1,7 @@
 locals {
   with_cluster   = contains(var.hosts, "cluster")
   with_functions = contains(var.hosts, "functions")
+  with_cache     = coalesce(var.cache.enabled, contains(var.hosts, "functions"))
 
   # The same for the same subscription and name, so that nothing has to remember it.
   suffix = coalesce(var.suffix, substr(sha256("${var.subscription_id}/${var.name}"), 0, 6))
@@ -28,7 +29,7 @@ locals {
   # Names of secrets in the vault, by the setting that each is for.
   secrets = merge(
     { DATABASE_URL = "database-url", ATOLL_ADMIN_KEY = "admin-key" },
-    var.cache.enabled ? { REDIS_URL = "redis-url" } : {},
+    local.with_cache ? { REDIS_URL = "redis-url" } : {},
   )
 
   # Settings that both hosts share; none is a secret.

@@ -80,7 +80,7 @@ module "database" {
 
 module "cache" {
   source = "./modules/cache"
-  count  = var.cache.enabled ? 1 : 0
+  count  = local.with_cache ? 1 : 0
 
   name                = local.place.name
   resource_group_name = local.place.resource_group_name
@@ -130,7 +130,7 @@ module "endpoints" {
     local.with_cluster && contains(var.private_endpoints, "registry") ? {
       registry = { resource_id = module.registry[0].id, part = "registry", zone = "privatelink.azurecr.io" }
     } : {},
-    var.cache.enabled ? {
+    local.with_cache ? {
       cache = { resource_id = module.cache[0].id, part = "redisEnterprise", zone = "privatelink.redis.azure.net" }
     } : {},
   )
@@ -195,7 +195,7 @@ module "monitoring" {
   targets = merge(
     { storage = module.storage.account_id, database = module.database.id },
     local.share_mounted ? { share = module.storage.share.account_id } : {},
-    var.cache.enabled ? { cache = module.cache[0].id } : {},
+    local.with_cache ? { cache = module.cache[0].id } : {},
     local.with_cluster ? { cluster = module.cluster[0].id } : {},
     local.with_functions ? { functions = module.functions[0].id } : {},
   )

@@ -28,10 +28,7 @@ output "workflows" {
       REGISTRY_NAME         = module.registry[0].name
       REGISTRY_LOGIN_SERVER = module.registry[0].login_server
     } : {},
-    local.with_functions ? {
-      FUNCTION_APP     = module.functions[0].name
-      RELEASES_ACCOUNT = module.storage.account_name
-    } : {},
+    local.with_functions ? { FUNCTION_APP = module.functions[0].name } : {},
   )
 }
 

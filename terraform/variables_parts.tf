@@ -220,9 +220,12 @@ variable "database_password_version" {
 }
 
 variable "cache" {
-  description = "Redis (Azure Managed Redis) for what processes share: whether there is one, its size, a second node that stands by."
+  description = <<-TEXT
+    Redis (Azure Managed Redis) for what processes share: whether there is one (by default with functions only: the manifests
+    for a cluster bring their own), its size, a second node that stands by.
+  TEXT
   type = object({
-    enabled           = optional(bool, true)
+    enabled           = optional(bool)
     sku               = optional(string, "Balanced_B0")
     high_availability = optional(bool, false)
   })

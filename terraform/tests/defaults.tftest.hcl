@@ -12,6 +12,7 @@ variables {
   budget       = null
   github       = null
   cluster      = {}
+  cache        = {}
 }
 
 run "the_cluster_scales_from_one_to_five_nodes_of_the_default_size" {
@@ -117,8 +118,8 @@ run "the_share_is_mounted_without_a_key" {
 run "the_priced_options_are_off" {
   command = plan
   assert {
-    condition     = length(module.endpoints.names) == 1 && module.endpoints.names["cache"] == "privatelink.redis.azure.net"
-    error_message = "only the cache, which has no firewall, may have a private endpoint by default"
+    condition     = length(module.endpoints.names) == 0 && length(module.cache) == 0
+    error_message = "private endpoints, and a second Redis beside the cluster's own, must be asked for"
   }
   assert {
     condition     = !module.network.routed && !var.network.ddos_protection
@@ -141,7 +142,7 @@ run "names_are_the_same_each_time" {
 run "secrets_lie_in_the_vault_alone" {
   command = plan
   assert {
-    condition     = toset(keys(output.secrets)) == toset(["database-url", "redis-url", "admin-key"])
+    condition     = toset(keys(output.secrets)) == toset(["database-url", "admin-key"])
     error_message = "the vault must be told what Atoll reads from it"
   }
   assert {

@@ -9,6 +9,7 @@ run "functions_alone_need_no_cluster" {
   command = plan
   variables {
     hosts    = ["functions"]
+    cache    = {}
     settings = { ANONYMOUS_SCOPES = "predict" }
   }
   assert {
@@ -26,6 +27,10 @@ run "functions_alone_need_no_cluster" {
   assert {
     condition     = contains(keys(module.network.subnet_ids), "functions")
     error_message = "the app must lie in the network"
+  }
+  assert {
+    condition     = module.endpoints.names["cache"] == "privatelink.redis.azure.net" && contains(keys(output.secrets), "redis-url")
+    error_message = "functions share a Redis, which has no firewall and so a private endpoint"
   }
   assert {
     condition     = !contains(keys(output.workflows), "AKS_CLUSTER") && output.cluster == null && output.azure == null

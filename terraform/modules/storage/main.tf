@@ -54,11 +54,9 @@ resource "azurerm_storage_queue" "this" {
   storage_account_id = azurerm_storage_account.jobs.id
 }
 
-# The package that the function app runs, and what was released before, to go back to.
-resource "azurerm_storage_container" "this" {
-  for_each = toset(["packages", "releases"])
-
-  name                  = each.key
+# The package of the function app.
+resource "azurerm_storage_container" "packages" {
+  name                  = "packages"
   storage_account_id    = azurerm_storage_account.jobs.id
   container_access_type = "private"
 }

@@ -25,7 +25,7 @@ output "table_service_uri" {
 
 output "packages_uri" {
   description = "Address of the container for packages."
-  value       = "https://${azurerm_storage_account.jobs.name}.blob.core.windows.net/${azurerm_storage_container.this["packages"].name}"
+  value       = "https://${azurerm_storage_account.jobs.name}.blob.core.windows.net/${azurerm_storage_container.packages.name}"
 }
 
 output "queues" {
@@ -42,9 +42,4 @@ output "share" {
     mounted    = var.share_mounted
     address    = var.share_mounted ? null : "https://${azurerm_storage_account.jobs.name}.file.core.windows.net/${var.share_name}"
   }
-}
-
-output "releases_id" {
-  description = "Id of the container for what was released."
-  value       = "${azurerm_storage_account.jobs.id}/blobServices/default/containers/${azurerm_storage_container.this["releases"].name}"
 }
