@@ -30,7 +30,8 @@ provider "azurerm" {
       recover_soft_deleted_key_vaults = true
     }
     resource_group {
-      prevent_deletion_if_contains_resources = true
+      # Azure adds things of its own, e.g. Application Insights its smart detection; they must not keep anybody from leaving.
+      prevent_deletion_if_contains_resources = false
     }
   }
 }
