@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 from tests.conformance.deployment import READERS
 from tests.support.servers import CHECKOUT
