@@ -21,7 +21,7 @@ class Standing:
     def show(self, store: SweepStore, now: datetime) -> None:
         """Look at the store, and tell what is there now."""
         since = store.waiting_since()
-        ages = {(queue,): max(0.0, (now - due).total_seconds()) for queue, due in since.items()}
+        ages: dict[Labels, float] = {(queue,): max(0.0, (now - due).total_seconds()) for queue, due in since.items()}
         self._set(metrics.JOBS, store.standing())
         self._set(metrics.QUEUE_OLDEST_SECONDS, ages)
         self._set(metrics.JOB_HEARTBEAT_SECONDS, {(): oldest_s(store.beats(), now)})

@@ -84,7 +84,7 @@ class SweepStore:
         query = sa.select(jobs.c.queue, sa.func.min(jobs.c.due_at)).where(jobs.c.state.in_(WAITING))
         return {row[0]: row[1] for row in self._database.read(lambda c: c.execute(query.group_by(jobs.c.queue)).all())}
 
-    def standing(self) -> dict[tuple[str, str], int]:
+    def standing(self) -> dict[tuple[str, ...], int]:
         """How many jobs are open or dead, by kind and state. Of others there may be millions."""
         told = [*WAITING, *ACTIVE, State.DEAD]
         query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).where(jobs.c.state.in_(told))

@@ -258,7 +258,7 @@ class Batcher(Generic[Item]):
         outcomes = run_each([entry.item for entry in batch], self._how.run)
         seconds = time.perf_counter() - started_s
         if tracing.spans is not None:
-            told = {"atoll.model": self._name, "atoll.batch.items": len(batch)}
+            told: dict[str, tracing.Value] = {"atoll.model": self._name, "atoll.batch.items": len(batch)}
             tracing.spans.shared(f"predict {self._name}", told, began_ns, (entry.trace for entry in batch))
         return outcomes, seconds
 

@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from common.errors import SettingsError
 from common.settings import TelemetrySettings
@@ -27,8 +27,6 @@ _SCOPE = "atoll"
 _LAST_S = 2.0
 _lock = threading.Lock()
 _started = False
-
-Made = Literal["trace", "metric", "log"]
 
 
 def start(settings: TelemetrySettings) -> None:
@@ -90,7 +88,7 @@ def _exporter(settings: TelemetrySettings, backend: str, signal: str) -> Any:
             )
         from azure.monitor.opentelemetry import exporter as azure
 
-        kind = {
+        kind: Any = {
             "trace": azure.AzureMonitorTraceExporter,
             "metric": azure.AzureMonitorMetricExporter,
             "log": azure.AzureMonitorLogExporter,

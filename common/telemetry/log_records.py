@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from typing import Any
 
 from opentelemetry._logs import Logger, LogRecord, SeverityNumber
 
@@ -35,7 +36,9 @@ class SendingHandler(logging.Handler):
 
     @staticmethod
     def _translated(record: logging.LogRecord) -> LogRecord:
-        fields = dict(record.msg) if isinstance(record.msg, dict) else {}
+        # structlog puts the whole event there.
+        message: Any = record.msg
+        fields: dict[str, Any] = dict(message) if isinstance(message, dict) else {}
         text = fields.pop("event", None) if fields else record.getMessage()
         for name in ("level", "timestamp", "logger", "_record", "_from_structlog"):
             fields.pop(name, None)

@@ -5,7 +5,6 @@ Where ../shared is missing, tests skip and say so.
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,16 @@ class Sink:
         lines = self._out.read_text(encoding="utf-8").split("\n")[:-1]
         return [record for line in lines if (record := json.loads(line))["kind"] == kind]
 
-    def wait_for(self, kind: str, wanted: Callable[[Record], bool]) -> Record:
-        """The first record of a kind that is as wanted, as soon as there is one."""
+    def wait_for(self, kind: str, **wanted: object) -> Record:
+        """The first record of a kind with these values, as soon as there is one."""
         return wait_for(
-            lambda: next((record for record in self.records(kind) if wanted(record)), None), f"a {kind} in the sink"
+            lambda: next(
+                (
+                    record
+                    for record in self.records(kind)
+                    if all(record.get(name) == value for name, value in wanted.items())
+                ),
+                None,
+            ),
+            f"a {kind} in the sink",
         )

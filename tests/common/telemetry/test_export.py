@@ -37,10 +37,10 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         server = Server(tmp_path_factory.mktemp("state"), env=env)
         try:
             run_job(server)
-            sink.wait_for("span", lambda span: span["name"] == "predict sample")
-            sink.wait_for("metric", lambda metric: metric["name"] == "atoll_jobs_accepted_total")
+            sink.wait_for("span", name="predict sample")
+            sink.wait_for("metric", name="atoll_jobs_accepted_total")
             for line in ("request", "job"):
-                sink.wait_for("log", lambda log, line=line: log["body"] == line)  # type: ignore[misc]  # mypy does not infer a default's type
+                sink.wait_for("log", body=line)
         finally:
             server.stop()
         yield sink
@@ -95,7 +95,7 @@ def test_azure_monitor_gets_requests_dependencies_metrics_and_logs(sink: Sink, t
     try:
         run_job(server)
         for kind in ("RequestData", "RemoteDependencyData", "MetricData", "MessageData"):
-            sink.wait_for("azure", lambda record, kind=kind: record["type"] == kind)  # type: ignore[misc]  # mypy does not infer a default's type
+            sink.wait_for("azure", type=kind)
     finally:
         server.stop()
 
