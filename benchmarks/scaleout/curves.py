@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.scaleout.published import table
 from benchmarks.scaleout.tables import Table
@@ -10,6 +11,8 @@ from models.scaleout.learning.bell import Bell, Curve
 from models.scaleout.learning.context import ContextModel
 from models.scaleout.learning.ernest import Ernest
 from models.scaleout.records import Application, Context
+
+Floats = NDArray[np.float64]
 
 _MODELS = ("Ernest", "Bell", "ours")
 
@@ -46,21 +49,21 @@ def run() -> list[Table]:
     return [found]
 
 
-def _fits() -> dict[str, Callable[[object, object], Curve]]:
-    return {"Ernest": Ernest.fit, "Bell": Bell.fit, "ours": _Ours}  # type: ignore[dict-item]
+def _fits() -> dict[str, Callable[[Floats, Floats], Curve]]:
+    return {"Ernest": Ernest.fit, "Bell": Bell.fit, "ours": _Ours}
 
 
 class _Ours:
     """The context model of runs that differ in their scale-out only."""
 
-    def __init__(self, nodes: "np.ndarray[tuple[int], np.dtype[np.float64]]", seconds: object) -> None:
+    def __init__(self, nodes: Floats, seconds: Floats) -> None:
         self._context = Context("spark", "any")
         runs = [
             Application(str(place), self._context, start_s=0.0, end_s=float(time), start_scale_out=int(count))
-            for place, (count, time) in enumerate(zip(nodes, np.asarray(seconds), strict=True))
+            for place, (count, time) in enumerate(zip(nodes, seconds, strict=True))
         ]
         self._model = ContextModel.fit(runs, self._context)
 
-    def predict(self, scale_outs: object) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    def predict(self, scale_outs: ArrayLike) -> Floats:
         asked = [float(value) for value in np.atleast_1d(np.asarray(scale_outs, float))]
         return np.array([forecast.median_s for forecast in self._model.predict(self._context, asked)])

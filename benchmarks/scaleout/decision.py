@@ -22,7 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.report import NotMeasured
-from benchmarks.scaleout.tables import Table
+from benchmarks.scaleout.tables import Table, printed
 from models.scaleout.records import Application, JobExecution, Stage
 
 _JOBS, _LOW, _HIGH, _KNOWN, _ASKED = 35, 4, 36, 65, 5
@@ -307,15 +307,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.scaleout.decision", description=__doc__)
     parser.add_argument("--runs-known", type=int, default=0, help="also look runs up among so many, e.g. 10000")
     given = parser.parse_args()
-    try:
-        tables = run()
-        tables += [history(given.runs_known)] if given.runs_known else []
-    except NotMeasured as exc:
-        print(f"decision: {exc}", file=sys.stderr)
-        return 1
-    for table in tables:
-        print(table.markdown())
-    return 0
+
+    def tables() -> list[Table]:
+        found = run()
+        return [*found, history(given.runs_known)] if given.runs_known else found
+
+    return printed("decision", tables)
 
 
 if __name__ == "__main__":

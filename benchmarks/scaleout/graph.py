@@ -6,6 +6,7 @@ model was as it is, so that nothing of it can have been chosen by them.
 """
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from benchmarks.report import NotMeasured
 from benchmarks.scaleout.graph_curves import CURVES, by_curves
 from benchmarks.scaleout.graph_errors import Times, errors, mape
 from benchmarks.scaleout.graph_times import decision, search
-from benchmarks.scaleout.tables import Table
+from benchmarks.scaleout.tables import Table, printed
 from models.scaleout import space
 from models.scaleout.graph.history import History
 from models.scaleout.graph.model import GraphModel
@@ -120,10 +121,8 @@ def parts_of(runs: Sequence[Application], seed: int) -> list[Part]:
 
 def traces() -> list[Application]:
     """The carried runs. Raises NotMeasured."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise NotMeasured("PyTorch is not installed: pip install '.[train]'") from None
+    if importlib.util.find_spec("torch") is None:
+        raise NotMeasured("PyTorch is not installed: make torch")
     from models.scaleout.traces import carried
 
     try:
@@ -194,15 +193,12 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=0, help="also measure a training of so many")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    try:
+
+    def measured() -> list[Table]:
         tables = run(given.seed)
-        tables += [search(traces(), given.trials, given.seed)] if given.trials else []
-    except NotMeasured as exc:
-        print(f"graph: {exc}", file=sys.stderr)
-        return 1
-    for table in tables:
-        print(table.markdown())
-    return 0
+        return [*tables, search(traces(), given.trials, given.seed)] if given.trials else tables
+
+    return printed("graph", measured)
 
 
 if __name__ == "__main__":

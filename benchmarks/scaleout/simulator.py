@@ -133,14 +133,14 @@ def play(policy: Policy, truth: Truth, drawn: Draw, setting: Setting, history: l
         share = waited / max(clock - begun, 1e-9) if present != first else 0.0
         jobs.append(JobExecution(job, begun, clock, first, present, None, share))
         if job + 1 < len(drawn.times_s) and not isinstance(policy, Ramped):
-            asked = _within(policy.after(_run(truth, history, jobs, ended=False), wanted))
+            asked = _within(policy.after(_run(truth, len(history), jobs, ended=False), wanted))
             changes += asked != wanted
             if asked <= present:
                 coming, present = [], asked
             elif asked != wanted:
                 coming = [(clock + drawn.delay_s, asked)]
             wanted = asked
-    history.append(_run(truth, history, jobs, ended=True))
+    history.append(_run(truth, len(history), jobs, ended=True))
     return Outcome(policy.name, truth.algorithm, drawn.phase, truth.target_s, clock, executor_s / 60.0, changes)
 
 
@@ -223,10 +223,10 @@ def _context(truth: Truth) -> Context:
     return Context(system="spark", algorithm=truth.algorithm)
 
 
-def _run(truth: Truth, history: Sequence[Application], jobs: Sequence[JobExecution], *, ended: bool) -> Application:
+def _run(truth: Truth, position: int, jobs: Sequence[JobExecution], *, ended: bool) -> Application:
     end = jobs[-1].end_s if ended else None
     return Application(
-        execution_id=f"run-{len(history)}",
+        execution_id=f"run-{position}",
         context=_context(truth),
         signature=truth.algorithm,
         min_scale_out=LOW,
@@ -245,4 +245,4 @@ def _recorded(truth: Truth, run: Run, position: int) -> Application:
     for job, (seconds, scale_out) in enumerate(zip(run.seconds, run.scale_outs, strict=True)):
         jobs.append(JobExecution(job, clock, clock + float(seconds), int(scale_out), int(scale_out)))
         clock += float(seconds)
-    return _run(truth, [None] * position, jobs, ended=True)  # type: ignore[list-item]
+    return _run(truth, position, jobs, ended=True)

@@ -1,6 +1,10 @@
 """Tables of figures as Markdown."""
 
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from benchmarks.report import NotMeasured
 
 
 @dataclass
@@ -27,3 +31,15 @@ class Table:
     @property
     def missed(self) -> int:
         return sum("MISSED" in cell for row in self.rows for cell in row)
+
+
+def printed(name: str, measure: Callable[[], Sequence[Table]]) -> int:
+    """Print what was measured, or why nothing could be; the exit status."""
+    try:
+        tables = measure()
+    except NotMeasured as exc:
+        print(f"{name}: {exc}", file=sys.stderr)
+        return 1
+    for table in tables:
+        print(table.markdown())
+    return 0

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from common.errors import DependencyFailed
-from common.storage.share import CHUNK_BYTES, FileInfo, FileMissing, Share
+from common.storage.share import CHUNK_BYTES, FileInfo, FileMissing, Share, ShareDown
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.storage")
@@ -235,8 +235,9 @@ class Blobs:
     def _put(self, file: BinaryIO) -> BlobRef:
         ref = _digest_of(file)
         if self.exists(ref):
-            # Not by its size alone: the new copy may be meant to replace a damaged one.
-            with suppress(FileMissing):
+            # Not by its size alone: the new copy may be meant to replace a damaged one. Where it cannot be read, since
+            # somebody puts the same just now, say, it is written again; a share that is down says so then.
+            with suppress(FileMissing, ShareDown):
                 if _is_whole(self.share.read(ref.share_path), ref):
                     return ref
         file.seek(0)

@@ -55,9 +55,7 @@ def train(context: "TrainContext", request: ScaleoutTraining) -> None:
     """Trains the graph model on the recorded runs, and publishes it as a version: `graph.npz`, `model.json`."""
     absent = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if absent:
-        raise JobRefused(
-            f"{', '.join(absent)} not installed here; `make torch`, or use a worker that has it"
-        )
+        raise JobRefused(f"{', '.join(absent)} not installed here; `make torch`, or use a worker that has it")
     develop(context, recorded(), request)
 
 

@@ -56,7 +56,7 @@ def demo(
             raise ended("no model can answer from what is known", FAILED)
         _show(answer, question, picture, prints_json(context, as_json))
         if not prints_json(context, as_json):
-            _show_under_way(client, runs, question)
+            _show_under_way(client, runs, question, answer["recommendation"]["scale_out"])
 
 
 def bring(client: "Client") -> int:
@@ -118,10 +118,12 @@ def _show(answer: Mapping[str, Any], question: Mapping[str, Any], picture: Path,
     typer.echo(f"drawn in {picture}")
 
 
-def _show_under_way(client: "Client", runs: "Sequence[Application]", question: Mapping[str, Any]) -> None:
+def _show_under_way(
+    client: "Client", runs: "Sequence[Application]", question: Mapping[str, Any], executors: int
+) -> None:
     from models.scaleout.demo.under_way import fresh_id, half_of, planned, sentence
 
-    run = half_of(runs, question, fresh_id())
+    run = half_of(runs, question, fresh_id(), executors)
     plan = None if run is None else planned(client, run)
     if run is not None and plan is not None:
         typer.echo()

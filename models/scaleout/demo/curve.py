@@ -34,7 +34,7 @@ def lines(answer: Mapping[str, Any], target_s: float | None = None, width: int =
             row[at(target_s)] = "┆"
         row[at(point["median_s"])] = "●"
         mark = "  <-" if point["scale_out"] == chosen else ""
-        met = "" if point.get("probability") is None else f"  {point['probability']:>4.0%}"
+        met = "" if point.get("probability") is None else f"  {share(point['probability']):>4}"
         found.append(f"{point['scale_out']:>9}  {point['median_s']:>6.1f} s  {''.join(row)}{met}{mark}")
     return found
 
@@ -45,7 +45,12 @@ def recommendation(answer: Mapping[str, Any], target_s: float | None) -> str:
     count = chosen["scale_out"]
     told = f"Take {count} executor{'' if count == 1 else 's'}"
     if target_s is not None and chosen.get("probability") is not None:
-        told += f": done in {target_s:.0f} s with a probability of {chosen['probability']:.0%}"
+        told += f": done in {target_s:.0f} s with a probability of {share(chosen['probability'])}"
     if chosen.get("executor_minutes") is not None:
         told += f", for {chosen['executor_minutes']:.2f} executor-minutes"
     return f"{told}. ({chosen['why']}; {answer['model']}, {answer['runs']} runs)"
+
+
+def share(probability: float) -> str:
+    """In whole percent, rounded down: 89.6 % is not yet 90 %."""
+    return f"{int(100 * probability + 1e-9)}%"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from common.clock import new_id
+from models.scaleout.demo.curve import share
 from models.scaleout.demo.question import nearest
 from models.scaleout.records import Application
 from models.scaleout.rows import told_of
@@ -15,19 +16,22 @@ if TYPE_CHECKING:
 _APPLICATIONS, _ONLINE = "/scaleout/applications", "/prediction/online_scale_out_prediction"
 
 
-def half_of(runs: Sequence[Application], question: Mapping[str, Any], execution_id: str) -> Application | None:
+def half_of(
+    runs: Sequence[Application], question: Mapping[str, Any], execution_id: str, executors: int = 1
+) -> Application | None:
     """A run like the one that is asked about, as it was when half of its jobs had ended; None where none has several.
 
     Parameters
     ----------
     runs : the carried ones.
     question : as `question_of` makes it.
+    executors : that it should have had; the nearest number is taken.
     """
     mine = [run for run in runs if run.context.algorithm == question["algorithm"] and len(run.jobs) > 1]
     if not mine:
         return None
-    # Of several the one with the fewest executors: more may be of use to it.
-    run = min(nearest(mine, int(question["arguments"][0])), key=lambda one: one.start_scale_out or 0)
+    like = nearest(mine, int(question["arguments"][0]))
+    run = min(like, key=lambda one: abs((one.start_scale_out or 0) - executors))
     jobs = run.jobs[: len(run.jobs) // 2]
     return replace(
         run,
@@ -71,9 +75,10 @@ def sentence(run: Application, plan: Mapping[str, Any]) -> str:
     """The plan in words."""
     last = run.jobs[-1]
     told = f"A run with {_executors(last.end_scale_out or 0)}, played again: after its job {last.job_id} "
-    told += f"it gets {_executors(plan['scale_out'])}"
+    keeps = plan["scale_out"] == last.end_scale_out
+    told += "it keeps them" if keeps else f"it gets {_executors(plan['scale_out'])}"
     if plan.get("probability") is not None:
-        told += f", done in {run.target_s:.0f} s with a probability of {plan['probability']:.0%}"
+        told += f", done in {run.target_s:.0f} s with a probability of {share(plan['probability'])}"
     return f"{told}. ({plan['why']}; {plan['model']})"
 
 

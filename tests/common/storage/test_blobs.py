@@ -1,6 +1,6 @@
 import hashlib
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.storage import BlobRef, Blobs, CorruptBlob, FileMissing, Share
+from common.storage.share import ShareDown
 
 
 @pytest.fixture
@@ -58,12 +59,22 @@ def test_putting_twice_is_harmless(blobs: Blobs) -> None:
 
 
 def test_putting_at_once_is_harmless(blobs: Blobs) -> None:
-    threads = [threading.Thread(target=blobs.put, args=([b"weights"],)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        refs = list(pool.map(lambda _: blobs.put([b"weights"]), range(16)))
+    assert set(refs) == {ref_of(b"weights")}
     assert blobs.read(ref_of(b"weights")) == b"weights"
+
+
+def test_a_blob_that_is_replaced_while_it_is_read_is_put_anyway(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = blobs.put([b"weights"])
+
+    def replaced(path: str) -> Iterator[bytes]:
+        raise ShareDown(f"{path} was replaced while it was read")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(blobs.share, "read", replaced)
+        assert blobs.put([b"weights"]) == ref
+    assert blobs.read(ref) == b"weights"
 
 
 def test_a_blob_that_was_never_put_is_missing(blobs: Blobs) -> None:

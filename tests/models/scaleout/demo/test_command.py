@@ -69,7 +69,7 @@ def test_it_shows_and_draws_a_curve_its_interval_and_a_recommendation(server: Se
     assert {run["execution_id"] for run in known} == {run.execution_id for run in carried()}
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed: make torch")
 def test_it_trains_with_a_progress_bar_and_the_graph_model_plans_after_that(server: Server, tmp_path: Path) -> None:
     # A training on all carried runs takes longer than a test should.
     few = "from models.scaleout import traces; some = traces.carried()[::9]; traces.carried = lambda: some; "

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from models.scaleout.demo.command import portions
-from models.scaleout.demo.curve import lines, recommendation
+from models.scaleout.demo.curve import lines, recommendation, share
 from models.scaleout.demo.picture import svg
 from models.scaleout.traces import carried
 
@@ -51,6 +51,10 @@ def test_the_recommendation_is_a_sentence() -> None:
     assert recommendation(answer(40, 22), 30).startswith(
         "Take 2 executors: done in 30 s with a probability of 93%, for 1.50 executor-minutes."
     )
+
+
+def test_a_probability_is_never_shown_as_more_than_it_is() -> None:
+    assert [share(value) for value in (0.896, 0.29, 0.9999, 1.0)] == ["89%", "29%", "99%", "100%"]
 
 
 @pytest.mark.parametrize("target_s", [None, 30.0])

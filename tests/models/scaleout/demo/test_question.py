@@ -39,5 +39,12 @@ def test_a_run_that_is_played_again_stops_in_its_middle() -> None:
 def test_what_is_planned_is_told_in_words() -> None:
     run = half_of(carried(), question_of(carried(), "gbt", target_s=60), "again")
     assert run is not None
-    told = sentence(run, {"scale_out": 1, "probability": 0.9, "why": "it is cheap", "model": "graph"})
-    assert "it gets 1 executor, done in 60 s with a probability of 90%. (it is cheap; graph)" in told
+    told = sentence(run, {"scale_out": 3, "probability": 0.9, "why": "it is cheap", "model": "graph"})
+    assert "it gets 3 executors, done in 60 s with a probability of 90%. (it is cheap; graph)" in told
+    assert "it keeps them, done" in sentence(run, {"scale_out": 1, "probability": 0.5, "why": "", "model": ""})
+
+
+def test_the_run_that_is_played_again_had_about_the_executors_that_were_recommended() -> None:
+    run = half_of(carried(), question_of(carried(), "gbt"), "again", executors=4)
+    assert run is not None
+    assert run.start_scale_out == 4
