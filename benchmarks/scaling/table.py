@@ -1,5 +1,6 @@
 """A table of results, as Markdown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -9,7 +10,7 @@ class Table:
 
     name: str
     head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
     def markdown(self) -> str:
         """Figures to the right."""

@@ -28,7 +28,7 @@ def asked_by(project: Mapping[str, Any], extras: Iterable[str]) -> list[str]:
         There is no such extra.
     """
     known: Mapping[str, Sequence[str]] = project["project"].get("optional-dependencies", {})
-    names = []
+    names: list[str] = []
     for extra in extras:
         if extra not in known:
             raise Unreadable(f"there is no extra {extra!r}; there are {', '.join(sorted(known))}")
@@ -49,7 +49,7 @@ def closure(locked: Sequence[Locked], roots: Iterable[str]) -> list[Locked]:
         for parent in package.wanted_by:
             children.setdefault(parent, set()).add(package.name)
     names = {package.name for package in locked}
-    waiting = [canonicalize_name(name) for name in roots]
+    waiting: list[str] = [canonicalize_name(name) for name in roots]
     missing = sorted(set(waiting) - names)
     if missing:
         raise Unreadable(f"the lock does not pin {', '.join(missing)}, so nothing tells which files are the right ones")

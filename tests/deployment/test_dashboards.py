@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 from tests.support.datasets import CHECKOUT
 from tests.support.markdown import page, row_names

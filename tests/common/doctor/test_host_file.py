@@ -70,7 +70,8 @@ def test_a_long_function_is_refused_only_where_the_plan_ends_it() -> None:
 
 
 def test_values_of_any_type_are_told_not_raised() -> None:
-    for value in (None, [], {}, 3, "x", True, 1.5):
+    values: tuple[Any, ...] = (None, [], {}, 3, "x", True, 1.5)
+    for value in values:
         host = {
             "version": value,
             "extensionBundle": value,

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_process_that_is_killed_is_told() -> None:
 
 
 def test_models_that_answer_from_a_sample_are_a_warning() -> None:
-    told = [
+    told: list[dict[str, Any]] = [
         {"name": "imputation", "state": "ready", "reason": None, "datasets": [["sample", "generated"]]},
         {"name": "sample", "state": "ready", "reason": None, "datasets": []},
     ]

@@ -6,6 +6,7 @@
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from tests.deployment.kubernetes.manifests import of_kind, overlay
 SCRIPT = CHECKOUT / "deployment" / "setup.sh"
 
 
-def setup(*words: str, path: Path | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"], **settings}
+def setup(
+    *words: str, path: Path | None = None, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"], **(settings or {})}
     return subprocess.run(
         [str(SCRIPT), *words], capture_output=True, text=True, check=False, timeout=60, env=environment
     )
@@ -72,6 +75,6 @@ def test_priced_options_are_off_unless_asked_for() -> None:
     ],
 )
 def test_what_it_cannot_follow_is_said(words: tuple[str, ...], settings: dict[str, str], told: str) -> None:
-    done = setup(*words, **settings)
+    done = setup(*words, settings=settings)
     assert done.returncode == 2
     assert told in done.stderr

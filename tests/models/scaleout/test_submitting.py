@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 from models.scaleout.decide import Plan
 from models.scaleout.old_submission import OldSubmission
