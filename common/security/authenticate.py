@@ -57,6 +57,8 @@ def challenged(error: AtollError, code: str | None = None) -> AtollError:
 def credential_of(headers: Mapping[bytes, Sequence[bytes]]) -> str | None:
     """The credential that a request carries: the token of `Authorization: Bearer`, or `X-API-Key`.
 
+    A header without a value is as none: clients and proxies send it for a variable that is not set.
+
     Raises
     ------
     Unauthorized
@@ -67,7 +69,8 @@ def credential_of(headers: Mapping[bytes, Sequence[bytes]]) -> str | None:
         values = headers[name]
         if len(values) > 1:
             raise Unauthorized(f"the header {name.decode()} is there {len(values)} times; send it once")
-        given.append(_read(name, values[0]))
+        if values[0].strip():
+            given.append(_read(name, values[0]))
     if len(given) == 2 and given[0] != given[1]:
         raise Unauthorized("Authorization and X-API-Key carry different credentials; send one of them")
     return given[0] if given else None
