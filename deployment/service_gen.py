@@ -15,6 +15,7 @@ from deployment.manifests import Model, Root, Service, SpecError, Volume, find_m
 from deployment.manifests.spec import SHARE, with_service, without_service
 
 ROOT = Path(__file__).resolve().parent / "kubernetes"
+NAMESPACE = "atoll"
 _DEFAULTS = Service("x")
 
 cli = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,7 +80,13 @@ def main(
         raise typer.Exit(1) from None
     typer.echo("\n".join(f"wrote {path}" for path in changed) or "nothing to change")
     if changed and remove:
-        typer.echo(f"kubectl delete all,ingress,pdb,scaledobject,scaledjob,hpa -l app.kubernetes.io/instance={name}")
+        typer.echo(f"In the cluster it is still there. After `kubectl apply -k` of your overlay:\n{_deletion(name)}")
+
+
+def _deletion(name: str | None) -> str:
+    """The command that takes a service out of the cluster, where no `apply` does; a volume of its own stays."""
+    kinds = "deployment,service,pdb,hpa,scaledobject,scaledjob"
+    return f"kubectl -n {NAMESPACE} delete {kinds} -l app.kubernetes.io/instance={name}"
 
 
 def _wanted(

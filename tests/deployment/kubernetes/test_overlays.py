@@ -33,7 +33,7 @@ from tests.support.k8s_standin import complaints, k8s_standin
 
 CRDS = Path(__file__).with_name("crds")
 # Their published schemas are looked at all the same.
-UNKNOWN_TO_THE_STANDIN = ("Ingress", "PersistentVolume", "StorageClass")
+UNKNOWN_TO_THE_STANDIN = ("PersistentVolume", "StorageClass")
 
 
 @pytest.fixture(scope="module")
