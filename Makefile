@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy clean
+.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -112,8 +112,19 @@ licences: $(DEV) ## write docs/licences.md, and fail where a licence is not acce
 sbom: $(DEV) ## write build/sbom.cdx.json: what Atoll is made of, in the CycloneDX format
 	$(BIN)/python -m deployment.supply sbom --output build/sbom.cdx.json $(ARGS)
 
-check-deploy: $(SETUP) ## check Terraform, manifests, workflows, dashboards and load scripts (SKIP_MISSING=1: with the tools that are here)
-	SKIP_MISSING="$(SKIP_MISSING)" $(BIN)/python -m deployment.check $(ARGS)
+check-deploy: $(DEV) $(VENV)/.setup-check-deploy ## check Terraform, manifests, workflows, dashboards and load scripts (SKIP_MISSING=1: with the tools that are here)
+	@PATH="$$PATH:$(CURDIR)/$(VENV)/check-deploy/bin" SKIP_MISSING="$(SKIP_MISSING)" $(BIN)/python -m deployment.check $(ARGS)
+
+# What checks and comes from pip, apart: Atoll needs none of it.
+$(VENV)/.setup-check-deploy: deployment/check/requirements.txt $(SETUP)
+	@test -x $(VENV)/check-deploy/bin/python || $(BIN)/python -m venv $(VENV)/check-deploy
+	$(VENV)/check-deploy/bin/python -m pip install --quiet --disable-pip-version-check -r deployment/check/requirements.txt
+	@touch $@
+
+images: $(DEV) ## build both container images, by docker or podman, and run their tests (five minutes; ARGS="--build-arg EXTRAS=aws")
+	sh deployment/container/images.sh $(ARGS)
+	ATOLL_IMAGE=$${ATOLL_IMAGE:-atoll:slim} ATOLL_FUNCTIONS_IMAGE=$${ATOLL_FUNCTIONS_IMAGE:-atoll:functions} \
+	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

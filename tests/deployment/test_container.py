@@ -1,9 +1,11 @@
-"""The image of `deployment/Dockerfile`: what it is made from, and containers of it with a real PostgreSQL and Azurite.
+"""The images of `deployment/Dockerfile`: what they are made from, and containers with a real PostgreSQL and Azurite.
 
-In the lab the base is Debian's Python under the name of the official image.
+In the lab the base is Debian's Python under the name of the official image. There is no Functions host then: what the
+image `functions` is asked comes as the host's worker would call it, and by http from uvicorn in the same image.
 """
 
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,8 +16,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.conformance.worker import Worker
 from tests.support import backends
-from tests.support.containers import NAME, Container, command, engine
+from tests.support.containers import FUNCTIONS, SLIM, Container, Image, command, engine, environment
 from tests.support.plugins import write_plugin
 from tests.support.servers import CHECKOUT, Server, wait_for
 
@@ -41,11 +44,28 @@ SLOW = """
         return body.number
 """
 ASK = """
-import json, sys, urllib.request
-request = urllib.request.Request("http://127.0.0.1:8000" + sys.argv[1], sys.argv[2].encode(),
+import os, sys, urllib.request
+request = urllib.request.Request(f"http://127.0.0.1:{os.environ['PORT']}" + sys.argv[1], sys.argv[2].encode(),
     {"Content-Type": "application/json"})
 print(urllib.request.urlopen(request, timeout=60).read().decode())
 """
+# As the worker does outside Azure: the folder of the app comes last on the import path, and packages are found by what
+# the image says.
+INDEX = """
+import asyncio, json, os, sys
+from types import SimpleNamespace
+sys.path.append(os.environ["AzureWebJobsScriptRoot"])
+import azure.functions as func
+import function_app
+functions = {function.get_function_name(): function for function in function_app.app.get_functions()}
+request = func.HttpRequest("POST", "http://localhost:8080" + sys.argv[1],
+    headers={"Content-Type": "application/json"}, body=sys.argv[2].encode())
+handler = functions["http"].get_user_function()
+answer = asyncio.run(handler(request, SimpleNamespace(invocation_id="1")))
+print(json.dumps({"functions": sorted(functions), "status": answer.status_code, "body": answer.get_body().decode()}))
+"""
+README = ("/sample_model/predict", '{"requiredField": "Atoll"}')
+WORKER = "/azure-functions-host/workers/python/3.13/LINUX/X64"
 
 
 @pytest.fixture
@@ -132,7 +152,7 @@ def test_a_container_without_a_network_answers_from_the_models_baked_in(run: Cal
     container = run(env={"ANONYMOUS_SCOPES": "predict"})
     until_healthy(container)
 
-    hello = container.python(ASK, "/sample_model/predict", '{"requiredField": "Atoll"}')
+    hello = container.python(ASK, *README)
     read = container.python(ASK, "/sentiment/predict", '{"text": ["I love this"]}')
     user = container.python("import os; print(os.getuid())")
 
@@ -151,13 +171,72 @@ def test_the_check_of_the_image_fails_where_nothing_answers(run: Callable[..., C
     assert not container.healthy()
 
 
-def test_the_image_tells_what_it_is_made_of() -> None:
-    labels = json.loads(command("image", "inspect", NAME).stdout)[0]["Config"]["Labels"]
-    document = json.loads(command("run", "--rm", "--entrypoint", "cat", NAME, labels["atoll.sbom"]).stdout)
+@pytest.mark.parametrize(
+    ("image", "title"), [(SLIM, "Atoll"), (FUNCTIONS, "Atoll under Azure Functions")], ids=["slim", "functions"]
+)
+def test_an_image_tells_what_it_is_made_of(image: Image, title: str) -> None:
+    labels = json.loads(command("image", "inspect", image.name, image=image).stdout)[0]["Config"]["Labels"]
+    shown = command("run", "--rm", "--entrypoint", "cat", image.name, labels["atoll.sbom"], image=image)
+    document = json.loads(shown.stdout)
 
+    assert labels["org.opencontainers.image.title"] == title
     assert document["bomFormat"] == "CycloneDX"
-    assert document["metadata"]["component"]["name"] == labels["org.opencontainers.image.title"].lower() == "atoll"
+    assert document["metadata"]["component"]["name"] == "atoll"
     assert {"fastapi", "onnxruntime"} <= {component["name"] for component in document["components"]}
+
+
+def test_the_functions_image_is_indexed_and_answers_as_a_worker_outside_azure_calls_it() -> None:
+    options = ["--rm", "--network", "none", "--cap-drop", "ALL", "--workdir", "/", "--env", "ANONYMOUS_SCOPES=predict"]
+    done = command("run", *options, FUNCTIONS.name, "python3", "-c", INDEX, *README, image=FUNCTIONS)
+    told = json.loads(done.stdout.splitlines()[-1])
+
+    assert {"http", "tick"} <= set(told["functions"])
+    assert (told["status"], json.loads(told["body"])) == (200, {"resp1": "Hello Atoll"})
+
+
+def test_the_functions_image_answers_by_http_without_a_network(run: Callable[..., Container]) -> None:
+    env = {"ANONYMOUS_SCOPES": "predict", "PORT": "8080"}
+    container = run("python3", "-m", "common.host", env=env, image=FUNCTIONS)
+    until_healthy(container)
+
+    hello = container.python(ASK, *README)
+    user = container.python("import os; print(os.getuid())")
+
+    assert json.loads(hello.stdout) == {"resp1": "Hello Atoll"}
+    assert user.stdout.strip() == "10001"
+    assert container.stop() == 0
+
+
+@pytest.fixture
+def library_in_the_image(tmp_path: Path, run: Callable[..., Container]) -> Iterator[Worker]:
+    """Microsoft's worker library in a container, with the image's Python and packages; this process is its host."""
+    engine(FUNCTIONS)
+    found = ["run", "--rm", FUNCTIONS.name, "test", "-d", f"{WORKER}/azure_functions_runtime"]
+    if command(*found, image=FUNCTIONS, check=False).returncode:
+        pytest.skip("the image has no worker library of Python 3.13: `make images` puts it in where pyenv has 3.13")
+    env = {"ANONYMOUS_SCOPES": "predict", "AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+    volumes = [f"{CHECKOUT / 'tests/conformance'}:/conformance:ro"]
+    container = run("sleep", "600", env=env, volumes=volumes, image=FUNCTIONS)
+    # As worker.py does: the library's folder goes first, then what the image says.
+    within = f'PYTHONPATH="{WORKER}:$PYTHONPATH" exec python3 /conformance/worker_process.py'
+    python = tmp_path / "python"
+    script = [engine(FUNCTIONS), "exec", "--interactive", container.name, "sh", "-c", within]
+    python.write_text(f"#!/bin/sh\nexec {shlex.join(script)}\n", encoding="utf-8")
+    python.chmod(0o755)
+    worker = Worker(python, environment(), tmp_path)
+    yield worker
+    worker.close()
+
+
+def test_the_library_of_microsofts_worker_serves_the_functions_image(library_in_the_image: Worker) -> None:
+    worker = library_in_the_image
+    worker.index(Path("/home/site/wwwroot"))
+    path, body = README
+    answer = worker.call("POST", path, body.encode(), content_type="application/json")
+
+    assert worker.triggers["http"]["route"] == "/{*route}"
+    assert {"timerTrigger", "queueTrigger", "httpTrigger"} == {found["type"] for found in worker.triggers.values()}
+    assert (answer.status, answer.json) == (200, {"resp1": "Hello Atoll"})
 
 
 class Queue:

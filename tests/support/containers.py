@@ -1,7 +1,8 @@
 """Images of `deployment/Dockerfile` that were built before, run by podman or docker.
 
-Building takes minutes, so tests do not: they use `ATOLL_IMAGE`, by default `atoll:slim`. Where there is no program or
-no image they skip and say how to make one; with `ATOLL_IMAGE` set they fail.
+Building takes minutes, so tests do not: `make images` does. They use `ATOLL_IMAGE` and `ATOLL_FUNCTIONS_IMAGE`, by
+default `atoll:slim` and `atoll:functions`. Where there is no program or no image they skip and say how to make
+one; with the variable set they fail.
 """
 
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -18,43 +20,72 @@ import pytest
 # Where the official image's name stands for Debian's Python, this file lets podman run without systemd.
 _LAB = Path(__file__).resolve().parents[3] / "shared/lab/containers/containers.conf"
 
-NAME = os.environ.get("ATOLL_IMAGE", "atoll:slim")
+
+@dataclass(frozen=True)
+class Image:
+    """One target of the Dockerfile.
+
+    Attributes
+    ----------
+    variable : of the environment, which names another image than `atoll:TARGET`.
+    check : the command of its health check.
+    """
+
+    target: str
+    variable: str
+    check: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return os.environ.get(self.variable, f"atoll:{self.target}")
 
 
-def missing(message: str) -> NoReturn:
-    if "ATOLL_IMAGE" in os.environ:
+SLIM = Image("slim", "ATOLL_IMAGE", ("python", "/app/healthcheck.py"))
+FUNCTIONS = Image("functions", "ATOLL_FUNCTIONS_IMAGE", ("python3", "/home/site/wwwroot/healthcheck.py", "8080"))
+
+
+def missing(image: Image, message: str) -> NoReturn:
+    """Skip, or fail where the image was asked for by name."""
+    if image.variable in os.environ:
         pytest.fail(message)
     pytest.skip(message)
 
 
-@lru_cache(maxsize=1)
-def engine() -> str:
+@lru_cache
+def engine(image: Image = SLIM) -> str:
     """The program that runs containers: docker or podman, whichever has the image."""
     programs = [found for name in ("docker", "podman") if (found := shutil.which(name))]
     if not programs:
-        missing("neither docker nor podman is installed")
+        missing(image, "neither docker nor podman is installed")
     for program in programs:
-        if _run(program, "image", "inspect", NAME).returncode == 0:
+        if _run(program, "image", "inspect", image.name).returncode == 0:
             return program
-    missing(f"there is no image {NAME}: docker build -f deployment/Dockerfile --target slim -t {NAME} .")
+    missing(
+        image,
+        f"there is no image {image.name}: make images, or "
+        f"docker build -f deployment/Dockerfile --target {image.target} -t {image.name} .",
+    )
 
 
-def command(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run the program with these arguments."""
-    done = _run(engine(), *arguments)
+def environment() -> dict[str, str]:
+    """What the program needs where the lab's stand-ins are run."""
+    lab = {"CONTAINERS_CONF": str(_LAB)} if _LAB.exists() else {}
+    return lab | dict(os.environ)
+
+
+def command(*arguments: str, image: Image = SLIM, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the program that has the image with these arguments."""
+    done = _run(engine(image), *arguments)
     assert not check or done.returncode == 0, f"{arguments}: {done.stderr[-2000:]}"
     return done
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    env = dict(os.environ)
-    if _LAB.exists():
-        env.setdefault("CONTAINERS_CONF", str(_LAB))
-    return subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(arguments, env=environment(), capture_output=True, text=True, timeout=120, check=False)
 
 
 class Container:
-    """A container of the image, as Kubernetes would run it: nothing writable but /tmp and /state, no capabilities."""
+    """A container of an image, as Kubernetes would run it: nothing writable but /tmp and /state, no capabilities."""
 
     def __init__(
         self,
@@ -62,35 +93,40 @@ class Container:
         env: Mapping[str, str],
         network: str = "none",
         volumes: Sequence[str] = (),
+        image: Image = SLIM,
     ) -> None:
+        self.image = image
         self.name = f"atoll-test-{uuid.uuid4().hex[:12]}"
         options = ["--name", self.name, "--network", network, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]  # noqa: S108
         options += [part for name, value in env.items() for part in ("--env", f"{name}={value}")]
         options += [part for volume in ("/state", *volumes) for part in ("--volume", volume)]
-        command("run", "--detach", *options, NAME, *arguments)
+        self._command("run", "--detach", *options, image.name, *arguments)
+
+    def _command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return command(*arguments, image=self.image, check=check)
 
     @property
     def log(self) -> str:
-        done = command("logs", self.name)
+        done = self._command("logs", self.name)
         return done.stdout + done.stderr
 
     def python(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python within."""
-        return command("exec", self.name, "python", "-c", code, *arguments, check=False)
+        return self._command("exec", self.name, "python3", "-c", code, *arguments, check=False)
 
     def healthy(self) -> bool:
-        return command("exec", self.name, "python", "/app/healthcheck.py", check=False).returncode == 0
+        return self._command("exec", self.name, *self.image.check, check=False).returncode == 0
 
     def stop(self) -> int:
         """SIGTERM, and its exit status."""
-        command("stop", "--time", "60", self.name)
+        self._command("stop", "--time", "60", self.name)
         return self.wait()
 
     def wait(self) -> int:
         """Its exit status, once it has ended."""
-        return int(command("wait", self.name).stdout.strip())
+        return int(self._command("wait", self.name).stdout.strip())
 
     def remove(self) -> None:
         # One that does not hear SIGTERM would be waited for.
-        command("kill", self.name, check=False)
-        command("rm", "--force", "--volumes", self.name, check=False)
+        self._command("kill", self.name, check=False)
+        self._command("rm", "--force", "--volumes", self.name, check=False)
