@@ -102,6 +102,7 @@ class Batcher(Generic[Item]):
         self._items_seen = metrics.BATCH_ITEMS.labels(name)
         self._waits_seen = metrics.BATCH_WAIT_SECONDS.labels(name)
         self._seconds_seen = metrics.BATCH_SECONDS.labels(name)
+        self._refused = metrics.BATCH_REJECTED.labels(name)
 
     @property
     def is_quick(self) -> bool:
@@ -174,7 +175,7 @@ class Batcher(Generic[Item]):
         self._queue.put_back(pair for pair in waiting if not pair[1].outcome.done())
 
     def _full(self, caller: str) -> AtollError:
-        metrics.BATCH_REJECTED.labels(self._name).inc()
+        self._refused.inc()
         wait_s = self._s_per_cost * self._queued_cost / self._lanes / 2
         held = self._queue.held_by(caller)
         if held > _SHARE * len(self._queue) and held < len(self._queue):
@@ -223,7 +224,7 @@ class Batcher(Generic[Item]):
                 self._queued_cost -= entry.cost
             elif entry.deadline_s is not None and entry.deadline_s <= now_s:
                 self._queued_cost -= entry.cost
-                metrics.BATCH_REJECTED.labels(self._name).inc()
+                self._refused.inc()
                 entry.outcome.set_exception(late(self._name))
             else:
                 live.append((caller, entry))

@@ -59,6 +59,8 @@ class Reconciler:
         self._lock = threading.Lock()
         self._under_way: dict[str, threading.Thread] = {}
         self._shown: set[tuple[str, str]] = set()
+        for name in clusters.names:
+            metrics.know_cluster(name)
 
     def tick(self) -> None:
         """One round over all clusters that have tasks, each on a thread of its own."""

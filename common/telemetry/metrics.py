@@ -142,6 +142,26 @@ AUDIT_UNWRITTEN = Counter("atoll_audit_unwritten_total", "Audit records that onl
 
 LIMITED = Counter("atoll_limited_total", "Requests refused because the caller asks too much.", ("limit",))
 
+# Shown as 0 from the start: of a series that first appears as 1, `rate` and `increase` never see that one.
+_KINDS = ("training", "prediction", "submission")
+_KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
+    CACHE_ANSWERS: (("hit",), ("miss",)),
+    MODEL_POOL_LOADS: (("loaded",), ("failed",), ("refused",)),
+    JOBS_ACCEPTED: tuple((kind,) for kind in _KINDS),
+    JOB_ATTEMPTS: tuple(
+        (kind, state)
+        for kind in _KINDS
+        for state in ("succeeded", "failed", "retrying", "dead", "cancelled", "queued")
+    ),
+    JOBS_REPAIRED: (("unqueued",), ("overlooked",), ("lost",), ("late",)),
+    SCHEDULER_TICKS: (("done",), ("idle",), ("failed",)),
+    CALLBACK_TRIES: (("delivered",), ("failed",), ("given_up",)),
+    LIMITED: (("rate",), ("failures",), ("jobs",)),
+}
+for _counter, _series in _KNOWN.items():
+    for _labels in _series:
+        _counter.labels(*_labels)
+
 # Between looks at a file that is being made, in seconds.
 _WAITS_S = (0.005, 0.02, 0.1)
 
@@ -161,6 +181,19 @@ def exposition() -> bytes:
             # A process that starts has made its file, and has written nothing into it yet.
             time.sleep(wait_s)
     return generate_latest(registry)
+
+
+def know_cluster(name: str) -> None:
+    """Show the counters of a cluster as 0 until there is something to count."""
+    TASKS_ACCEPTED.labels(name)
+    for state in ("succeeded", "failed", "cancelled", "timed-out", "out-of-memory", "node-failed", "lost"):
+        TASKS_FINISHED.labels(name, state)
+    for outcome in ("submitted", "found", "held", "refused", "down", "failed"):
+        TASK_SUBMISSIONS.labels(name, outcome)
+    for outcome in ("done", "down", "failed"):
+        TASK_RECONCILES.labels(name, outcome)
+    for why in ("twin", "orphan"):
+        TASK_STRAYS.labels(name, why)
 
 
 def leave_gauges() -> None:

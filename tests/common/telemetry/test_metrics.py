@@ -1,6 +1,8 @@
 import re
 from pathlib import Path
 
+from common.jobs.states import Kind, State
+from common.submission.states import TaskState
 from common.telemetry import metrics
 from tests.support.clients import Client
 from tests.support.servers import run_python
@@ -59,6 +61,24 @@ def test_a_failed_request_is_counted(client: Client) -> None:
 
 def test_a_ready_model_shows(client: Client) -> None:
     assert 'atoll_model_ready{model="sample"} 1.0' in client.get("/metrics").text
+
+
+def test_what_may_be_counted_is_there_before_it_happens(tmp_path: Path) -> None:
+    code = "from common.telemetry import metrics; metrics.know_cluster('c'); print(metrics.exposition().decode())"
+    page = run_python(["-c", code], tmp_path).stdout
+    ends = {state for state in State if state.is_finished} | {State.RETRYING, State.QUEUED}
+    assert named(page, "atoll_job_attempts_total") == {
+        f'kind="{kind}",state="{state}"': 0.0 for kind in Kind for state in ends
+    }
+    assert named(page, "atoll_tasks_finished_total") == {
+        f'cluster="c",state="{state}"': 0.0 for state in TaskState if state.is_finished
+    }
+
+
+def named(page: str, metric: str) -> dict[str, float]:
+    """Values by labels."""
+    found = re.findall(rf"^{metric}{{(.+)}} (\S+)$", page, re.MULTILINE)
+    return {labels: float(value) for labels, value in found}
 
 
 def test_several_processes_are_summed_and_survive_their_end(tmp_path: Path) -> None:
