@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # has no types of its own
 
+from tests.support.backends import missing
 from tests.support.datasets import CHECKOUT
 from tests.support.markdown import page, row_names
 from tests.support.servers import Server
@@ -90,7 +91,7 @@ def test_every_panel_says_what_it_shows(path: Path) -> None:
 def test_alert_rules_do_in_their_cases_what_they_should() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed; Debian's package prometheus has it")
+        missing("promtool is not installed; Debian's package prometheus has it")
     run = subprocess.run(
         [promtool, "test", "rules", "rules_test.yml"], cwd=RULES.parent, capture_output=True, text=True, timeout=300
     )
