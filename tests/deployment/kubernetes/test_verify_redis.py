@@ -186,7 +186,6 @@ class Pod:
 
     def remove(self) -> None:
         for name in (f"{self.name}-{DNS}", f"{self.name}-{READY}", self.name):
-            containers.command("kill", name, check=False)
             containers.command("rm", "--force", name, check=False)
 
 
