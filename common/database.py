@@ -26,12 +26,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 
-from common.errors import SettingsError
+from common.errors import SettingsError, WrongSchema
 from common.locks import Turns
-from common.migrations import head, migrate
+from common.migrations import Found, find, head, migrate
 from common.settings import Settings
+from common.telemetry.logs import get_logger
+
+log = get_logger("atoll.database")
 
 T = TypeVar("T")
+
+# Schemas of later releases that the log of this process has told of.
+_told: set[str | None] = set()
 
 # Longer than any transaction of ours takes; a migration of a large table is the longest.
 _SQLITE_BUSY_MS = 30_000
@@ -138,14 +144,23 @@ class Database:
         return self._again(once, repeatable=True)
 
     def migrate(self) -> None:
-        """Bring the schema up to date. Any number of processes may call it at once: one works, the others wait."""
-        if self.read(_revision) == head():
+        """Bring the schema up to date. Any number of processes may call it at once: one works, the others wait.
+
+        A schema that a later release made is used as it is, if that release said that this code may
+        (`common.migrations.compatibility`).
+
+        Raises
+        ------
+        WrongSchema
+            This code cannot use it.
+        """
+        if not _must_upgrade(self.read(find)):
             return
         with self.transaction() as connection:
             if not self.is_sqlite:
                 # SQLite's writers are alone already. The number is arbitrary, but the same in every process.
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20240607)")
-            if _revision(connection) != head():
+            if _must_upgrade(find(connection)):
                 migrate(connection)
 
     def ensure(self, metadata: sa.MetaData) -> None:
@@ -289,10 +304,17 @@ def _note_use(connection: DBAPIConnection | None, record: Any) -> None:
     record.info["used_s"] = time.monotonic()
 
 
-def _revision(connection: sa.Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+def _must_upgrade(found: Found) -> bool:
+    ours = head()
+    standing = found.standing(ours)
+    if standing in ("too new", "foreign"):
+        raise WrongSchema(found.refusal(ours))
+    if standing == "newer" and found.revision not in _told:
+        # Each part of a process that has connections of its own asks.
+        _told.add(found.revision)
+        told = "the database has the schema of a later release, which says that this one may use it"
+        log.warning(told, schema=found.revision, known=ours, oldest_code=found.oldest_code)
+    return standing in ("empty", "older")
 
 
 def _missing(connection: sa.Connection, metadata: sa.MetaData) -> bool:

@@ -17,6 +17,7 @@
     ├── Misdirected            421  the name that was called is none of this server's
     ├── Invalid                422  a field is wrong; `errors` names it and what to send
     ├── DependencyFailed       424  something this answer needs is down
+    │   └── WrongSchema             the database is that of another release; a SettingsError too
     ├── TooManyRequests        429  the caller asks too much; carries Retry-After
     ├── HeaderTooLarge         431
     └── Unavailable            503  not now; carries Retry-After
@@ -156,6 +157,10 @@ class Invalid(AtollError):
 
 class DependencyFailed(AtollError):
     status, title, slug = 424, "A dependency is down", "dependency-failed"
+
+
+class WrongSchema(DependencyFailed, SettingsError):
+    """The database has a schema that this release cannot use. Whatever needs no database goes on."""
 
 
 class TooManyRequests(AtollError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
-from common.errors import Unauthorized
+from common.errors import Unauthorized, WrongSchema
 from common.plugins.discovery import discover
 from common.plugins.record import PluginRecord
 from common.redis import RedisLink
@@ -59,6 +59,8 @@ class Runtime:
     _jobs_lock: threading.Lock = field(default_factory=threading.Lock)
     _jobs: "JobSystem | None" = None
     _registry: "Registry | None" = None
+    # Why the database cannot be used by this release.
+    refusal: str | None = None
     _tasks: "TaskSystem | None" = None
     _tasks_lock: threading.Lock = field(default_factory=threading.Lock)
     _app: ASGIApp | None = None
@@ -119,7 +121,13 @@ class Runtime:
 
                 assert self._app is not None  # noqa: S101 - create_app attaches it before anything is served
                 jobs = JobSystem.build(self.settings, self._app, refuses=self._refuses)
-                jobs.migrate()
+                try:
+                    jobs.migrate()
+                except WrongSchema as exc:
+                    self.refusal = exc.detail
+                    jobs.database.close()
+                    raise
+                self.refusal = None
                 blobs = Blobs(open_share(self.settings.storage), self.settings.storage.cache_dir)
                 records = {record.name: record for record in self.records}
                 jobs.executors[Kind.TRAINING] = TrainingExecutor(
@@ -242,7 +250,8 @@ class Runtime:
             threading.Thread(target=self._load_all, name="load-models", daemon=True).start()
             self._following.start()
             self.sampler.start()
-            if background and self.settings.roles & {"queues", "timers"}:
+            # A database that is shared may be that of another release, which must not be found out by a caller.
+            if background and (self.settings.roles & {"queues", "timers"} or self.settings.has_database_server):
                 threading.Thread(target=self._start_jobs, name="start-jobs", daemon=True).start()
 
     def _numbers(self, record: PluginRecord) -> "Callable[[], int | None]":
@@ -276,11 +285,16 @@ class Runtime:
             log.error("jobs cannot be stopped", exc_info=exc)
 
     def _start_jobs(self) -> None:
-        self._loaded.wait(_LOAD_FIRST_S)
         try:
+            if self.settings.has_database_server:
+                # May find that this process must not become ready.
+                _ = self.jobs
+            self._loaded.wait(_LOAD_FIRST_S)
             if "queues" in self.settings.roles:
                 self.jobs.isolate()
             self.jobs.start_background(self.settings.roles)
+        except WrongSchema as exc:
+            log.error("jobs cannot be run, and this process is not ready", reason=exc.detail)
         except Exception as exc:  # the database is away: requests for jobs say so, predictions go on
             log.error("jobs cannot be run", exc_info=exc)
 

@@ -110,27 +110,28 @@ def check_share(settings: Settings, timeout_s: float) -> Iterator[Finding]:
 
 
 def _ask_database(settings: Settings) -> str:
-    import sqlalchemy as sa
-
     from common.database import Database
-    from common.migrations import head
+    from common.errors import WrongSchema
+    from common.migrations import find, head
 
     database = Database(settings.database_url, pool_size=1)
     try:
         with database.reading() as connection:
             kind = connection.dialect.name
             version = ".".join(map(str, connection.dialect.server_version_info or ()))
-            has = sa.inspect(connection).has_table("alembic_version")
-            found = connection.scalar(sa.text("SELECT version_num FROM alembic_version")) if has else None
+            found = find(connection)
     finally:
         database.close()
-    if found is None:
-        schema = "empty: the first start makes its tables"
-    elif found > head():
-        raise RuntimeError(f"its schema {found} is newer than this code's ({head()}): deploy the newer code")
-    else:
-        schema = "schema is current" if found == head() else f"schema {found}; the next start brings it to {head()}"
-    return f"{kind} {version} answers; {schema}"
+    standing = found.standing(head())
+    if standing in ("too new", "foreign"):
+        raise WrongSchema(found.refusal(head()))
+    schema = {
+        "empty": "empty: the first start makes its tables",
+        "older": f"schema {found.revision}; the next start brings it to {head()}",
+        "current": "schema is current",
+        "newer": f"schema {found.revision} is of a later release, which says that this one ({head()}) may use it",
+    }
+    return f"{kind} {version} answers; {schema[standing]}"
 
 
 def _ask_queues(settings: Settings) -> str:

@@ -2,6 +2,8 @@
 
 A step is `versions/v<number>_<what>.py`. Numbers go up by one: the highest is the schema that the code expects, which
 is known without importing Alembic (0.2 s), so a process whose database is up to date starts at once.
+
+From 0010 on each step says with `oldest_code` which older code may run on: see `common.migrations.compatibility`.
 """
 
 import re
@@ -9,9 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.migrations.compatibility import Found, find, oldest_code, record
+
 if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
+
+__all__ = ["FOLDER", "Found", "config", "find", "head", "migrate"]
 
 FOLDER = Path(__file__).parent
 
@@ -32,9 +38,13 @@ def config() -> "Config":
 
 
 def migrate(connection: "Connection") -> None:
-    """Bring the schema up to date within the caller's transaction."""
+    """Bring the schema up to date within the caller's transaction, and write down which older code may run on it."""
     from alembic import command
+    from alembic.script import ScriptDirectory
 
     made = config()
     made.attributes["connection"] = connection
     command.upgrade(made, "head")
+    steps = ScriptDirectory.from_config(made).walk_revisions()
+    said = ((step.revision, getattr(step.module, "oldest_code", None)) for step in steps)
+    record(connection, Found(head(), oldest_code(said)))

@@ -46,6 +46,8 @@ async def ready(request: Request) -> Ready:
     # Under Functions the first request may be this one, before any lifespan.
     runtime.start()
     runtime.retry_failed()
+    if runtime.refusal is not None:
+        raise Unavailable(f"not ready: {runtime.refusal}", retry_after_s=5)
     models = {record.name: ModelHealth(state=record.state, reason=record.reason) for record in runtime.records}
     waiting = {name: health for name, health in models.items() if health.state != "ready"}
     if waiting:

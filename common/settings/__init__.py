@@ -116,6 +116,11 @@ class Settings:
             return self.database.url.get_secret_value()
         return f"sqlite:///{self.storage.state_dir.absolute() / 'atoll.db'}"
 
+    @property
+    def has_database_server(self) -> bool:
+        """Whether the database is one that other processes, and other releases, share."""
+        return not self.database_url.startswith("sqlite")
+
 
 AREAS: tuple[type[Area], ...] = (
     HttpSettings,

@@ -11,7 +11,9 @@ import pytest
 from common.database import Database
 from common.doctor.finding import Finding
 from common.doctor.reach import check_database, check_queues, check_redis, check_share, within
+from common.migrations import head
 from common.settings import DatabaseSettings, JobSettings, RedisSettings, SecuritySettings, Settings, StorageSettings
+from tests.common.migrations.releases import ADDS, release, step
 from tests.support import backends
 from tests.support.redis_server import redis_server
 from tests.support.servers import free_port
@@ -67,7 +69,18 @@ def test_a_database_of_a_newer_version_is_an_error(tmp_path: Path) -> None:
     made.close()
     found = database(url)
     assert found.level == "error"
-    assert "deploy the newer code" in found.what
+    assert "start a release that knows 9999 or later" in found.what
+
+
+def test_a_database_of_a_later_release_that_lets_this_one_run_is_well(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'atoll.db'}"
+    made = Database(url)
+    made.migrate()
+    with release(tmp_path / "later", step(ADDS, head())):
+        made.migrate()
+    made.close()
+    found = database(url)
+    assert (found.level, "of a later release" in found.what) == ("ok", True)
 
 
 def test_a_sqlite_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
