@@ -11,6 +11,26 @@ from pathlib import Path
 KUBERNETES_VERSION = "1.32"
 # Of promtool: what rules and configuration are read with.
 _RULES = "deployment/prometheus/rules.yml"
+_CHECKOV = ("checkov", "--directory", "terraform", "--skip-download")
+_CHECKOV_SETTINGS = "terraform/.checkov.yaml"
+# It stumbles over an argument that is called `for`; the file has nothing but alert rules.
+_CHECKOV_CANNOT_READ = ("terraform/modules/monitoring/prometheus_rules.tf",)
+
+# Where what is missing comes from, by the tool's name. What stands in requirements.txt `make check-deploy` installs.
+SOURCES = {
+    "checkov": "deployment/check/requirements.txt",
+    "check-jsonschema": "deployment/check/requirements.txt",
+    "hadolint": "deployment/check/requirements.txt",
+    "k6": "grafana.com/docs/k6",
+    "kubectl": "kubernetes.io/docs/tasks/tools; Debian 12 has one that is too old",
+    "npm": "Debian's npm",
+    "node": "Debian's nodejs",
+    "prometheus": "Debian's prometheus",
+    "promtool": "Debian's prometheus",
+    "shellcheck": "Debian's shellcheck",
+    "terraform": "developer.hashicorp.com/terraform/install; 1.11 or later",
+    "zizmor": "deployment/check/requirements.txt",
+}
 
 
 @dataclass(frozen=True)
@@ -54,8 +74,14 @@ class Check:
         return next((way for way in self.ways if all(map(there, way.needs))), None)
 
     def missing(self, there: Callable[[str], bool]) -> str:
-        """Which tools would do, for each way those that are not there."""
-        return " or ".join(" and ".join(tool for tool in way.needs if not there(tool)) for way in self.ways)
+        """Which tools would do, for each way those that are not there, with where they come from."""
+        return " or ".join(" and ".join(_sourced(tool) for tool in way.needs if not there(tool)) for way in self.ways)
+
+
+def _sourced(tool: str) -> str:
+    if "/" in tool:
+        return f"{tool} (of the lab; LAB=DIR names another place)"
+    return f"{tool} ({SOURCES[tool]})" if tool in SOURCES else tool
 
 
 def _once(*words: str, **environment: str) -> Callable[[Sequence[Path], Path], list[Command]]:
@@ -70,6 +96,26 @@ def _each(*words: str, **environment: str) -> Callable[[Sequence[Path], Path], l
 def _just(*commands: Sequence[str]) -> Callable[[Sequence[Path], Path], list[Command]]:
     """Commands that find the files by themselves."""
     return lambda _, __: [Command(tuple(words)) for words in commands]
+
+
+def _tested(*words: str) -> Callable[[Sequence[Path], Path], list[Command]]:
+    """Tests of Atoll's own, in which nothing may be skipped."""
+    return lambda files, _: [
+        Command((sys.executable, "-m", "pytest", "-q", "-n", "0", *words, *map(str, files)), (("CI", "true"),))
+    ]
+
+
+def _by_checkov(_: Sequence[Path], results: Path) -> list[Command]:
+    """What checkov finds; and, by what it finds when nothing is left out, whether what is left out has to be."""
+    everything = ("--config-file", _CHECKOV_SETTINGS, "--skip-check", "CKV_NONE", "--soft-fail", "--output", "json")
+    found = results / "checkov.json"
+    return [
+        Command((*_CHECKOV, "--config-file", _CHECKOV_SETTINGS)),
+        Command((*_CHECKOV, *everything), saved_as=found),
+        Command(
+            (sys.executable, "-m", "deployment.check.exceptions", str(found), _CHECKOV_SETTINGS, *_CHECKOV_CANNOT_READ)
+        ),
+    ]
 
 
 def _kustomized(*validator: str) -> Callable[[Sequence[Path], Path], list[Command]]:
@@ -91,6 +137,7 @@ def _kustomized(*validator: str) -> Callable[[Sequence[Path], Path], list[Comman
 def checks(lab: Path) -> list[Check]:
     """All of them, in the order in which they run: what is quick goes first."""
     actions, terraform = str(lab / "actions/check.sh"), str(lab / "terraform/check.sh")
+    standin = str(lab / "k8s/up.sh")
     k6, validate, grafana = str(lab / "k6/run.sh"), str(lab / "k8s/validate.py"), str(lab / "grafana/check.py")
     return [
         Check(
@@ -103,8 +150,18 @@ def checks(lab: Path) -> list[Check]:
             "workflows",
             (".github/workflows/*.yml", ".github/actions/*/action.yml"),
             (
-                Way((actions,), _once(actions)),
+                Way((actions, "node", "npm"), _once(actions)),
                 Way(("zizmor",), _once("zizmor", "--offline", "--no-progress", "--strict-collection")),
+            ),
+        ),
+        Check(
+            "compose.yaml",
+            ("compose.yaml",),
+            (
+                Way(
+                    ("check-jsonschema",),
+                    _once("check-jsonschema", "--builtin-schema", "vendor.compose-spec"),
+                ),
             ),
         ),
         Check(
@@ -114,6 +171,11 @@ def checks(lab: Path) -> list[Check]:
                 Way(("kubectl", validate), _kustomized(validate, KUBERNETES_VERSION)),
                 Way(("kubectl",), _kustomized()),
             ),
+        ),
+        Check(
+            "overlays, by a server",  # a dry run by the lab's stand-in for an API server
+            ("tests/deployment/kubernetes/test_overlays.py",),
+            (Way(("kubectl", standin), _tested("-k", "server_side_dry_run")),),
         ),
         Check("dashboards", ("deployment/grafana/*.json",), (Way((grafana, "promtool"), _once(grafana)),)),
         Check(
@@ -133,9 +195,14 @@ def checks(lab: Path) -> list[Check]:
             "load scripts",
             ("deployment/k6/load.js", "deployment/k6/imputation.js", "deployment/k6/jobs.js"),
             (
-                Way((k6,), _each(k6, LAB_CHECK_ONLY="1")),
+                Way((k6, "node", "npm"), _each(k6, LAB_CHECK_ONLY="1")),
                 Way(("k6",), _each("k6", "inspect")),
             ),
+        ),
+        Check(
+            "load scripts, run",  # for seconds, against a real Atoll
+            ("tests/deployment/test_k6.py",),
+            (Way((k6, "node", "npm"), _tested()),),
         ),
         Check(
             "Terraform",
@@ -155,11 +222,6 @@ def checks(lab: Path) -> list[Check]:
         Check(
             "Terraform, by checkov",
             ("terraform/**/*.tf",),
-            (
-                Way(
-                    ("checkov",),
-                    _just(("checkov", "--directory", "terraform", "--quiet", "--compact", "--skip-download")),
-                ),
-            ),
+            (Way(("checkov",), _by_checkov),),
         ),
     ]

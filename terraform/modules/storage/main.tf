@@ -95,7 +95,7 @@ resource "azurerm_storage_account" "files" {
 
   network_rules {
     default_action             = "Deny"
-    bypass                     = ["None"]
+    bypass                     = ["AzureServices"]
     ip_rules                   = []
     virtual_network_subnet_ids = var.private_endpoints ? [] : var.client_subnet_ids
   }

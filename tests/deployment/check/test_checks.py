@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployment.check.__main__ import Outcome, run
-from deployment.check.checks import Check, Way, _each, _once, checks
+from deployment.check.checks import SOURCES, Check, Way, _each, _once, checks
 from deployment.check.schemas import split
 from tests.support.servers import CHECKOUT
 
@@ -35,6 +35,26 @@ def test_a_missing_tool_is_said_and_fails_unless_it_may_be_missing(root: Path) -
     assert outcome.told == "needs no-such-tool"
     assert outcome.fails(skip_missing=False)
     assert not outcome.fails(skip_missing=True)
+
+
+def test_where_a_missing_tool_comes_from_is_said(root: Path) -> None:
+    there = {"terraform": False, "kubectl": True}
+    found = Check("sample", (), (Way(("terraform", "kubectl"), _once("x")), Way(("/lab/check.sh",), _once("x"))))
+    told = found.missing(lambda tool: there.get(tool, False))
+    assert told.startswith("terraform (developer.hashicorp.com/terraform/install")
+    assert "kubectl" not in told
+    assert told.endswith(" or /lab/check.sh (of the lab; LAB=DIR names another place)")
+
+
+def test_whatever_is_needed_and_comes_from_pip_is_pinned() -> None:
+    pinned = (CHECKOUT / "deployment/check/requirements.txt").read_text()
+    by_pip = {tool for tool, source in SOURCES.items() if source == "deployment/check/requirements.txt"}
+    assert by_pip == {line.split("==")[0].removesuffix("-bin") for line in pinned.splitlines() if "==" in line}
+
+
+def test_every_tool_that_may_be_missing_has_a_source() -> None:
+    needed = {tool for one in checks(Path("lab")) for way in one.ways for tool in way.needs if "/" not in tool}
+    assert needed <= set(SOURCES)
 
 
 def test_a_part_without_files_is_said_and_fails_unless_it_may_be_missing(tmp_path: Path) -> None:
