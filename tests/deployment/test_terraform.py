@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from common.jobs.queues.names import queue_names
 from common.settings import Settings
 from common.settings.jobs import JobSettings
 from common.settings.plugins import PluginSettings
+from tests.support.backends import missing
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TERRAFORM = CHECKOUT / "terraform"
@@ -32,6 +34,24 @@ def needed() -> None:
         pytest.skip("the stand-in for Terraform's provider is not in ../shared/lab/terraform")
     if not shutil.which("terraform"):
         pytest.skip("terraform is not installed, and comes with no package registry: its files were not checked")
+
+
+def checked(check: str, *tools: str) -> None:
+    """Run a check of `make check-deploy`, which has put its tools beside `.venv`."""
+    path = f"{os.environ.get('PATH', os.defpath)}:{CHECKOUT / '.venv' / 'check-deploy' / 'bin'}"
+    for tool in tools:
+        if not shutil.which(tool, path=path):
+            missing(f"{tool} is not installed; `make check-deploy` brings it")
+    done = subprocess.run(
+        [sys.executable, "-m", "deployment.check", check],
+        env=os.environ | {"PATH": path},
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=CHECK_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
 
 
 def check(folder: Path, plan: Path) -> None:
@@ -144,6 +164,10 @@ def test_every_check_that_is_left_out_has_a_reason() -> None:
     assert lines
     for line in lines:
         assert re.fullmatch(r"  - CKV2?_AZURE_\d+\s+# .{20,}", line), line
+
+
+def test_checkov_finds_nothing_but_what_is_accepted_and_all_of_that() -> None:
+    checked("Terraform, by checkov", "checkov")
 
 
 def test_a_mistake_in_a_file_is_found(tmp_path: Path) -> None:
