@@ -47,7 +47,7 @@ def start(settings: TelemetrySettings) -> None:
             extra = "azure-monitor" if "azure" in str(exc) else "otel"
             raise SettingsError(
                 f"TELEMETRY_BACKENDS={','.join(settings.backends)} needs the package {exc.name}; install the extra "
-                f"{extra} (pip install '.[{extra}]'), or unset TELEMETRY_BACKENDS"
+                f"{extra} (pip install -e '.[{extra}]'), or unset TELEMETRY_BACKENDS"
             ) from None
         except ValueError as exc:
             # Azure's exporter quotes the part of a connection string that is wrong, never the key.
