@@ -1,6 +1,7 @@
 """The command: `atoll scaleout demo`, against a server (`make run`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,13 +10,15 @@ import typer
 from common.cli.remote import FAILED, USAGE, AsJson, Url, connected, ended, is_watched, print_json, prints_json
 
 if TYPE_CHECKING:
-    from common.client import Client
+    from common.client import Client, Job
     from models.scaleout.records import Application
 
 # Some 2 MB of JSON.
 _AT_ONCE = 25
 _APPLICATIONS = "/scaleout/applications"
 _COLUMNS = 80
+# A training is begun within this time, or nobody is there who can: a server without torch leaves it in its queue.
+_LOOKS, _LOOK_S = 15, 2.0
 
 
 def demo(
@@ -87,6 +90,13 @@ def _train(client: "Client", trials: int) -> None:
     try:
         job = client.train("scaleout", {"trials": trials})
         typer.echo(f"job {job.id} trains the graph model: {trials} trials, some minutes", err=True)
+        if not _is_begun(job):
+            job.cancel()
+            typer.echo(
+                "not trained: no worker has begun it; one with PyTorch is needed (`make torch`); simpler models plan",
+                err=True,
+            )
+            return
         job.wait(progress=is_watched())
         if job.has_succeeded:
             typer.echo(f"version {job.result()['version']} of the model serves", err=True)
@@ -95,6 +105,17 @@ def _train(client: "Client", trials: int) -> None:
         typer.echo(f"not trained: {exc.message}; simpler models plan", err=True)
         return
     typer.echo(f"not trained, the job is {job.state}: {job.error}; simpler models plan", err=True)
+
+
+def _is_begun(job: "Job") -> bool:
+    from common.client import StillRunning
+
+    for _ in range(_LOOKS):
+        with suppress(StillRunning):
+            job.wait(_LOOK_S)
+        if job.state != "queued":
+            return True
+    return False
 
 
 def _show(answer: Mapping[str, Any], question: Mapping[str, Any], picture: Path, as_json: bool) -> None:

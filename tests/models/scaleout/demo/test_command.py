@@ -82,6 +82,19 @@ def test_it_trains_with_a_progress_bar_and_the_graph_model_plans_after_that(serv
     assert "graph, corrected on this run" in " ".join(shown.split())
 
 
+def test_a_training_that_no_worker_begins_is_taken_back_and_simpler_models_plan(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = start_server(env={"SERVICE_MODEL": "scaleout", "OMP_NUM_THREADS": "1", "JOB_WORKERS": "cpu"})
+    hasty = "from models.scaleout.demo import command; command._LOOKS, command._LOOK_S = 2, 0.2; "
+    command = [sys.executable, "-c", f"{hasty}from common.cli.app import main; main()", *arguments(server)[3:]]
+    run = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "no worker has begun it; one with PyTorch is needed" in run.stderr
+    assert [point["scale_out"] for point in json.loads(run.stdout)["curve"]] == [1, 2, 3, 4]
+    assert [job["state"] for job in server.get("/jobs").json()["jobs"]] == ["cancelled"]
+
+
 def test_into_a_pipe_it_prints_the_answer_as_json(server: Server, tmp_path: Path) -> None:
     run = subprocess.run(
         arguments(server, "--no-train"), cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
