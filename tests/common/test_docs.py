@@ -11,14 +11,16 @@ from fastapi import FastAPI
 from common.plugins import Plugin
 from common.settings import AREAS
 from common.telemetry import metrics
-from tests.support.markdown import DOCS, assert_same, names, page, row_names
+from tests.support.markdown import DOCS, anchors, assert_same, links, names, page, row_names
 from tests.support.plugins import make_app
 
 BUNDLED = ("countries", "hosted", "housing", "imputation", "sample", "scaleout", "sentiment", "survey", "timeseries")
 
 
 def pages() -> list[Path]:
-    return [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+    root = DOCS.parent
+    others = (root / "terraform/README.md", root / "models/scaleout/traces/README.md")
+    return [root / "README.md", *sorted(DOCS.glob("*.md")), *others]
 
 
 def operations(app: FastAPI) -> set[str]:
@@ -72,12 +74,36 @@ def test_every_direct_dependency_is_explained() -> None:
     assert sorted(direct - explained) == []
 
 
-@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(DOCS.parent)))
 def test_links_within_the_docs_lead_somewhere(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    targets = [target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text)]
-    local = [target for target in targets if target and not re.match(r"[a-z]+:", target)]
-    assert [target for target in local if not (path.parent / target).exists()] == []
+    assert [
+        f"{name}#{anchor}" for name, anchor in links(path.read_text(encoding="utf-8")) if _is_dead(path, name, anchor)
+    ] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached = {DOCS.parent / "README.md"}
+    todo = list(reached)
+    while todo:
+        path = todo.pop()
+        for name, _ in links(path.read_text(encoding="utf-8")):
+            target = (path.parent / name).resolve()
+            if target.suffix == ".md" and target not in reached:
+                reached.add(target)
+                todo.append(target)
+    assert sorted(set(DOCS.glob("*.md")) - reached) == []
+
+
+def test_anchors_are_those_that_github_makes() -> None:
+    text = "# One `two`: it's\n\n## 20 users, at once\n\n## A [link](b.md)\n\n```sh\n# no heading\n```\n\n## A link\n"
+    assert anchors(text) == {"one-two-its", "20-users-at-once", "a-link", "a-link-1"}
+
+
+def _is_dead(page_of_link: Path, name: str, anchor: str) -> bool:
+    target = page_of_link.parent / name if name else page_of_link
+    if not target.exists():
+        return True
+    return bool(anchor) and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8"))
 
 
 def test_each_test_that_the_threat_table_names_exists() -> None:

@@ -23,7 +23,31 @@ def row_names(text: str) -> list[str]:
 
 def names(text: str) -> set[str]:
     """All backticked names outside code blocks."""
-    return set(_NAME.findall(re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)))
+    return set(_NAME.findall(without_code(text)))
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """What follows the `#` of links to the headings, as GitHub makes it of their texts."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ +(.+?)\s*$", without_code(text), re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        first = anchor = re.sub(r"[^\w\- ]", "", shown).replace(" ", "-")
+        again = 0
+        while anchor in found:
+            again += 1
+            anchor = f"{first}-{again}"
+        found.add(anchor)
+    return found
+
+
+def links(text: str) -> list[tuple[str, str]]:
+    """Path and anchor of each link within the repository; either may be empty."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", without_code(text))
+    return [(path, anchor) for path, _, anchor in (t.partition("#") for t in targets if not re.match(r"[a-z]+:", t))]
 
 
 def assert_same(listed: list[str], expected: set[str], where: str) -> None:
