@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy images clean
+.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-load bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -77,6 +77,9 @@ bench-scaleout: $(DEV) ## measure run-time models and decisions on published and
 bench-sentiment: $(DEV) ## measure sentiment beside transformers' pipeline (ten minutes; wrk and redis-server are needed)
 	$(BIN)/python -m benchmarks.sentiment $(ARGS)
 
+bench-load: $(DEV) ## load Atoll as deployment/k6/load.js does, with Redis and Prometheus beside it, and draw it (ten minutes; ARGS="--duration 30s" for a try)
+	$(BIN)/python -m benchmarks.k6_load $(ARGS)
+
 # The job systems to compare with, apart: they are no dependencies. A part of $(VENV), so that it goes with it.
 $(PEERS): pyproject.toml $(SETUP)
 	@test -x $(VENV)/bench/bin/python || $(BIN)/python -m venv $(VENV)/bench
@@ -124,7 +127,7 @@ $(VENV)/.setup-check-deploy: deployment/check/requirements.txt $(SETUP)
 images: $(DEV) ## build both container images, by docker or podman, and run their tests (five minutes; ARGS="--build-arg EXTRAS=aws")
 	sh deployment/container/images.sh $(ARGS)
 	ATOLL_IMAGE=$${ATOLL_IMAGE:-atoll:slim} ATOLL_FUNCTIONS_IMAGE=$${ATOLL_FUNCTIONS_IMAGE:-atoll:functions} \
-	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py
+	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py tests/deployment/test_compose_topology.py
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -7,7 +7,9 @@ set -eu
 export PYTHONPATH=/packages
 size_mb() { du -sm "$1" | cut -f1; }
 
-# A sixth of all: the tests that libraries carry with them.
+# A fifth of all: the tests that libraries carry with them, and ONNX Runtime's library for programs in C, all of which
+# its Python module has within itself.
+rm /packages/onnxruntime/capi/libonnxruntime.so.*
 for name in numpy pandas scipy sklearn; do
     find "/packages/$name" -type d -name tests -prune -exec rm -r {} +
 done
