@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-_TEXT = 'font-family="sans-serif" font-size="12" fill="#343a40"'
+_TEXT = 'font-family="sans-serif" fill="#343a40"'
 
 
-def text(x: float, y: float, said: str, weight: str = "normal", anchor: str = "start") -> str:
+def text(x: float, y: float, said: str, weight: str = "normal", anchor: str = "start", size: int = 12) -> str:
     """Words at a place; `anchor` is the side of them that lies there."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" {_TEXT} font-weight="{weight}" text-anchor="{anchor}">{said}</text>'
+    font = f'font-size="{size}" font-weight="{weight}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {_TEXT} {font} text-anchor="{anchor}">{said}</text>'
 
 
 def svg(width: int, height: int, title: str, parts: Sequence[str]) -> str:
