@@ -30,6 +30,7 @@ class RedisCache(SecondLevel):
     def __init__(self, link: Callable[[], RedisLink]) -> None:
         self._link = link
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _OnLoop] = weakref.WeakKeyDictionary()
+        metrics.know_redis()
 
     async def get(self, names: Sequence[bytes]) -> list[bytes | None]:
         return await self._here().get(names)

@@ -149,9 +149,7 @@ _KNOWN: dict[Counter, tuple[tuple[str, ...], ...]] = {
     MODEL_POOL_LOADS: (("loaded",), ("failed",), ("refused",)),
     JOBS_ACCEPTED: tuple((kind,) for kind in _KINDS),
     JOB_ATTEMPTS: tuple(
-        (kind, state)
-        for kind in _KINDS
-        for state in ("succeeded", "failed", "retrying", "dead", "cancelled", "queued")
+        (kind, state) for kind in _KINDS for state in ("succeeded", "failed", "retrying", "dead", "cancelled", "queued")
     ),
     JOBS_REPAIRED: (("unqueued",), ("overlooked",), ("lost",), ("late",)),
     SCHEDULER_TICKS: (("done",), ("idle",), ("failed",)),
@@ -181,6 +179,13 @@ def exposition() -> bytes:
             # A process that starts has made its file, and has written nothing into it yet.
             time.sleep(wait_s)
     return generate_latest(registry)
+
+
+def know_redis() -> None:
+    """Show the calls of the cache in Redis as 0 until there are any."""
+    for call in ("get", "put"):
+        for outcome in ("done", "away"):
+            REDIS_CALLS.labels(call, outcome)
 
 
 def know_cluster(name: str) -> None:

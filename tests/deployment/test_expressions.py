@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 from benchmarks.dashboards import panels
+from benchmarks.dashboards.picture import Span, render
 from benchmarks.dashboards.prometheus import Prometheus, Series
 from common.clock import new_id
 from tests.support.datasets import CHECKOUT
@@ -179,6 +181,10 @@ def test_every_expression_has_data_in_a_working_atoll_and_its_dead_jobs_fire(run
     assert [told for told, series in asked.items() if not series] == []
     assert {rule["name"]: rule["health"] for rule in run.prometheus.rules()} == dict.fromkeys(alerts(), "ok")
     assert [rule["name"] for rule in run.prometheus.rules() if rule["state"] == "firing"] == ["AtollDeadJobs"]
+    for name in panels.names():
+        drawn = render(panels.read(name), run.prometheus, Span(run.began_s, run.ended_s, 1.0))
+        titles = {escape(panel.title) for panel in panels.read(name).panels}
+        assert sorted(title for title in titles if f">{title}</text>" not in drawn) == []
 
 
 def expressions() -> Iterator[tuple[str, str]]:

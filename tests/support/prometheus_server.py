@@ -37,18 +37,19 @@ class PrometheusServer:
         ]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, urls: Mapping[str, Sequence[str]], key: str, *, interval_s: float = 1.0) -> None:
+    def start(self, urls: Mapping[str, Sequence[str]], key: str | None = None, *, interval_s: float = 1.0) -> None:
         """Start it, and wait until each URL was scraped once. Raises `RuntimeError` where that does not happen.
 
         Parameters
         ----------
         urls : by the name of a job in `prometheus.yml`, what is scraped in place of the containers; jobs that are not
             named are left out.
-        key : what Atoll is shown.
+        key : what Atoll is shown; None where it is open.
         interval_s : between scrapes, and between looks at the rules.
         """
-        key_file = self._folder / "key"
-        key_file.write_text(key)
+        key_file = None if key is None else self._folder / "key"
+        if key_file is not None:
+            key_file.write_text(str(key))
         settings = configuration(urls, key_file, interval_s)
         (self._folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
         with (self._folder / "log").open("wb") as log:
@@ -87,7 +88,7 @@ def _scrapes(asked: Prometheus) -> bool:
     return False
 
 
-def configuration(urls: Mapping[str, Sequence[str]], key_file: Path, interval_s: float) -> dict[str, Any]:
+def configuration(urls: Mapping[str, Sequence[str]], key_file: Path | None, interval_s: float) -> dict[str, Any]:
     """`prometheus.yml`, with these addresses in place of names of containers, and its rules."""
     found: dict[str, Any] = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
     every = f"{int(interval_s * 1000)}ms"
@@ -95,8 +96,8 @@ def configuration(urls: Mapping[str, Sequence[str]], key_file: Path, interval_s:
     found["rule_files"] = [str(CONFIGURATION.parent / name) for name in found["rule_files"]]
     jobs = {job["job_name"]: job for job in found["scrape_configs"]}
     for name, found_at in urls.items():
-        del jobs[name]["dns_sd_configs"]
+        del jobs[name]["dns_sd_configs"], jobs[name]["authorization"]
         jobs[name]["static_configs"] = [{"targets": [url.removeprefix("http://") for url in found_at]}]
-        jobs[name]["authorization"]["credentials_file"] = str(key_file)
+        jobs[name] |= {"authorization": {"credentials_file": str(key_file)}} if key_file else {}
     found["scrape_configs"] = [jobs[name] for name in urls]
     return found
