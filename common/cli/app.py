@@ -73,7 +73,7 @@ app.add_typer(plugin_app, name="plugin")
 @plugin_app.command("new")
 def plugin_new(
     name: Annotated[str, typer.Argument(help="Name of the package, e.g. prices.")],
-    folder: Annotated[Path | None, typer.Option(help="Where to put it [models/ of the checkout].")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to put it (default: models/ of the checkout).")] = None,
 ) -> None:
     """Write a plugin to start from."""
     from common.plugins.scaffold import scaffold

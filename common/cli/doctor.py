@@ -29,11 +29,13 @@ def doctor(
     plan: Annotated[
         str | None,
         typer.Option(
-            help="Plan of Azure Functions: flex, consumption, premium, dedicated, container [the platform's, flex]."
+            help="Plan of Azure Functions: flex, consumption, premium, dedicated, container "
+            "(default: what the platform says, else flex)."
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--folder", metavar="DIR", help="Checkout or deployment to look at [this one].")
+        Path | None,
+        typer.Option("--folder", metavar="DIR", help="Checkout or deployment to look at (default: this one)."),
     ] = None,
     local_settings: Annotated[
         bool, typer.Option("--local-settings", help="With the values of local.settings.json, as `func start` has them.")
@@ -127,7 +129,7 @@ def _print(finding: "Finding") -> None:
 def _summary(findings: "list[Finding]") -> str:
     counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning", "ok")}
     if not counts["error"] and not counts["warning"]:
-        return f"all {counts['ok']} things that were looked at are well"
+        return "all is well"
     words = [
         f"{number} {name}{'s' if number > 1 and name != 'ok' else ''}" for name, number in counts.items() if number
     ]

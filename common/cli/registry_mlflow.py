@@ -36,7 +36,8 @@ def export(
     ] = None,
     tracking_uri: Tracking = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the model on the tracking server [that of the model].")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the model on the tracking server (default: that of the model)."),
     ] = None,
     as_json: AsJson = False,
     url: Url = None,

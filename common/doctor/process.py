@@ -46,11 +46,18 @@ class Failed(Exception):
 def check_import(settings: Settings, environment: Mapping[str, str], timeout_s: float) -> Iterator[Finding]:
     """CPU time of the import of the app with all plugins."""
     try:
-        cpu_s = float(_run(_IMPORT, settings, environment, timeout_s)["cpu_s"])
+        cpu_s = _import_s(settings, environment, timeout_s)
+        if cpu_s > IMPORT_BUDGET_S:
+            # The first import in a new checkout compiles every file; and other work on the machine may have ended.
+            cpu_s = min(cpu_s, _import_s(settings, environment, timeout_s))
     except Failed as exc:
         yield Finding("import", "error", f"the app cannot be made: {exc}", "nothing can start", "mend what it names")
         return
     yield judge_import(cpu_s)
+
+
+def _import_s(settings: Settings, environment: Mapping[str, str], timeout_s: float) -> float:
+    return float(_run(_IMPORT, settings, environment, timeout_s)["cpu_s"])
 
 
 def judge_import(cpu_s: float) -> Finding:

@@ -1,16 +1,24 @@
 """Whether database, queues, Redis and share answer, each within a time-out; nothing is made or changed there."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from common.doctor.finding import Finding
 from common.settings import Settings
 
+# Only to say why there was no answer.
+_CONNECT_S = 2.0
 
-class _TooSlow(Exception):
+Address = tuple[str, int]
+
+
+class TooSlow(Exception):
     """No answer within the time."""
 
 
@@ -28,7 +36,7 @@ def within(timeout_s: float, work: Callable[[], str]) -> str:
     thread.start()
     thread.join(timeout_s)
     if not outcome:
-        raise _TooSlow(f"no answer within {timeout_s:g} s")
+        raise TooSlow(f"no answer within {timeout_s:g} s")
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
     return outcome[0]
@@ -62,8 +70,11 @@ def check_queues(settings: Settings, timeout_s: float) -> Iterator[Finding]:
         yield Finding("storage", "ok", "queues are tables of the database (AzureWebJobsStorage is not set)")
         return
     why = "jobs are recorded, but not run before the queues answer"
-    todo = "AzureWebJobsStorage, the role Storage Queue Data Contributor, the account's firewall"
-    yield _tried("storage", timeout_s, lambda: _ask_queues(settings), why, todo)
+    if settings.jobs.storage is not None:
+        todo = "AzureWebJobsStorage, the account's firewall; the emulator Azurite has to be started"
+    else:
+        todo = "AzureWebJobsStorage__queueServiceUri, the identity and its role Storage Queue Data Contributor"
+    yield _tried("storage", timeout_s, lambda: _ask_queues(settings), why, todo, lambda: _queues_address(settings))
 
 
 def check_redis(settings: Settings, timeout_s: float) -> Iterator[Finding]:
@@ -87,7 +98,8 @@ def check_redis(settings: Settings, timeout_s: float) -> Iterator[Finding]:
     # Requests go on without it.
     why = "answers are kept, and callers counted, by each process alone; requests are answered"
     todo = "REDIS_URL (rediss:// for TLS, port 6380 or 10000 on Azure), the password, the firewall"
-    yield _tried("redis", timeout_s, ask, why, todo, level="warning")
+    found = _tried("redis", timeout_s, ask, why, todo)
+    yield found if found.level == "ok" else replace(found, level="warning")
 
 
 def check_share(settings: Settings, timeout_s: float) -> Iterator[Finding]:
@@ -106,7 +118,8 @@ def check_share(settings: Settings, timeout_s: float) -> Iterator[Finding]:
 
     why = "no data set, artefact or result of a task can be read or written"
     todo = "FILE_SHARE, FILE_SHARE_CREDENTIAL or the role of the identity, the account's firewall"
-    yield _tried("share", timeout_s, ask, why, todo)
+    url = storage.share_url
+    yield _tried("share", timeout_s, ask, why, todo, lambda: _address(url))
 
 
 def _ask_database(settings: Settings) -> str:
@@ -150,18 +163,58 @@ def _ask_queues(settings: Settings) -> str:
     return "the storage account answers; messages: " + ", ".join(f"{name} {depth}" for name, depth in depths.items())
 
 
+def _queues_address(settings: Settings) -> Address | None:
+    from azure.storage.queue import QueueServiceClient
+
+    jobs = settings.jobs
+    if jobs.storage is None:
+        return _address(jobs.storage_queue_uri or "")
+    return _address(QueueServiceClient.from_connection_string(jobs.storage.get_secret_value()).url)
+
+
+def _address(url: str) -> Address | None:
+    """Host and port of an address on the web; None for any other."""
+    ports = {"http": 80, "https": 443}
+    parts = urlsplit(url)
+    if parts.hostname is None or parts.scheme not in ports:
+        return None
+    return parts.hostname, parts.port or ports[parts.scheme]
+
+
+def why_silent(address: Address | None) -> str:
+    """Why nothing answers there, as far as an attempt to connect tells; empty where it tells nothing."""
+    if address is None:
+        return ""
+    try:
+        socket.create_connection(address, timeout=_CONNECT_S).close()
+    except OSError as exc:
+        return f": {address[0]}:{address[1]}: {exc.strerror or exc}"
+    return f": {address[0]}:{address[1]} takes connections, but does not answer or asks for another identity"
+
+
 def _tried(
-    check: str, timeout_s: float, ask: Callable[[], str], why: str, todo: str, *, level: str = "error"
+    check: str,
+    timeout_s: float,
+    ask: Callable[[], str],
+    why: str,
+    todo: str,
+    address: Callable[[], Address | None] = lambda: None,
 ) -> Finding:
-    from common.errors import AtollError
+    """`ask()`, or what went wrong. `address` is where somebody should answer; libraries try for long to reach it."""
+    from common.errors import AtollError, WrongSchema
     from common.telemetry.masking import mask
 
     try:
         return Finding(check, "ok", within(timeout_s, ask))
+    except WrongSchema as exc:
+        return Finding(check, "error", exc.detail, "this release could not use it", "see docs/operations.md, Upgrades")
+    except TooSlow as exc:
+        return Finding(check, "error", f"{exc}{why_silent(address())}", why, f"check {todo}")
     except Exception as exc:  # noqa: BLE001 - whatever went wrong is what was asked for
-        said = exc.detail if isinstance(exc, AtollError) else f"{type(exc).__name__.lstrip('_')}: {exc}"
-        first = mask(said).strip().splitlines()[0][:300]
-        return Finding(check, "warning" if level == "warning" else "error", first, why, f"check {todo}")
+        # What the driver said, without what SQLAlchemy adds to it.
+        told = getattr(exc, "orig", None) or exc
+        said = told.detail if isinstance(told, AtollError) else f"{type(told).__name__}: {told}"
+        return Finding(check, "error", mask(said).strip().splitlines()[0][:300], why, f"check {todo}")
 
 
 def _writable(check: str, folder: Path, told: str) -> Finding:

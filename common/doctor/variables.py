@@ -26,22 +26,23 @@ _DANGEROUS = ("admin", "submit")
 
 def check_variables(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
     """Settings that do nothing here, and names that no setting has."""
-    told = describe(settings, environment)
+    described = describe(settings, environment)
     given = 0
     found = []
-    for area in told.areas:
+    for area in described.areas:
         for item in area.settings:
             given += item.source in ("environment", "file")
             if item.no_effect:
                 found.append(
                     Finding("settings", "warning", f"{item.name} has no effect", item.no_effect, f"remove {item.name}")
                 )
-    for name, meant in told.unknown.items():
+    for name, meant in described.unknown.items():
         found.append(_unknown(name, meant))
-    found += [_unknown(name, None) for name in strangers(environment) if name not in told.unknown]
+    found += [_unknown(name, None) for name in strangers(environment) if name not in described.unknown]
     yield from found
     if not found:
-        yield Finding("settings", "ok", f"{given} settings are given, and all have an effect")
+        told = "1 setting is given, and has" if given == 1 else f"{given} settings are given, and all have"
+        yield Finding("settings", "ok", f"{told} an effect" if given else "no setting is given; the defaults hold")
 
 
 def strangers(environment: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ def jobs() -> None:
 @cli.command()
 def worker(
     queue: Annotated[
-        list[str] | None, typer.Option(help="Queue to take jobs from; may be given again [all it can run].")
+        list[str] | None, typer.Option(help="Queue to take jobs from; may be given again (default: all it can run).")
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Handle one message, then exit (KEDA ScaledJob).")] = False,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Jobs at once [JOB_CONCURRENCY, 2].")] = None,

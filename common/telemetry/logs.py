@@ -80,7 +80,7 @@ def configure_logs(settings: TelemetrySettings) -> None:
         logger.propagate = name == "uvicorn.error" or name == "uvicorn"
     # The SDKs log every request with its headers at INFO, asyncssh each channel, Alembic each of its plugins.
     for name in ("azure", "alembic", "asyncssh", "botocore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

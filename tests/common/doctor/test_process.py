@@ -70,6 +70,18 @@ def test_a_slow_import_is_a_warning() -> None:
     assert judge_import(1.1).level == "warning"
 
 
+def test_settings_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(**given: str) -> str:
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        (found,) = check_variables(Settings(), given)
+        return found.what
+
+    assert told() == "no setting is given; the defaults hold"
+    assert told(ATOLL_ROLES="http") == "1 setting is given, and has an effect"
+    assert told(ATOLL_ROLES="http", SERVICE_MODEL="sample").startswith("2 settings are given, and all have")
+
+
 def test_settings_without_an_effect_and_names_of_no_setting_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"DATABASE_POOL": "4", "ATOLL_ROLE": "http", "ATOLL_COLOUR": "blue", "ATOLL_KEY": "x", "HOME": "/root"}
     for name, value in given.items():

@@ -10,7 +10,7 @@ import pytest
 
 from common.database import Database
 from common.doctor.finding import Finding
-from common.doctor.reach import check_database, check_queues, check_redis, check_share, within
+from common.doctor.reach import check_database, check_queues, check_redis, check_share, why_silent, within
 from common.migrations import head
 from common.settings import DatabaseSettings, JobSettings, RedisSettings, SecuritySettings, Settings, StorageSettings
 from tests.common.migrations.releases import ADDS, release, step
@@ -98,7 +98,7 @@ def test_a_database_that_is_not_there_is_an_error_without_its_password() -> None
 
 def test_a_server_that_never_answers_is_given_up(silent_port: int) -> None:
     found = database(f"postgresql://atoll@127.0.0.1:{silent_port}/atoll", 0.2)
-    assert (found.level, found.what) == ("error", "TooSlow: no answer within 0.2 s")
+    assert (found.level, found.what) == ("error", "no answer within 0.2 s")
 
 
 def test_a_redis_that_answers_is_told_with_its_version() -> None:
@@ -126,6 +126,19 @@ def test_a_storage_account_whose_name_is_wrong_is_an_error() -> None:
         "error",
         "AzureWebJobsStorage is not a connection string of a storage account",
     )
+
+
+def test_a_storage_account_that_is_away_is_told_with_its_address_though_the_library_goes_on_trying() -> None:
+    port = free_port()
+    found = queues(f"AccountName=a;AccountKey=a2V5;QueueEndpoint=http://127.0.0.1:{port}/a", 0.5)
+    assert (found.level, found.what) == ("error", f"no answer within 0.5 s: 127.0.0.1:{port}: Connection refused")
+    assert "Azurite" in found.todo
+
+
+def test_a_server_that_takes_connections_and_is_silent_is_told_from_one_that_is_away(silent_port: int) -> None:
+    assert "takes connections, but does not answer" in why_silent(("127.0.0.1", silent_port))
+    assert "Connection refused" in why_silent(("127.0.0.1", free_port()))
+    assert why_silent(None) == ""
 
 
 def test_under_the_functions_host_queues_need_a_storage_account() -> None:
