@@ -18,6 +18,7 @@ from common.jobs.queues.names import queue_names
 from common.settings import Settings
 from common.settings.jobs import JobSettings
 from common.settings.plugins import PluginSettings
+from tests.deployment.kubernetes.manifests import containers, name_of, of_kind, overlay, templates, variables
 from tests.support.backends import missing
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -88,7 +89,11 @@ def planned(factory: pytest.TempPathFactory, name: str, more: str = "", *left_ou
             copy = folder / "terraform"
             leave = shutil.ignore_patterns(".terraform*", "lab_backend_override.tf", "*.tfvars.json", *left_out)
             shutil.copytree(TERRAFORM, copy, ignore=leave)
-            (copy / "ci.tfvars").write_text((copy / "ci.tfvars").read_text() + more)
+            given = (copy / "ci.tfvars").read_text()
+            for name in re.findall(r"^(\w+) +=", more, re.MULTILINE):
+                given = re.sub(rf"^{name} +=.*\n", "", given, flags=re.MULTILINE)
+            (copy / "ci.tfvars").write_text(given + more)
+            subprocess.run(["terraform", "fmt", str(copy / "ci.tfvars")], check=True, capture_output=True)
             check(copy, folder / "plan.json")
     found: Plan = json.loads((folder / "plan.json").read_text())
     return found
@@ -106,6 +111,12 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[list[str]],
     served = [["sentiment"], ["imputation", "Housing.v2"], [f"model_{number}" for number in range(12)]]
     more = f"\nstorage = {{\n  services = {json.dumps(served)}\n}}\n"
     return served, planned(tmp_path_factory, "services", more, "tests")
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """What would be made for a cluster and functions that share their work."""
+    return planned(tmp_path_factory, "both", '\nhosts = ["cluster", "functions"]\n', "tests")
 
 
 def queues(*served: str) -> set[str]:
@@ -150,6 +161,64 @@ def test_the_alert_rules_of_prometheus_are_part_of_the_plan(plan: Plan) -> None:
     groups = re.findall(r"^  - name: (\S+)$", rules.read_text(), re.MULTILINE)
     assert groups
     assert names(plan, "azurerm_monitor_alert_prometheus_rule_group") == {f"atollci-{name}" for name in groups}
+
+
+def told(plan: Plan, name: str) -> dict[str, Any]:
+    """An output; None where Azure has the last word."""
+    change = plan["output_changes"][name]
+    unknown = {key: None for key, value in change["after_unknown"].items() if value is True}
+    found: dict[str, Any] = change["after"] | unknown
+    return found
+
+
+def test_manifests_are_told_what_they_ask_for(plan: Plan) -> None:
+    file = CHECKOUT / "deployment" / "kubernetes" / "components" / "azure" / "azure.env"
+    asked = re.findall(r"^([A-Z_]+)=", file.read_text(), re.MULTILINE)
+    assert sorted(told(plan, "azure")) == sorted(asked)
+
+
+def test_workflows_are_told_what_they_ask_for_and_nothing_else(plan: Plan) -> None:
+    texts = [path.read_text() for path in (CHECKOUT / ".github" / "workflows").glob("deploy-*.yml")]
+    asked = {name for text in texts for name in re.findall(r"\bvars\.([A-Z_]+)", text)}
+    assert set(told(plan, "workflows")) <= asked
+    # Of a function app, of which this plan has none.
+    by_terraform = set(told(plan, "workflows")) | {"FUNCTION_APP"}
+    page = (CHECKOUT / "docs" / "github-actions.md").read_text()
+    assert {name for name in asked - by_terraform if f"`{name}`" not in page and f" {name} " not in page} == set()
+
+
+def test_the_overlay_agrees_with_what_the_cluster_has(plan: Plan) -> None:
+    cluster, objects = told(plan, "cluster"), overlay("aks")
+    of_atoll = [found for found in objects if found["kind"] in ("ScaledJob", "Deployment")]
+    assert {found["metadata"]["namespace"] for found in of_atoll} == {cluster["namespace"]}
+    assert cluster["service_accounts"] == [name_of(found) for found in of_kind(objects, "ServiceAccount")]
+    assert [found["spec"]["ingressClassName"] for found in of_kind(objects, "Ingress")] == [cluster["ingress_class"]]
+    read = {found["spec"]["triggers"][0]["metadata"]["queueName"] for found in of_kind(objects, "ScaledJob")}
+    assert read <= set(cluster["queues"])
+    (vault,) = of_kind(objects, "SecretProviderClass")
+    mounted = set(re.findall(r"objectName: (\S+)", vault["spec"]["parameters"]["objects"]))
+    # Of Redis in components/azure-redis.
+    assert mounted == set(cluster["secrets"].values()) - {"redis-url"}
+    shares = {variables(one).get("FILE_SHARE") for _, pod in templates(objects) for one in containers(pod)}
+    assert cluster["settings"]["FILE_SHARE"] in shares
+
+
+def test_cluster_and_functions_together_have_one_share_which_nobody_mounts(both: Plan) -> None:
+    found = resources(both["planned_values"]["root_module"])
+    accounts = [it["values"]["account_kind"] for it in found if it["type"] == "azurerm_storage_account"]
+    shares = [it["values"]["enabled_protocol"] for it in found if it["type"] == "azurerm_storage_share"]
+    assert (accounts, shares) == (["StorageV2"], ["SMB"])
+    (app,) = (it["values"] for it in found if it["type"] == "azurerm_function_app_flex_consumption")
+    address = told(both, "cluster")["share"]["address"]
+    assert address.startswith("https://")
+    assert address == app["app_settings"]["FILE_SHARE"] == told(both, "cluster")["settings"]["FILE_SHARE"]
+
+
+def test_the_package_for_functions_can_log_in_without_a_key(both: Plan) -> None:
+    found = resources(both["planned_values"]["root_module"])
+    (app,) = (it["values"]["app_settings"] for it in found if it["type"] == "azurerm_function_app_flex_consumption")
+    assert app["AzureWebJobsStorage__credential"] == "managedidentity"
+    assert re.search(r"^azure-identity==", (CHECKOUT / "requirements.txt").read_text(), re.MULTILINE)
 
 
 def test_every_variable_and_output_is_described() -> None:
