@@ -27,6 +27,7 @@ SOURCES = {
     "node": "Debian's nodejs",
     "prometheus": "Debian's prometheus",
     "promtool": "Debian's prometheus",
+    "redis-server": "Debian's redis-server",
     "shellcheck": "Debian's shellcheck",
     "terraform": "developer.hashicorp.com/terraform/install; 1.11 or later",
     "zizmor": "deployment/check/requirements.txt",
@@ -178,6 +179,11 @@ def checks(lab: Path) -> list[Check]:
             (Way(("kubectl", standin), _tested("-k", "server_side_dry_run")),),
         ),
         Check("dashboards", ("deployment/grafana/*.json",), (Way((grafana, "promtool"), _once(grafana)),)),
+        Check(
+            "dashboards and alerts, asked",  # of a Prometheus that scrapes a working Atoll
+            ("tests/deployment/test_expressions.py",),
+            (Way(("prometheus", "redis-server"), _tested()),),
+        ),
         Check(
             "alert rules",
             (_RULES,),
