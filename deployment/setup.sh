@@ -146,13 +146,14 @@ do_ az role assignment create --assignee-object-id "$principal_id" --assignee-pr
   --role "Key Vault Secrets User" --scope "$vault_id"
 host=$database.postgres.database.azure.com
 if [ "$run" = yes ] && [ "$number" -ge "$from" ]; then
-  # A file that only its owner reads, and never a command line that is printed.
+  # Files that only their owner reads: every user of the machine sees command lines. az reads what stands behind an @.
   secrets=$(mktemp -d) && trap 'rm -rf "$secrets"' EXIT
   password=$(openssl rand -hex 24)
+  printf '%s' "$password" > "$secrets/password"
   printf 'postgresql://atoll:%s@%s/atoll?sslmode=require' "$password" "$host" > "$secrets/database-url"
   openssl rand -hex 32 | tr -d '\n' > "$secrets/admin-key"
   az postgres flexible-server create --resource-group "$group" --name "$database" --tier Burstable \
-    --sku-name Standard_B2s --version 17 --admin-user atoll --admin-password "$password" --vnet "$name" \
+    --sku-name Standard_B2s --version 17 --admin-user atoll --admin-password "@$secrets/password" --vnet "$name" \
     --subnet database --private-dns-zone "$database.private.postgres.database.azure.com" --database-name atoll --yes
   for secret in database-url admin-key; do
     az keyvault secret set --vault-name "$vault" --name "$secret" --file "$secrets/$secret" --output none

@@ -66,6 +66,33 @@ def test_priced_options_are_off_unless_asked_for() -> None:
     assert [command for command in priced if command in setup("--ddos", "--firewall").stdout] == list(priced)
 
 
+def test_no_command_line_has_a_secret(standins: Path) -> None:
+    # Step 10 would write into the checkout: a folder with the script alone takes its place.
+    checkout = standins.parent / "checkout"
+    (checkout / "deployment" / "kubernetes" / "components" / "azure").mkdir(parents=True)
+    (checkout / "deployment" / "setup.sh").write_bytes(SCRIPT.read_bytes())
+    # What is read from a file is written down, too.
+    (standins / "az").write_text(
+        f'#!/bin/sh\necho "az $*" >> "{standins}/calls"\n'
+        f'for word; do case $word in @*) cat "${{word#@}}" > "{standins}/password" ;; esac; done\n'
+    )
+    done = subprocess.run(
+        ["bash", str(checkout / "deployment" / "setup.sh"), "--run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": f"{standins}:{os.environ['PATH']}"},
+    )
+    assert done.returncode == 0, done.stderr
+    password = (standins / "password").read_text()
+    assert re.fullmatch("[0-9a-f]{48}", password)
+    calls = (standins / "calls").read_text()
+    assert "az postgres flexible-server create" in calls
+    assert password not in calls + done.stdout + done.stderr
+    assert re.findall(r"\b[0-9a-f]{40,}\b", calls) == []
+
+
 @pytest.mark.parametrize(
     ("words", "settings", "told"),
     [
