@@ -74,6 +74,19 @@ def worker_pod(service: Service, queue: str, worker: str, given: Json) -> Json:
     }
 
 
+def staying_worker_pod(service: Service, queue: str, given: Json) -> Json:
+    """The pod template of a worker that stays and takes one job of a queue after the other."""
+    command = ["python", "-m", "common.jobs", "worker", "--queue", queue, "--concurrency", "1"]
+    variables = {"ATOLL_ROLES": "queues", "JOB_WORKERS": "cpu"}
+    container = {**_container(service, IMAGE, command, variables), "resources": given}
+    return {"metadata": {"labels": staying_labels(service.name, queue)}, "spec": _pod(service, container, grace_s=60)}
+
+
+def staying_labels(instance: str, queue: str) -> dict[str, str]:
+    """Of pods of one queue only: those of a ScaledJob have the first three too."""
+    return {**labels(instance, "worker"), "atoll-queue": queue}
+
+
 def _container(service: Service, image: str, command: list[str], variables: Mapping[str, str]) -> Json:
     known = {**variables, **_places(service)}
     if service.models:

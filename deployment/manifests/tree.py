@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 import yaml  # type: ignore[import-untyped]  # has no types of its own
 
-from deployment.manifests import routes, workloads
+from deployment.manifests import routes, staying, workloads
 from deployment.manifests.models import Model
 from deployment.manifests.spec import Service, check_all, read_services, write_services
 
 LIST = "services.yaml"
 _NOTE = "# Written by `python -m deployment.service_gen` from services.yaml.\n"
-_FOLDERS = ("services", "scalers/keda", "scalers/hpa", "queues/database")
+_STAYING: Mapping[staying.Counted, str] = {"azure-queue": "workers/azure-queue", "database": "workers/database"}
+_FOLDERS = ("services", "scalers/keda", "scalers/hpa", "queues/database", *_STAYING.values())
 
 Routing = Literal["ingress", "istio"]
 
@@ -86,6 +87,19 @@ def render(services: Sequence[Service], models: Mapping[str, Model], routing: Ro
         files[f"scalers/{scaler}/kustomization.yaml"] = text_of([_component(resources=names)])
     patches = [{"path": name} for name in names]
     files["queues/database/kustomization.yaml"] = text_of([_component(patches=patches)])
+    return {**files, **_staying(services, models)}
+
+
+def _staying(services: Sequence[Service], models: Mapping[str, Model]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for counted, folder in _STAYING.items():
+        made = {service.name: staying.staying_workers(service, models, counted) for service in services}
+        names = [name for name, objects in made.items() if objects]
+        files |= {f"{folder}/{name}.yaml": text_of(made[name]) for name in names}
+        gone = [patch for service in services for patch in staying.replaced_jobs(service, models)]
+        patches = [{"patch": yaml.safe_dump(patch, sort_keys=False)} for patch in gone]
+        component = _component(resources=[f"{name}.yaml" for name in names], patches=patches)
+        files[f"{folder}/kustomization.yaml"] = text_of([component])
     return files
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from common.jobs.queues import queue_name
 from common.jobs.states import Kind
@@ -10,11 +9,13 @@ from deployment.manifests.models import Model
 from deployment.manifests.pods import PORT, Json, api_pod, labels, resources, worker_pod
 from deployment.manifests.spec import SHARE, Service
 
-# The old system's figures for an HPA, which are KEDA's too: at half of the CPU requested another pod begins.
-_CPU_PERCENT = 50
-_MOST_PODS = 5
+# Figures of docs/scaling.md, by which bursts are answered at the price of before.
+_LEAST_PODS, _MOST_PODS, _CPU_PERCENT = 2, 10, 60
+# The old system's, for the HPA that is there instead.
+_HPA_LEAST_PODS, _HPA_MOST_PODS, _HPA_CPU_PERCENT = 1, 5, 50
 _AUTHENTICATION = "atoll-queues"
-_POLL_S = 10
+# At 5 s KEDA looks again before a new pod has taken its message, and makes a second one.
+_POLL_S = 15
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def keda_scaler(service: Service) -> Json:
         "metadata": {"name": service.name, "labels": labels(service.name, "api")},
         "spec": {
             "scaleTargetRef": {"name": service.name},
-            "minReplicaCount": 1,
+            "minReplicaCount": _LEAST_PODS,
             "maxReplicaCount": _MOST_PODS,
             "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behaviour}},
             "triggers": [{"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(_CPU_PERCENT)}}],
@@ -72,16 +73,16 @@ def keda_scaler(service: Service) -> Json:
 
 
 def hpa_scaler(service: Service) -> Json:
-    """The same without KEDA."""
-    target = {"type": "Utilization", "averageUtilization": _CPU_PERCENT}
+    """Without KEDA, and with the figures of the system before."""
+    target = {"type": "Utilization", "averageUtilization": _HPA_CPU_PERCENT}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": service.name, "labels": labels(service.name, "api")},
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": service.name},
-            "minReplicas": 1,
-            "maxReplicas": _MOST_PODS,
+            "minReplicas": _HPA_LEAST_PODS,
+            "maxReplicas": _HPA_MOST_PODS,
             "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}},
         },
@@ -94,8 +95,8 @@ def database_triggers(service: Service, models: Mapping[str, Model]) -> list[Jso
         {
             "apiVersion": "keda.sh/v1alpha1",
             "kind": "ScaledJob",
-            "metadata": {"name": _job_name(service, queue)},
-            "spec": {"triggers": [_trigger("postgresql", {"query": waiting(queue.name), "targetQueryValue": "1"})]},
+            "metadata": {"name": job_name(service, queue)},
+            "spec": {"triggers": [trigger("postgresql", {"query": waiting(queue.name), "targetQueryValue": "1"})]},
         }
         for queue in queues_of(service, models)
     ]
@@ -105,6 +106,15 @@ def waiting(queue: str) -> str:
     """Asks PostgreSQL how many messages of a queue nobody handles."""
     # The name is made of lower-case letters, digits and hyphens.
     return f"SELECT count(*) FROM queue_messages WHERE queue = '{queue}' AND visible_at <= now()"  # noqa: S608
+
+
+def trigger(kind: str, metadata: dict[str, str]) -> Json:
+    """What KEDA asks, and as whom."""
+    return {"type": kind, "metadata": metadata, "authenticationRef": {"name": _AUTHENTICATION}}
+
+
+def job_name(service: Service, queue: Queued) -> str:
+    return f"{service.name}-{queue.kind}-{queue.worker}"
 
 
 def _claim(service: Service) -> Iterable[Json]:
@@ -173,7 +183,7 @@ def _scaled_job(service: Service, queue: Queued) -> Json:
     return {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledJob",
-        "metadata": {"name": _job_name(service, queue), "labels": labels(service.name, "worker")},
+        "metadata": {"name": job_name(service, queue), "labels": labels(service.name, "worker")},
         "spec": {
             "pollingInterval": _POLL_S,
             "maxReplicaCount": queue.most,
@@ -188,14 +198,6 @@ def _scaled_job(service: Service, queue: Queued) -> Json:
                 "ttlSecondsAfterFinished": 600,
                 "template": worker_pod(service, queue.name, queue.worker, given),
             },
-            "triggers": [_trigger("azure-queue", metadata)],
+            "triggers": [trigger("azure-queue", metadata)],
         },
     }
-
-
-def _trigger(kind: str, metadata: dict[str, str]) -> dict[str, Any]:
-    return {"type": kind, "metadata": metadata, "authenticationRef": {"name": _AUTHENTICATION}}
-
-
-def _job_name(service: Service, queue: Queued) -> str:
-    return f"{service.name}-{queue.kind}-{queue.worker}"

@@ -15,7 +15,12 @@ from tests.support.backends import missing
 KUBERNETES = CHECKOUT / "deployment" / "kubernetes"
 OVERLAYS = ("aks", "eks", "istio", "local")
 # Kinds whose schemas the lab does not have.
-FOREIGN = ("networking.istio.io/v1", "secrets-store.csi.x-k8s.io/v1")
+FOREIGN = (
+    "networking.istio.io/v1",
+    "secrets-store.csi.x-k8s.io/v1",
+    "monitoring.coreos.com/v1",
+    "azmonitoring.coreos.com/v1",
+)
 
 Json = dict[str, Any]
 
@@ -28,6 +33,15 @@ def text_of(folder: Path) -> str:
         ["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def kubectl(kubeconfig: Path, *words: str) -> str:
+    """What it says; it has to succeed."""
+    done = subprocess.run(
+        ["kubectl", "--kubeconfig", str(kubeconfig), *words], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, f"{words}: {done.stderr}"
     return done.stdout
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from common.clock import SystemClock
 from common.database import Database
 from common.jobs.queues.table import TableQueue
+from deployment.manifests.staying import unfinished
 from deployment.manifests.workloads import waiting
 from tests.support import backends
 
@@ -28,5 +29,10 @@ def test_only_messages_that_nobody_handles_and_that_are_due_are_counted(database
     queue.send(name, "later", delay_s=3600)
     queue.send("training-cpu", "other")
     queue.receive(name, 1, visibility_s=60)
-    found = database.read(lambda connection: connection.execute(sa.text(waiting(name))).scalar_one())
-    assert found == 2
+    assert _answer(database, waiting(name)) == 2
+    # For workers that stay, those count too that somebody handles.
+    assert _answer(database, unfinished(name)) == 4
+
+
+def _answer(database: Database, question: str) -> int:
+    return int(database.read(lambda connection: connection.execute(sa.text(question)).scalar_one()))

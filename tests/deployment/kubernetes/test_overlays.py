@@ -5,7 +5,6 @@ of the Secrets Store driver's are those in `crds/`, a part of the real ones.
 """
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tests.deployment.kubernetes.manifests import (
     KUBERNETES,
     OVERLAYS,
     containers,
+    kubectl,
     name_of,
     of_kind,
     overlay,
@@ -40,7 +40,7 @@ UNKNOWN_TO_THE_STANDIN = ("PersistentVolume", "StorageClass")
 def kubeconfig() -> Iterator[Path]:
     with k8s_standin() as server:
         server.add_namespace("atoll")
-        _kubectl(server.kubeconfig, "apply", "-f", str(CRDS))
+        kubectl(server.kubeconfig, "apply", "-f", str(CRDS))
         yield server.kubeconfig
 
 
@@ -54,7 +54,7 @@ def test_the_standin_takes_an_overlay_in_a_server_side_dry_run(name: str, kubeco
     known = [found for found in overlay(name) if found["kind"] not in UNKNOWN_TO_THE_STANDIN]
     file = tmp_path / "overlay.yaml"
     file.write_text(yaml.safe_dump_all(known))
-    told = _kubectl(kubeconfig, "apply", "--dry-run=server", "--validate=strict", "-f", str(file))
+    told = kubectl(kubeconfig, "apply", "--dry-run=server", "--validate=strict", "-f", str(file))
     assert len(re.findall(r"\(server dry run\)", told)) == len(known)
 
 
@@ -256,11 +256,3 @@ def test_with_istio_the_api_waits_for_redis() -> None:
 
 def _is_place(value: str) -> bool:
     return value.startswith(("/", "redis://redis-service", "https://")) or value == ""
-
-
-def _kubectl(kubeconfig: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["kubectl", "--kubeconfig", str(kubeconfig), *words], capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -19,7 +19,7 @@ import yaml  # type: ignore[import-untyped]  # has no types of its own
 
 from common.settings import CHECKOUT
 from tests.deployment.kubernetes.ingress_nginx import ingress_nginx
-from tests.deployment.kubernetes.manifests import KUBERNETES, Json, build, name_of, variables
+from tests.deployment.kubernetes.manifests import KUBERNETES, Json, build, kubectl, name_of, variables
 from tests.support import backends
 from tests.support.k8s_standin import K8sStandIn, k8s_standin
 from tests.support.redis_server import redis_server
@@ -56,10 +56,12 @@ class Cluster:
 
     def generate(self, *words: str) -> str:
         command = [sys.executable, "-m", "deployment.service_gen", "--root", str(self.tree), *words]
-        return _output(command)
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def kubectl(self, *words: str) -> str:
-        return _output(["kubectl", "--kubeconfig", str(self.api.kubeconfig), *words])
+        return kubectl(self.api.kubeconfig, *words)
 
     def apply(self, *words: str) -> str:
         # On the server's side: a client would patch an Ingress, built into Kubernetes, in a way that the stand-in does
@@ -204,9 +206,3 @@ def _id(client: httpx.Client) -> str:
 
 def _led(client: httpx.Client, path: str) -> str:
     return client.get(path).headers["X-Service"]
-
-
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
