@@ -171,6 +171,7 @@ module "functions" {
     },
     local.settings,
     {
+      AzureWebJobsStorage__accountName     = module.storage.account_name
       AzureWebJobsStorage__credential      = "managedidentity"
       AzureWebJobsStorage__blobServiceUri  = module.storage.blob_service_uri
       AzureWebJobsStorage__tableServiceUri = module.storage.table_service_uri

@@ -20,6 +20,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 publish() { # publish PACKAGE
+  # Terraform's provider leaves an empty AzureWebJobsStorage behind each time, in which the host may see a connection string.
+  az functionapp config appsettings delete --only-show-errors --resource-group "$RESOURCE_GROUP" --name "$FUNCTION_APP" \
+    --setting-names AzureWebJobsStorage --output none
   # The package brings what it needs, by hash: nothing is built, or fetched, in Azure.
   az functionapp deployment source config-zip --only-show-errors --resource-group "$RESOURCE_GROUP" --name "$FUNCTION_APP" --src "$1" --build-remote false
 }

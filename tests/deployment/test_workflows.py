@@ -66,6 +66,12 @@ def test_only_jobs_of_an_environment_sign_in_to_azure() -> None:
     assert free == set()
 
 
+def test_a_plan_which_any_branch_may_run_is_told_no_password() -> None:
+    found = workflow(CHECKOUT / ".github/workflows/terraform.yml")["jobs"]
+    assert set(re.findall(r"secrets\.(\w+)", str(found["apply"]))) == {"AZURE_CREDENTIALS", "DATABASE_PASSWORD"}
+    assert set(re.findall(r"secrets\.(\w+)", str(found["plan"]))) == {"AZURE_CREDENTIALS"}
+
+
 def test_terraform_goes_first_in_each_deployment() -> None:
     for name, last in (("deploy-aks", "rollout"), ("deploy-functions", "publish")):
         found = workflow(CHECKOUT / f".github/workflows/{name}.yml")["jobs"]
@@ -84,6 +90,20 @@ def test_all_supported_pythons_are_tested() -> None:
     test = workflow(CHECKOUT / ".github/workflows/ci.yml")["jobs"]["test"]
     assert test["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert test["steps"][-1]["run"] == ".ci/run"
+
+
+def test_conformance_with_the_functions_worker_has_a_job_on_python_313() -> None:
+    job = workflow(CHECKOUT / ".github/workflows/ci.yml")["jobs"]["conformance"]
+    python = next(step["with"]["python-version"] for step in job["steps"] if "python-version" in step.get("with", {}))
+    (found,) = re.findall(r"tests/\S+?(?=\")", job["steps"][-1]["run"])
+    assert python == "3.13"
+    assert (CHECKOUT / found / "test_worker_library.py").is_file()
+
+
+def test_wherever_all_tests_run_there_is_a_python_for_the_library_of_the_functions_worker() -> None:
+    test = workflow(CHECKOUT / ".github/workflows/ci.yml")["jobs"]["test"]
+    given = next(step["with"]["python-version"] for step in test["steps"] if "python-version" in step.get("with", {}))
+    assert given.split("\n")[:2] == ["3.13", "${{ matrix.python }}"]
 
 
 @pytest.mark.parametrize("reader", READERS)

@@ -49,7 +49,8 @@ resource "azurerm_function_app_flex_consumption" "this" {
   }
 
   app_settings = merge(var.settings, {
-    # The provider would put a connection string here that no key fits; empty, the settings with `__` count.
+    # The provider would put a connection string here that no key fits; empty, the settings with `__` count. Whatever
+    # publishes takes it out, since hosts of 2026 take the empty one for one (github.com/Azure/azure-functions-host/issues/11787).
     AzureWebJobsStorage                       = ""
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "Authorization=AAD"
   })

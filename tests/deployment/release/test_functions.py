@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.servers import CHECKOUT
 
-# Blobs and the app are files; MUTE is what a package holds that does not answer.
+# Blobs and the app are files; MUTE is what a package holds that does not answer. The app takes nothing while it has an
+# empty setting of Terraform's.
 AZ = """#!/usr/bin/env bash
 file=""
 for word in "$@"; do
@@ -19,7 +20,8 @@ case "$*" in
   "storage blob exists"*) [ -z "$UNREACHABLE" ] || exit 1; [ -f "$STATE/kept" ] && echo true || echo false ;;
   "storage blob download"*) cp "$STATE/kept" "$file" ;;
   "storage blob upload"*) cp "$file" "$STATE/kept" ;;
-  "functionapp deployment source config-zip"*) cp "$file" "$STATE/running" ;;
+  "functionapp config appsettings delete"*"--setting-names AzureWebJobsStorage"*) touch "$STATE/cleared" ;;
+  "functionapp deployment source config-zip"*) [ -f "$STATE/cleared" ] && cp "$file" "$STATE/running" ;;
 esac
 """
 ASKS = '#!/usr/bin/env bash\n! grep -q "$MUTE" "$STATE/running"\n'
