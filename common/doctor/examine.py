@@ -13,15 +13,16 @@ from common.doctor.host_file import check_host
 from common.doctor.interpreter import check_packages, check_python, names, pins
 from common.doctor.package import check_size, files_bytes, ignored, packages_bytes
 from common.doctor.plain_secrets import check_held, find_held
-from common.doctor.plans import Plan
+from common.doctor.plans import Plan, has_instances
 from common.doctor.process import check_import, check_models
-from common.doctor.reach import check_database, check_queues, check_redis, check_share
+from common.doctor.reach import check_database, check_own_disk, check_queues, check_redis, check_share
 from common.doctor.variables import check_open, check_variables
 from common.errors import SettingsError
 from common.settings import Settings
 
 # Loading the largest data set for the first time takes some seconds; a machine under load several times that.
 _PROCESS_S = 120.0
+_OF_A_CHECKOUT = (".git", "tests")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def _package(subject: Subject) -> Iterator[Finding]:
     stays = ignored(rules.read_text(encoding="utf-8").splitlines() if rules.is_file() else ())
     requirements = subject.root / "requirements.txt"
     packages = names(requirements.read_text(encoding="utf-8")) if requirements.is_file() else []
-    if not rules.is_file():
+    # What is deployed already came without it.
+    if not rules.is_file() and any((subject.root / name).exists() for name in _OF_A_CHECKOUT):
         todo = "take .funcignore of the repository"
         yield Finding("package", "warning", ".funcignore is missing", "tests, state and secrets are deployed too", todo)
     yield from check_size(files_bytes(subject.root, stays), packages_bytes(packages), subject.plan)
@@ -110,6 +112,21 @@ def _settings(subject: Subject, settings: Settings) -> Iterator[Finding]:
     yield from check_open(settings)
 
 
+def _database(subject: Subject, settings: Settings) -> Iterator[Finding]:
+    yield from check_database(settings, subject.timeout_s)
+    yield from _own_disk(subject, settings, "database")
+
+
+def _share(subject: Subject, settings: Settings) -> Iterator[Finding]:
+    yield from check_share(settings, subject.timeout_s)
+    yield from _own_disk(subject, settings, "share")
+
+
+def _own_disk(subject: Subject, settings: Settings, check: str) -> Iterator[Finding]:
+    if has_instances(subject.environment):
+        yield from (finding for finding in check_own_disk(settings) if finding.check == check)
+
+
 def _import(subject: Subject, settings: Settings) -> Iterator[Finding]:
     yield from check_import(settings, subject.environment, _PROCESS_S)
 
@@ -121,9 +138,9 @@ def _models(subject: Subject, settings: Settings) -> Iterator[Finding]:
 _ALONE: Mapping[str, Check] = {"python": _python, "host": _host, "package": _package, "secrets": _secrets}
 _CONFIGURED: Mapping[str, WithSettings] = {
     "settings": _settings,
-    "database": lambda subject, settings: check_database(settings, subject.timeout_s),
+    "database": _database,
     "storage": lambda subject, settings: check_queues(settings, subject.timeout_s),
-    "share": lambda subject, settings: check_share(settings, subject.timeout_s),
+    "share": _share,
     "redis": lambda subject, settings: check_redis(settings, subject.timeout_s),
     "import": _import,
     "models": _models,

@@ -41,6 +41,15 @@ PLANS: Mapping[str, Plan] = {
 _SKUS = {"flexconsumption": "flex", "dynamic": "consumption", "elasticpremium": "premium"}
 
 
+# Which the platform sets, and nobody else.
+_PLATFORM = frozenset({"WEBSITE_SKU", "WEBSITE_SITE_NAME", "KUBERNETES_SERVICE_HOST", "CONTAINER_APP_NAME"})
+
+
+def has_instances(environment: Mapping[str, str]) -> bool:
+    """Whether this runs where there may be several of it, each with a disk that goes with it."""
+    return not _PLATFORM.isdisjoint(environment)
+
+
 def plan_of(environment: Mapping[str, str]) -> Plan:
     """The plan that this process runs on, where the platform says so; else Flex Consumption."""
     if "KUBERNETES_SERVICE_HOST" in environment or "CONTAINER_APP_NAME" in environment:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common.doctor.finding import Finding
+from common.serving.cpu import cpu_count
 from common.settings import CHECKOUT, Settings
 
 # CPU seconds, as docs/performance.md has it; an instance that starts makes a caller wait for as long and longer.
@@ -53,19 +54,26 @@ def check_import(settings: Settings, environment: Mapping[str, str], timeout_s: 
     except Failed as exc:
         yield Finding("import", "error", f"the app cannot be made: {exc}", "nothing can start", "mend what it names")
         return
-    yield judge_import(cpu_s)
+    yield judge_import(cpu_s, busy=_is_busy())
+
+
+def _is_busy() -> bool:
+    # Windows keeps no such average.
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * cpu_count()
 
 
 def _import_s(settings: Settings, environment: Mapping[str, str], timeout_s: float) -> float:
     return float(_run(_IMPORT, settings, environment, timeout_s)["cpu_s"])
 
 
-def judge_import(cpu_s: float) -> Finding:
-    """What to say of an import that took so long."""
+def judge_import(cpu_s: float, *, busy: bool = False) -> Finding:
+    """What to say of an import that took so long; `busy` is a machine with more to do than it has CPUs."""
     told = f"import of the app takes {cpu_s:.2f} s of CPU"
     if cpu_s <= IMPORT_BUDGET_S:
         return Finding("import", "ok", f"{told}, of {IMPORT_BUDGET_S:g} s at most")
     why = f"the budget is {IMPORT_BUDGET_S:g} s on a quiet machine: a new instance keeps its first callers waiting"
+    if busy:
+        why += "; but this machine has other work now, which makes every process slower"
     todo = "name the models with SERVICE_MODEL; `atoll plugin check NAME` says which plugin imports too much"
     return Finding("import", "warning", told, why, todo)
 

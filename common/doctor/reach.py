@@ -54,6 +54,26 @@ def check_database(settings: Settings, timeout_s: float) -> Iterator[Finding]:
     yield _tried("database", timeout_s, lambda: _ask_database(settings), why, "DATABASE_URL, the server, its firewall")
 
 
+def check_own_disk(settings: Settings) -> Iterator[Finding]:
+    """What lies on the disk of an instance where it should be shared by all."""
+    if not settings.has_database_server:
+        yield Finding(
+            "database",
+            "warning",
+            "SQLite, where there may be several instances",
+            "none sees the jobs, keys and versions of another, and they go with its disk",
+            "set DATABASE_URL to a PostgreSQL database",
+        )
+    if settings.storage.share_url is None and settings.storage.file_share is None:
+        yield Finding(
+            "share",
+            "warning",
+            "the share is a folder of the state, where there may be several instances",
+            "none sees the artefacts and data sets of another, and they go with its disk",
+            "set FILE_SHARE to a file share, or to the folder where one is mounted",
+        )
+
+
 def check_queues(settings: Settings, timeout_s: float) -> Iterator[Finding]:
     """The queues that this process would read."""
     if not settings.jobs.has_storage_account:

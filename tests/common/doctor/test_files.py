@@ -110,6 +110,15 @@ def test_without_a_list_everything_is_deployed(tmp_path: Path) -> None:
     assert files_bytes(tmp_path, ignored(["# all", "/a/", "", "/c"])) == {}
 
 
+@pytest.mark.parametrize(("of_a_checkout", "levels"), [("tests", ["warning", "ok"]), ("models", ["ok"])])
+def test_a_list_of_what_stays_behind_is_missed_only_before_a_deployment(
+    of_a_checkout: str, levels: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / of_a_checkout).mkdir()
+    found = examine(Subject(tmp_path, {}, PLANS["flex"]), Settings, ["package"])
+    assert [item.level for item in found] == levels
+
+
 @pytest.mark.parametrize(
     ("size", "plan", "level"),
     [

@@ -68,6 +68,8 @@ def test_no_model_at_all_is_an_error() -> None:
 def test_a_slow_import_is_a_warning() -> None:
     assert judge_import(0.9).level == "ok"
     assert judge_import(1.1).level == "warning"
+    assert "other work" not in judge_import(1.1).why
+    assert "other work" in judge_import(1.1, busy=True).why
 
 
 def test_settings_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,18 @@ from pathlib import Path
 import pytest
 
 from common.database import Database
+from common.doctor.examine import Subject, examine
 from common.doctor.finding import Finding
-from common.doctor.reach import check_database, check_queues, check_redis, check_share, why_silent, within
+from common.doctor.plans import PLANS
+from common.doctor.reach import (
+    check_database,
+    check_own_disk,
+    check_queues,
+    check_redis,
+    check_share,
+    why_silent,
+    within,
+)
 from common.migrations import head
 from common.settings import DatabaseSettings, JobSettings, RedisSettings, SecuritySettings, Settings, StorageSettings
 from tests.common.migrations.releases import ADDS, release, step
@@ -153,6 +163,26 @@ def test_a_share_that_is_a_folder_has_to_be_writable(tmp_path: Path) -> None:
     assert [item.level for item in check_share(Settings(storage=there), 1.0)] == ["ok"]
     assert [item.level for item in check_share(Settings(storage=wrong), 1.0)] == ["error"]
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"), [({"WEBSITE_SKU": "FlexConsumption"}, ["database", "share"]), ({"HOME": "/root"}, [])]
+)
+def test_state_on_the_disk_of_one_of_many_instances_is_a_warning(
+    environment: dict[str, str], told: list[str], tmp_path: Path
+) -> None:
+    settings = Settings(storage=StorageSettings(state_dir=tmp_path))
+    found = list(examine(Subject(tmp_path, environment, PLANS["flex"]), lambda: settings, ["database", "share"]))
+    warned = [item.check for item in found if item.level == "warning" and "several instances" in item.what]
+    assert warned == told
+
+
+def test_state_that_instances_share_is_no_matter(tmp_path: Path) -> None:
+    shared = Settings(
+        database=DatabaseSettings(url="postgresql://atoll@database/atoll"),
+        storage=StorageSettings(state_dir=tmp_path, file_share=str(tmp_path / "mounted")),
+    )
+    assert list(check_own_disk(shared)) == []
 
 
 def test_a_share_by_a_protocol_that_nobody_knows_is_an_error() -> None:
