@@ -195,6 +195,11 @@ class Found:
     is_partial: bool
     parameters: Mapping[str, Any]
 
+    def model(self, method: str) -> str | None:
+        """The model that is used, as the route or the path names it."""
+        need = self.rule.need(method)
+        return self.parameters.get(need.model_parameter) if need.model_parameter else need.model
+
 
 class Rules:
     """The rules of an app, in the order of its routes.

@@ -13,8 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from starlette._utils import get_route_path
+
 from common.errors import Busy
 from common.http.current import CURRENT_SCOPE
+from common.security.rules import RULES_STATE, Rules
 from common.telemetry import metrics, tracing
 
 T = TypeVar("T")
@@ -81,7 +84,11 @@ class WorkPool:
 
 
 def _told() -> dict[str, tracing.Value]:
-    """Which model computes, by the route that asked."""
+    """Which model computes, by the route that asked: old prefixes do not name it."""
     scope = CURRENT_SCOPE.get()
-    # `/model/…`, as all routes of plugins begin.
-    return {} if scope is None else {"atoll.model": scope["path"].split("/")[1]}
+    if scope is None or "app" not in scope:
+        return {}
+    rules: Rules = getattr(scope["app"].state, RULES_STATE)
+    found = rules.find(get_route_path(scope), scope["method"])
+    model = None if found is None else found.model(scope["method"])
+    return {} if model is None else {"atoll.model": model}

@@ -11,7 +11,7 @@ from common.clock import Clock
 from common.database import Database
 from common.jobs.callbacks.event import DELIVERED, GIVEN_UP, PENDING
 from common.jobs.rows import SKEW_S
-from common.jobs.tables import callbacks, secrets
+from common.jobs.tables import callbacks, jobs, secrets
 
 _INTERRUPTED = "the process that sent it vanished"
 
@@ -106,6 +106,12 @@ class Outbox:
         )
         row = self._database.read(lambda c: c.execute(query).first())
         return Callback(**row._mapping) if row else None
+
+    def traceparent(self, job_id: str) -> str | None:
+        """The W3C context of a job; None where it has none, or is gone."""
+        query = sa.select(jobs.c.traceparent).where(jobs.c.id == job_id)
+        found: str | None = self._database.read(lambda c: c.execute(query).scalar())
+        return found
 
     def due(self, limit: int) -> int:
         """How many callbacks are due, `limit` at most."""

@@ -4,6 +4,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from common.clock import Clock
@@ -15,7 +16,7 @@ from common.jobs.callbacks.outbox import Callback, Outbox
 from common.jobs.records import Job
 from common.jobs.retry import Failure, Retry, RetryPolicy, plan_retry
 from common.settings import CallbackSettings
-from common.telemetry import metrics
+from common.telemetry import metrics, tracing
 from common.telemetry.logs import get_logger
 from common.version import VERSION
 
@@ -161,7 +162,10 @@ class Callbacks:
             "User-Agent": f"Atoll/{VERSION}",
             **signed_headers(keys, claimed.id, self._clock.now(), body),
         }
-        failure = self._try(lambda outbound: outbound.call("POST", claimed.url, content=body, headers=headers))
+        with self._span(claimed) as span:
+            failure = self._try(lambda outbound: outbound.call("POST", claimed.url, content=body, headers=headers))
+            if failure is not None:
+                span.note({}, failure.text)
         if failure is None:
             if self.outbox.delivered(claimed):
                 metrics.CALLBACK_TRIES.labels("delivered").inc()
@@ -175,6 +179,18 @@ class Callbacks:
                 metrics.CALLBACK_TRIES.labels("failed").inc()
         elif self.outbox.given_up(claimed, failure.text):
             metrics.CALLBACK_TRIES.labels("given_up").inc()
+
+    def _span(self, claimed: Callback) -> AbstractContextManager[tracing.Noted]:
+        """Around a try; it belongs to the trace of the request that asked for the job."""
+        # Off, which is the default, the job need not be looked for.
+        parent = None if tracing.spans is None else self.outbox.traceparent(claimed.job_id)
+        told: dict[str, tracing.Value] = {
+            "http.request.method": "POST",
+            "server.address": claimed.host,
+            "atoll.job.id": claimed.job_id,
+            "atoll.callback.attempt": claimed.attempts,
+        }
+        return tracing.span("callback", told, "client", parent)
 
     def _try(self, call: "Callable[[Outbound], Answer]") -> Failure | None:
         # Brings httpx, which a process that sends nothing does without.

@@ -11,12 +11,14 @@ from pydantic import SecretStr
 from common.errors import SettingsError
 from common.settings import Settings, TelemetrySettings
 from common.telemetry import export, tracing
+from tests.support.receiver import Receiver
 from tests.support.servers import Server, wait_for
 from tests.support.telemetry_sink import Record, Sink
 
 TRACE, CALLER = "1" * 32, "2" * 16
 HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01", "Prefer": "respond-async", "x-request-id": "mine"}
 FAST = {"SERVICE_MODEL": "sample", "OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_METRIC_EXPORT_INTERVAL": "500"}
+ONE: Record = {"value": 1, "attributes": {"kind": "prediction"}}
 # Or the exporter reports on itself to its maker.
 LOCAL = {"APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true", "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "true"}
 
@@ -34,23 +36,33 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         url = sink.grpc_url if request.param == "grpc" else sink.http_url
         otlp = {"OTEL_EXPORTER_OTLP_PROTOCOL": request.param, "OTEL_EXPORTER_OTLP_ENDPOINT": url}
         env = {**FAST, **otlp, "TELEMETRY_BACKENDS": "otlp", "OTEL_SERVICE_NAME": "atoll-test"}
-        server = Server(tmp_path_factory.mktemp("state"), env=env)
+        receiver = Receiver()
+        server = Server(tmp_path_factory.mktemp("state"), env=env | {"CALLBACK_ALLOW": "127.0.0.1"})
         try:
-            run_job(server)
-            sink.wait_for("span", name="predict sample")
-            sink.wait_for("metric", name="atoll_jobs_accepted_total")
+            run_job(server, {"X-Callback-Url": receiver.url})
+            for span in ("predict sample", "callback"):
+                sink.wait_for("span", name=span)
+            wait_for(lambda: ONE in accepted(sink), "the job to be counted")
             for line in ("request", "job"):
                 sink.wait_for("log", body=line)
         finally:
             server.stop()
+            receiver.close()
         yield sink
 
 
-def run_job(server: Server) -> None:
-    answer = server.post("/sample_model/predict", json={"requiredField": "a"}, headers=HEADERS)
+def run_job(server: Server, more: dict[str, str] | None = None) -> None:
+    answer = server.post("/sample_model/predict", json={"requiredField": "a"}, headers=HEADERS | (more or {}))
     assert answer.status_code == 202, answer.text
     place = answer.headers["location"]
     wait_for(lambda: server.get(place).json()["state"] == "succeeded", "the job", lambda: None)
+
+
+def accepted(sink: Sink) -> list[Record]:
+    """All values that were sent of the counter of accepted jobs."""
+    sent = [one for one in sink.records("metric") if one["name"] == "atoll_jobs_accepted_total"]
+    assert all((one["service"], one["type"]) == ("atoll-test", "sum") for one in sent)
+    return [point for one in sent for point in one["points"]]
 
 
 def way_of(spans: list[Record], last: str) -> list[str]:
@@ -77,9 +89,16 @@ def test_one_trace_goes_from_the_request_through_the_queue_and_the_worker_to_the
 
 
 def test_metrics_are_sent_as_prometheus_has_them(told: Sink) -> None:
-    metric = next(one for one in told.records("metric") if one["name"] == "atoll_jobs_accepted_total")
-    assert (metric["service"], metric["type"]) == ("atoll-test", "sum")
-    assert metric["points"] == [{"value": 1, "attributes": {"kind": "prediction"}}]
+    assert ONE in accepted(told)
+    assert {point["value"] for point in accepted(told) if point["attributes"] != ONE["attributes"]} == {0}
+
+
+def test_a_callback_is_a_call_within_the_trace_of_who_asked_for_it(told: Sink) -> None:
+    assert way_of(told.records("span"), "callback") == [
+        "POST /sample_model/predict",
+        "send prediction-cpu-sample",
+        "callback",
+    ]
 
 
 def test_logs_are_sent_with_the_trace_in_which_they_were_written(told: Sink) -> None:

@@ -11,13 +11,28 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from common.host.grpc.calls import Caller, call
 from common.serving.pool import WorkPool
 from common.telemetry import tracing
 from common.telemetry.request import request_fields
 from common.telemetry.spans import Spans
 from tests.support.clients import Client
+from tests.support.plugins import make_app, write_plugin
 from tests.support.servers import run_python
 
+MOVED = """
+    from fastapi import APIRouter, Request, Response
+    from common.plugins import OldPrefix, Plugin
+    from common.serving import answer
+
+    router = APIRouter(prefix="/moved")
+
+    @router.post("/predict")
+    async def predict(request: Request) -> Response:
+        return await answer(request, [str(request.url.path)], lambda: "done")
+
+    plugin = Plugin(prefixes=[OldPrefix("/before", lambda error: error.detail)])
+"""
 TRACE, CALLER = "1" * 32, "2" * 16
 TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
 
@@ -121,6 +136,24 @@ def test_work_on_the_pool_is_a_span_of_who_asked(kept: InMemorySpanExporter) -> 
 
     assert asyncio.run(ask()) == "A"
     assert parent_of(named(kept, "compute")) == ids(named(kept, "asker"))[1]
+
+
+def test_work_on_the_pool_names_its_model_under_an_old_prefix_too(tmp_path: Path, kept: InMemorySpanExporter) -> None:
+    client = Client(make_app(tmp_path / "state", path=(write_plugin(tmp_path, "moved", MOVED),), serve=("moved",)))
+    for path in ("/moved/predict", "/before/predict"):
+        assert client.post(path).json() == "done"
+    computed = [dict(span.attributes or {}) for span in kept.get_finished_spans() if span.name == "compute"]
+    assert computed == [{"atoll.model": "moved"}] * 2
+
+
+def test_a_call_by_grpc_is_a_span_in_the_trace_that_its_metadata_name(
+    client: Client, kept: InMemorySpanExporter
+) -> None:
+    caller = Caller("ipv4:127.0.0.1:5", ("127.0.0.1", 9000), [("traceparent", TRACEPARENT)])
+    asyncio.run(call(client.app, caller, "GET", "/v2/models/sample"))
+    (span,) = kept.get_finished_spans()
+    assert (ids(span)[0], parent_of(span), span.kind) == (TRACE, CALLER, SpanKind.SERVER)
+    assert (span.attributes or {})["http.response.status_code"] == 200
 
 
 def test_a_block_that_raises_is_an_error_without_its_text(kept: InMemorySpanExporter) -> None:
