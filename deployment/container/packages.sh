@@ -17,7 +17,7 @@ echo "packages of requirements.txt: $(size_mb /packages) MB"
 cp requirements.txt lock.txt
 for extra in $EXTRAS; do
     before=$(size_mb /packages)
-    python -m deployment.supply.extras "$extra" --without lock.txt >extra.txt
+    python -m deployment.supply.extras "$extra" --here --without lock.txt >extra.txt
     if [ -s extra.txt ]; then
         pip install --quiet --no-deps --require-hashes --target /packages --requirement extra.txt
         cat extra.txt >>lock.txt
@@ -41,12 +41,13 @@ case "$TORCH" in
 esac
 
 # With tools of its own, which are no part of the image.
-python -m deployment.supply.extras --package cyclonedx-python-lib --package license-expression --without lock.txt >tools.txt
+python -m deployment.supply.extras --package cyclonedx-python-lib --package license-expression --here \
+    --without lock.txt >tools.txt
 pip install --quiet --no-deps --require-hashes --target /tools --requirement tools.txt
 export PYTHONPATH=/packages:/tools
 # The page knows what requirements.txt has; what extras bring is looked up in what was installed.
-if ! python -m deployment.supply licences --lock lock.txt --page docs/licences.md; then
-    echo "a licence of the extras is not accepted; see deployment/supply/policy.toml" >&2
+python -m deployment.supply licences --lock lock.txt --page docs/licences.md || {
+    echo "the licences of the extras are not accepted, or cannot be told; see deployment/supply/policy.toml" >&2
     exit 1
-fi
+}
 python -m deployment.supply sbom --lock lock.txt --page docs/licences.md --output sbom.cdx.json

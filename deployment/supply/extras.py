@@ -1,7 +1,8 @@
 """What of `requirements-dev.txt` an extra needs: for images, which install no package without its hash.
 
 `python -m deployment.supply.extras hosted aws` prints a file of requirements for pip; `--package NAME` asks for a
-package by its name instead, `--without LOCK` leaves out what that lock has. Nothing is printed for no extra.
+package by its name instead, `--without LOCK` leaves out what that lock has, `--here` what only other Pythons or systems
+install. Nothing is printed for no extra.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -62,6 +64,11 @@ def closure(locked: Sequence[Locked], roots: Iterable[str]) -> list[Locked]:
     return [package for package in locked if package.name in found]
 
 
+def installed_here(package: Locked, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether its marker holds on this Python and system, or on one with these values of markers."""
+    return not package.marker or Marker(package.marker).evaluate(dict(environment) if environment else None)
+
+
 def requirements(packages: Iterable[Locked]) -> str:
     """A file that `pip install --require-hashes -r` takes."""
     lines = []
@@ -78,13 +85,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--package", action="append", default=[], help="a package by its name; may be given again")
     parser.add_argument("--lock", type=Path, default=CHECKOUT / "requirements-dev.txt", help="the file to read")
     parser.add_argument("--without", type=Path, help="a lock whose packages are there already")
+    parser.add_argument("--here", action="store_true", help="only what this Python and system install")
     options = parser.parse_args(arguments)
     try:
         project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
         roots = [*asked_by(project, options.extras), *options.package]
         there = {package.name for package in read_lock(options.without)} if options.without else set()
         wanted = closure(read_lock(options.lock), roots)
-        sys.stdout.write(requirements(package for package in wanted if package.name not in there))
+        wanted = [package for package in wanted if package.name not in there]
+        sys.stdout.write(requirements(package for package in wanted if not options.here or installed_here(package)))
     except Unreadable as error:
         sys.stderr.write(f"{error}\n")
         return 2

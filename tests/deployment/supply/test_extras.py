@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployment.supply.extras import CHECKOUT, asked_by, closure, main, requirements
+from deployment.supply.extras import CHECKOUT, asked_by, closure, installed_here, main, requirements
 from deployment.supply.lock import Locked, Unreadable, parse_lock, read_lock
 
 
@@ -44,6 +44,30 @@ def test_what_is_written_reads_the_same() -> None:
     assert [(p.name, p.version, p.marker, p.hashes) for p in again] == [
         (p.name, p.version, p.marker, p.hashes) for p in lock
     ]
+
+
+@pytest.mark.parametrize(
+    ("marker", "here"),
+    [
+        ("", True),
+        ("sys_platform == 'linux'", True),
+        ("python_full_version >= '3.12' and sys_platform == 'emscripten'", False),
+        ("python_full_version < '3.12'", False),
+    ],
+)
+def test_what_another_python_or_system_needs_is_not_for_here(marker: str, here: bool) -> None:
+    package = Locked("a", "1.0", marker, ("a" * 64,), ())
+    linux = {"sys_platform": "linux", "python_full_version": "3.12.4"}
+
+    assert installed_here(package, linux) is here
+
+
+def test_an_image_is_given_only_what_its_system_installs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["hosted", "--here"]) == 0
+    given = list(parse_lock(capsys.readouterr().out, "here"))
+
+    assert "tokenizers" in names(given)
+    assert names([package for package in given if not installed_here(package)]) == []
 
 
 @pytest.mark.parametrize(
