@@ -98,15 +98,17 @@ def _check_names(given: list[str], known: tuple[str, ...], option: str) -> None:
 
 def _take_local_settings(root: Path) -> None:
     """What is set already counts before the file, as under Core Tools."""
-    from common.doctor.plain_secrets import variables_of
+    from common.doctor.local_settings import Unusable, values_of
     from common.settings import get_settings
 
     try:
-        text = (root / _LOCAL_SETTINGS).read_text(encoding="utf-8")
+        values = values_of((root / _LOCAL_SETTINGS).read_text(encoding="utf-8"))
     except OSError as exc:
         told = f"{_LOCAL_SETTINGS} cannot be read: {exc.strerror}; begin with local.settings.example.json"
         raise typer.BadParameter(told, param_hint="--local-settings") from None
-    for name, value in variables_of(_LOCAL_SETTINGS, text).items():
+    except (Unusable, UnicodeDecodeError) as exc:
+        raise typer.BadParameter(f"{_LOCAL_SETTINGS}: {exc}", param_hint="--local-settings") from None
+    for name, value in values.items():
         os.environ.setdefault(name, value)
     get_settings.cache_clear()
 

@@ -64,6 +64,14 @@ def test_settings_that_cannot_be_used_are_a_finding(tmp_path: Path) -> None:
     assert "PORT" in told["findings"][0]["what"]
 
 
+def test_local_settings_that_cannot_be_read_are_refused_with_2(tmp_path: Path) -> None:
+    folder = checkout(tmp_path / "checkout")
+    (folder / "local.settings.json").write_text('{"Values": {"PORT": 7071}}')
+    code, _, err = doctor(tmp_path, "--only", "settings", "--local-settings", "--folder", str(folder))
+    assert code == 2
+    assert "PORT: variables are texts" in " ".join(err.replace("│", " ").split())
+
+
 def test_local_settings_count_as_under_core_tools(tmp_path: Path) -> None:
     folder = checkout(tmp_path / "checkout")
     shutil.copy(CHECKOUT / "local.settings.example.json", folder / "local.settings.json")
