@@ -99,6 +99,41 @@ def test_the_jmeter_plan_has_20_users_within_60_seconds_and_20_loops() -> None:
     assert texts["LoopController.loops"] == "${__P(loops,20)}"
 
 
+def test_the_limits_of_locusts_twin_are_the_same() -> None:
+    script = (CHECKOUT / "deployment/locust/load.py").read_text()
+    for limit in ("P99_LIMIT_MS, RATE_LIMIT = 2000, 10", 'environ.get("CACHE_RATE") or 0.95', "total.num_failures > 0"):
+        assert limit in script
+
+
+def test_the_imputation_load_has_20_users_within_60_seconds_and_20_loops() -> None:
+    script = (K6 / "imputation.js").read_text()
+    for setting in ("'USERS', 20", "'LOOPS', 20", "__ENV.RAMP || '60s'", "'p(99)<2000'", "`count==${USERS * LOOPS}`"):
+        assert setting in script
+
+
+def test_in_the_jmeter_plan_each_element_is_followed_by_its_tree() -> None:
+    plan = ET.parse(CHECKOUT / "deployment/jmeter/imputation.jmx").getroot()  # noqa: S314 - as above
+    # JMeter pairs an element with the `hashTree` after it; without, what comes next would be hung into the wrong place.
+    for tree in plan.iter("hashTree"):
+        tags = [child.tag for child in tree]
+        assert tags[1::2] == ["hashTree"] * (len(tags) // 2)
+        assert "hashTree" not in tags[::2]
+    classes = [
+        element.get("testclass")
+        for element in plan.iter()
+        if "guiclass" in element.attrib and "testname" in element.attrib
+    ]
+    assert {"ThreadGroup", "CSVDataSet", "HTTPSamplerProxy", "ResponseAssertion"} <= set(classes)
+
+
+def test_the_questions_have_the_columns_that_the_jmeter_plan_reads() -> None:
+    plan = ET.parse(CHECKOUT / "deployment/jmeter/imputation.jmx").getroot()  # noqa: S314 - as above
+    (columns,) = (element.text for element in plan.iter("stringProp") if element.get("name") == "variableNames")
+    written = re.search(r"writerows\(\[\((.+?)\)", (CHECKOUT / "benchmarks/questions_csv.py").read_text())
+    assert written
+    assert re.findall(r"\w+", written.group(1)) == str(columns).split(",")
+
+
 def test_the_jmeter_plan_asks_what_the_k6_script_asks() -> None:
     plan = ET.parse(CHECKOUT / "deployment/jmeter/imputation.jmx").getroot()  # noqa: S314 - as above
     body = next(element.text for element in plan.iter("stringProp") if element.get("name") == "Argument.value")
