@@ -32,6 +32,9 @@ case "$TORCH" in
         # As pyproject.toml pins it. PyTorch's own index has builds that no lock of ours knows: this one has no hash.
         torch=$(python -c 'import re; print(re.search(r"torch==([\d.]+)", open("pyproject.toml").read())[1])')
         pip install --quiet --target /packages "torch==$torch+cpu"
+        # Its tests and compilers, a sixth of it; what shares memory between processes stays.
+        rm -rf /packages/torch/test
+        find /packages/torch -path '/packages/torch/bin/*' ! -name torch_shm_manager -delete
         echo "torch: $(($(size_mb /packages) - before)) MB more"
         ;;
     *)

@@ -10,6 +10,6 @@ case " $1 " in
     *" hosted "*)
         apt-get update -q
         apt-get install -q -y --no-install-recommends libgomp1
-        rm -rf /var/lib/apt/lists/*
+        rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
         ;;
 esac
