@@ -100,7 +100,7 @@ def run(variables: Mapping[str, str], folder: Path, workers: int) -> Outcome:
         stack.callback(prometheus.close)
         redis.start()
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="atoll-load-")))
-        settings = {"SERVICE_MODEL": "sentiment", "REDIS_URL": redis.url, "LOG_LEVEL": "WARNING"}
+        settings = {"SERVICE_MODEL": "sentiment", "REDIS_URL": redis.url}
         server = stack.enter_context(Server(state, state, workers=workers, settings=settings))
         prometheus.start({"atoll": [f"http://127.0.0.1:{server.port}"]}, interval_s=SCRAPE_S)
         _warm(server.port, workers)
@@ -171,7 +171,9 @@ def markdown(outcome: Outcome, told: Mapping[str, str]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Loads Atoll by deployment/k6/load.js, and draws what came of it.")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.k6_load", description="Loads Atoll by deployment/k6/load.js, and draws what came of it."
+    )
     parser.add_argument("--duration", default="10m", help="as k6 takes it: 30s, 10m (10m)")
     parser.add_argument("--users", type=int, default=10, help="users at once (10)")
     parser.add_argument("--cache-rate", type=float, default=0.95, help="share of the same three sentences (0.95)")

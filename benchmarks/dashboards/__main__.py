@@ -23,7 +23,10 @@ def draw_all(names: list[str], prometheus: Prometheus, span: Span, folder: Path)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Draws Grafana's dashboards from the data of a Prometheus, as SVG.")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.dashboards",
+        description="Draws Grafana's dashboards from the data of a Prometheus, as SVG.",
+    )
     parser.add_argument("dashboards", nargs="*", metavar="NAME", help=f"of {', '.join(panels.names())}; all by default")
     parser.add_argument("--prometheus", default="http://127.0.0.1:9090", metavar="URL")
     parser.add_argument("--minutes", type=float, default=10.0, help="how much is shown (10)")
