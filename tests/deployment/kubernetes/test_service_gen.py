@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -175,20 +176,30 @@ def test_a_file_that_somebody_else_put_there_stays(root: Path) -> None:
     assert mine.read_text() == "# mine\n"
 
 
-def test_somebody_at_a_terminal_is_asked(root: Path) -> None:
-    # A real terminal: one end is the program's, the other ours.
-    ours, theirs = os.openpty()
-    settings = termios.tcgetattr(theirs)
-    settings[3] &= ~termios.ECHO
-    termios.tcsetattr(theirs, termios.TCSANOW, settings)
-    command = [sys.executable, "-m", "deployment.service_gen", "--root", str(root)]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdin=theirs, stdout=subprocess.PIPE, text=True) as process:
-        os.close(theirs)
-        answers = ["prices", "models/housing", "y", "blob", "prices-files", "100m", "1", "192Mi", "1Gi"]
-        os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
-        told, _ = process.communicate(timeout=120)
-    os.close(ours)
-    assert process.returncode == 0, told
+@pytest.fixture
+def terminal(root: Path) -> Callable[[list[str]], str]:
+    """Answers the questions of the program at a terminal, and returns what it said."""
+
+    def talk(answers: list[str]) -> str:
+        # A real terminal: one end is the program's, the other ours.
+        ours, theirs = os.openpty()
+        settings = termios.tcgetattr(theirs)
+        settings[3] &= ~termios.ECHO
+        termios.tcsetattr(theirs, termios.TCSANOW, settings)
+        command = [sys.executable, "-m", "deployment.service_gen", "--root", str(root)]
+        with subprocess.Popen(command, cwd=CHECKOUT, stdin=theirs, stdout=subprocess.PIPE, text=True) as process:
+            os.close(theirs)
+            os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+            told, _ = process.communicate(timeout=120)
+        os.close(ours)
+        assert process.returncode == 0, told
+        return told
+
+    return talk
+
+
+def test_somebody_at_a_terminal_is_asked(root: Path, terminal: Callable[[list[str]], str]) -> None:
+    told = terminal(["prices", "models/housing", "y", "blob", "prices-files", "100m", "1", "192Mi", "1Gi"])
     asked = re.findall(r"(Shared volume|File or blob|Volume name|CPU request|memory limit)", told)
     assert asked == ["Shared volume", "File or blob", "Volume name", "CPU request", "memory limit"]
     listed = yaml.safe_load((root / "services.yaml").read_text())["services"][-1]
@@ -201,3 +212,22 @@ def test_somebody_at_a_terminal_is_asked(root: Path) -> None:
         "memory_request": "192Mi",
         "memory_limit": "1Gi",
     }
+
+
+def test_an_answer_that_cannot_be_followed_is_asked_for_again_with_the_reason(
+    root: Path, terminal: Callable[[list[str]], str]
+) -> None:
+    wrong_then_right = ["Prices!", "prices", "cheese", "housing", "y", "tape", "blob", "Files", "", "lots", "", "", ""]
+    told = terminal([*wrong_then_right, "2G", "2Gi"])
+    reasons = re.findall(r"^.*?Error: (.*)$", told, re.MULTILINE)
+    assert [reason[:24] for reason in reasons] == [
+        "'Prices!' cannot be a se",
+        "there is no model 'chees",
+        "a volume is of kind file",
+        "'Files' cannot be a volu",
+        "'lots' is no amount of C",
+        "'2G' is no amount of mem",
+    ]
+    listed = yaml.safe_load((root / "services.yaml").read_text())["services"][-1]
+    assert listed["volume"] == {"kind": "blob", "name": "prices-files"}
+    assert (listed["cpu_request"], listed["memory_limit"]) == ("250m", "2Gi")
