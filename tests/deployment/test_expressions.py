@@ -162,7 +162,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         began_s = time.time()
         front.client.headers["X-API-Key"] = key
         work(Load(front, receiver.url), folder)
-        yield Run(stack.enter_context(Prometheus(watching.url)), began_s, time.time())
+        prometheus = stack.enter_context(Prometheus(watching.url))
+        # Twice: what has just appeared has a rate from its second value on.
+        wait_for_scrapes(prometheus)
+        wait_for_scrapes(prometheus)
+        yield Run(prometheus, began_s, time.time())
 
 
 def work(load: Load, folder: Path) -> None:
@@ -173,7 +177,13 @@ def work(load: Load, folder: Path) -> None:
         time.sleep(1.2)
     load.compare()
     wait_for(lambda: load.states() == {"succeeded", "failed", "dead", "cancelled"}, "the jobs to end")
-    time.sleep(1.2)
+
+
+def wait_for_scrapes(prometheus: Prometheus) -> None:
+    """Until each process has told what it knows now."""
+    since_s = time.time()
+    fresh = f"timestamp(up) > {since_s:.3f} and up == 1"
+    wait_for(lambda: len(prometheus.over(fresh, time.time(), time.time(), 1.0)) == 2, "both to be scraped")
 
 
 def test_every_expression_has_data_in_a_working_atoll_and_its_dead_jobs_fire(run: Run) -> None:
