@@ -9,13 +9,14 @@
 # to upload; none), TORCH_INDEX_URL (where pip finds PyTorch for CPUs).
 # Priced options, off by default (list prices; look them up before you say yes):
 #   --ddos       DDoS network protection, about 2,900 dollars a month for up to 100 addresses
-#   --firewall   Azure Firewall, Standard, about 1.25 dollars an hour and 0.016 a GB
+#   --firewall   Azure Firewall, Standard, about 1.25 dollars an hour and 0.016 a GB; it is made, and nothing is led through
+#                it yet: rules and routes are yours to add, or Terraform's (firewall = true)
 # Needs az (signed in, with a subscription chosen), kubectl, kubelogin, openssl, and the right to assign roles.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-run=no from=1 ddos=no firewall=no
-usage() { sed -n '2,14s/^# \{0,1\}//p' "deployment/setup.sh"; }
+run=no from=1 ddos=no firewall=no steps=12
+usage() { sed -n '2,15s/^# \{0,1\}//p' "deployment/setup.sh"; }
 while [ $# -gt 0 ]; do
   case $1 in
     --run) run=yes ;;
@@ -31,6 +32,8 @@ done
 name=${NAME:-atoll} location=${LOCATION:-westeurope}
 [[ $name =~ ^[a-z][a-z0-9]{2,15}$ ]] || { echo "setup.sh: NAME=$name is not 3 to 16 lower-case letters and digits" >&2; exit 2; }
 [[ $from =~ ^[0-9]+$ ]] || { echo "setup.sh: --from $from is no number" >&2; exit 2; }
+if [ "$from" -lt 1 ] || [ "$from" -gt "$steps" ]; then echo "setup.sh: --from $from: there are steps 1 to $steps" >&2; exit 2; fi
+[ -z "${DATASETS:-}" ] || [ -d "$DATASETS" ] || { echo "setup.sh: DATASETS=$DATASETS is no folder" >&2; exit 2; }
 if [ "$run" = yes ]; then
   for tool in az kubectl kubelogin openssl; do
     command -v "$tool" > /dev/null || { echo "setup.sh: $tool is not installed" >&2; exit 2; }
@@ -46,8 +49,19 @@ step() { # step WHAT: announces the next step
   number=$((number + 1))
   printf '\n# %d. %s\n' "$number" "$1"
 }
+show() { # show COMMAND...: as it can be typed; what `ask` found out stands in it by name
+  local word line=''
+  for word in "$@"; do
+    case $word in
+      '' | *[!A-Za-z0-9_./:=@%+,\$-]*) if [[ $word == *\$* ]]; then word="\"$word\""; else word="'${word//\'/\'\\\'\'}'"; fi ;;
+      *\$*) word="\"$word\"" ;;
+    esac
+    line+=" $word"
+  done
+  printf '%s' "${line# }"
+}
 do_() { # do_ COMMAND...: prints a command, and runs it where that is wanted
-  printf '%q ' "$@"
+  show "$@"
   printf '\n'
   if [ "$run" = yes ] && [ "$number" -ge "$from" ]; then "$@"; fi
 }
@@ -55,9 +69,7 @@ ask() { # ask VARIABLE COMMAND...: keeps what a command answers; without --run i
   local variable=$1
   shift
   # shellcheck disable=SC2016  # is shown, not run
-  printf '%s=$(' "$variable"
-  printf '%q ' "$@"
-  printf ')\n'
+  printf '%s=$(%s)\n' "$variable" "$(show "$@")"
   # Steps that are skipped answer too: later ones ask for it.
   if [ "$run" = yes ]; then printf -v "$variable" '%s' "$("$@")"; else printf -v "$variable" '%s' "\$$variable"; fi
 }

@@ -46,8 +46,25 @@ def test_without_run_commands_are_shown_and_none_is_run(standins: Path) -> None:
     assert not (standins / "calls").exists()
 
 
+def test_what_is_shown_can_be_typed_and_what_is_found_out_stands_in_it_by_name() -> None:
+    shown = setup().stdout.splitlines()
+    (role,) = [line for line in shown if '"Storage Queue' in line or "'Storage Queue" in line]
+    assert role.endswith("""--role 'Storage Queue Data Contributor' --scope "$storage_id\"""")
+    assert (
+        """principal_id=$(az identity show --resource-group atoll --name atoll-pods --query principalId --output tsv)"""
+        in shown
+    )
+    (first, *_) = [line for line in shown if "/queues/" in line]
+    assert first.endswith(
+        """--uri "$storage_id/queueServices/default/queues/prediction-cpu?api-version=2024-01-01" --body '{}'"""
+    )
+    # As a shell reads it, nothing is run.
+    typed = "\n".join(line for line in shown if line.startswith("az ") and "(made)" not in line)
+    assert subprocess.run(["bash", "-n", "-c", typed], check=False).returncode == 0
+
+
 def test_every_queue_that_the_manifests_read_is_made_with_its_poison_queue() -> None:
-    made = set(re.findall(r"/queues/([a-z-]+)\\\?", setup().stdout))
+    made = set(re.findall(r"/queues/([a-z-]+)\?", setup().stdout))
     read = {found["spec"]["triggers"][0]["metadata"]["queueName"] for found in of_kind(overlay("aks"), "ScaledJob")}
     assert made == read | {f"{queue}-poison" for queue in read}
 
@@ -99,6 +116,8 @@ def test_no_command_line_has_a_secret(standins: Path) -> None:
         (("--fast",), {}, "unknown option --fast"),
         ((), {"NAME": "My Cluster"}, "is not 3 to 16 lower-case letters"),
         (("--from", "two"), {}, "is no number"),
+        (("--from", "13"), {}, "there are steps 1 to 12"),
+        ((), {"DATASETS": "nowhere"}, "DATASETS=nowhere is no folder"),
     ],
 )
 def test_what_it_cannot_follow_is_said(words: tuple[str, ...], settings: dict[str, str], told: str) -> None:
