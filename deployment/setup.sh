@@ -206,7 +206,8 @@ step "Data sets, onto the share that all pods mount (DATASETS=${DATASETS:-none})
 if [ -n "${DATASETS:-}" ]; then
   # Through a pod: the share is reached from the cluster alone.
   do_ kubectl --namespace atoll exec deploy/atoll-scheduler -- mkdir -p /mnt/share/datasets
-  ask pod kubectl --namespace atoll get pod --selector app.kubernetes.io/component=scheduler --output name
-  do_ kubectl --namespace atoll cp "$DATASETS/." "${pod#pod/}:/mnt/share/datasets"
+  ask pod kubectl --namespace atoll get pod --selector app.kubernetes.io/component=scheduler \
+    --output 'jsonpath={.items[0].metadata.name}'
+  do_ kubectl --namespace atoll cp "$DATASETS/." "$pod:/mnt/share/datasets"
 fi
 printf '\n# The key of the first administrator: az keyvault secret show --vault-name %s --name admin-key --query value\n' "$vault"
