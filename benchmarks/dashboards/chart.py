@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from benchmarks.dashboards.panels import Panel
 from benchmarks.dashboards.prometheus import Series
@@ -123,19 +123,31 @@ def _heatmap(series: Sequence[Named], frame: Frame) -> list[str]:
     for place, row in enumerate(rows):
         y = frame.y + frame.height - (place + 1) * tall
         labels.append((place + 1.0, "more" if buckets[row][0] == float("inf") else shown(buckets[row][0], "s")))
-        for at in times:
-            if count := counts[row][at]:
-                # By its root: few slow answers among many quick ones have to be seen.
-                colour = _HEAT[min(len(_HEAT) - 1, int(len(_HEAT) * math.sqrt(count / most)))]
-                # A rate at a time is of what came before it.
-                x = max(frame.x, _x(at, frame) - wide)
-                where = f'x="{x:.1f}" y="{y:.1f}" width="{wide + 0.3:.1f}" height="{tall:.1f}"'
-                cells.append(f'<rect {where} fill="{colour}"/>')
+        for shade, first, last in _runs([(at, _shade(counts[row].get(at, 0.0), most)) for at in times]):
+            # A rate at a time is of what came before it.
+            left, right = max(frame.x, _x(first, frame) - wide), _x(last, frame)
+            where = f'x="{left:.1f}" y="{y:.1f}" width="{right - left + 0.3:.1f}" height="{tall:.1f}"'
+            cells.append(f'<rect {where} fill="{_HEAT[shade]}"/>')
     every = max(1, len(labels) // 6)
     legend = text(
         frame.x, frame.y + frame.height + 34, "a row is the answers up to its time; the darker the more", size=_SMALL
     )
     return [*cells, *_axes(labels[every - 1 :: every], float(len(rows)), frame), legend]
+
+
+def _shade(count: float, most: float) -> int | None:
+    """By its root: few slow answers among many quick ones have to be seen."""
+    return min(len(_HEAT) - 1, int(len(_HEAT) * math.sqrt(count / most))) if count else None
+
+
+def _runs(shades: Sequence[tuple[float, int | None]]) -> list[tuple[int, float, float]]:
+    """Shade, first and last time of each stretch that has one: a cell for each would make a large file."""
+    found = []
+    for shade, group in groupby(shades, key=lambda pair: pair[1]):
+        times = [at for at, _ in group]
+        if shade is not None:
+            found.append((shade, times[0], times[-1]))
+    return found
 
 
 def _axes(lines: Sequence[tuple[float, str]], limit: float, frame: Frame) -> list[str]:
