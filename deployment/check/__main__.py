@@ -33,7 +33,7 @@ class Outcome:
 
     def line(self) -> str:
         word = {True: "ok", False: "FAILED", None: "not run"}[self.held]
-        return f"{word:<8} {self.name:<24} {self.told}"
+        return f"{word:<8} {self.name:<28} {self.told}"
 
 
 def there(tool: str) -> bool:
