@@ -6,6 +6,13 @@ set -eu
 
 export PYTHONPATH=/packages
 size_mb() { du -sm "$1" | cut -f1; }
+# Installed apart, and then put beside: pip leaves out a folder that is there, and several packages share azure, google
+# and opentelemetry.
+add() {
+    pip install --quiet --target /added "$@"
+    cp -a --no-clobber /added/. /packages/
+    rm -r /added
+}
 
 # A fifth of all: the tests that libraries carry with them, and ONNX Runtime's library for programs in C, all of which
 # its Python module has within itself.
@@ -19,7 +26,7 @@ for extra in $EXTRAS; do
     before=$(size_mb /packages)
     python -m deployment.supply.extras "$extra" --here --without lock.txt >extra.txt
     if [ -s extra.txt ]; then
-        pip install --quiet --no-deps --require-hashes --target /packages --requirement extra.txt
+        add --no-deps --require-hashes --requirement extra.txt
         cat extra.txt >>lock.txt
     fi
     echo "extra $extra: $(($(size_mb /packages) - before)) MB more"
@@ -31,7 +38,8 @@ case "$TORCH" in
         before=$(size_mb /packages)
         # As pyproject.toml pins it. PyTorch's own index has builds that no lock of ours knows: this one has no hash.
         torch=$(python -c 'import re; print(re.search(r"torch==([\d.]+)", open("pyproject.toml").read())[1])')
-        pip install --quiet --target /packages "torch==$torch+cpu"
+        pip freeze --path /packages >there.txt
+        add --constraint there.txt "torch==$torch+cpu"
         # Its tests and compilers, a sixth of it; what shares memory between processes stays.
         rm -rf /packages/torch/test
         find /packages/torch -path '/packages/torch/bin/*' ! -name torch_shm_manager -delete
@@ -42,6 +50,17 @@ case "$TORCH" in
         exit 2
         ;;
 esac
+
+python - <<'END'
+import importlib.metadata
+import sys
+
+files = [file for package in importlib.metadata.distributions(path=["/packages"]) for file in package.files or ()]
+# What is outside are programs; tests were removed.
+wanted = [file for file in files if file.suffix == ".py" and not {"..", "tests"} & set(file.parts)]
+lost = [str(file) for file in wanted if not file.locate().exists()]
+sys.exit(f"{len(lost)} files were not installed, {lost[0]} among them" if lost else 0)
+END
 
 # With tools of its own, which are no part of the image.
 python -m deployment.supply.extras --package cyclonedx-python-lib --package license-expression --here \
