@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.scaling.closed import Crowd, Host, Report, run
 from benchmarks.scaling.nodes import NodeSpec
 from benchmarks.scaling.policy import Replicas
-from benchmarks.scaling.prices import FLEX_LEAST_S, flex_usd, nodes_usd
+from benchmarks.scaling.prices import FLEX_LEAST_S, flex_usd, nodes_usd, shown
 from benchmarks.scaling.queueing import servers_for
 from benchmarks.scaling.requests import Fleet, Served, poisson, simulate
 from benchmarks.scaling.service import CACHED, IMPUTATION, SELECTION, SENTIMENT, SLOWER, Work
@@ -70,8 +70,8 @@ def replicas() -> Table:
                     f"{100 * busy:.0f} %",
                     f"{served.percentile_ms(0.5):,.1f} ms",
                     f"{served.percentile_ms(0.99):,.1f} ms",
-                    f"${nodes_usd(nodes * per_thousand):.4f}",
-                    f"${flex_thousand(work, rate):.4f}",
+                    shown(nodes_usd(nodes * per_thousand)),
+                    shown(flex_thousand(work, rate)),
                 )
             )
     head = ("request", "a second", "pods", "nodes", "busy", "p50", "p99", "1,000 on AKS", "1,000 on Flex")
@@ -110,6 +110,10 @@ CANDIDATES = (
     ("1-10 pods of 0.9 CPU, HPA 60 %", Fleet(Replicas(1, 10, 0.6), cores=POD_CORES, nodes=NodeSpec(least=1, most=5))),
     ("2-10 pods of 0.9 CPU, HPA 60 % (adopted)", AFTER),
     ("2-10 pods of 0.9 CPU, HPA 80 %", Fleet(Replicas(2, 10, 0.8), cores=POD_CORES, nodes=NodeSpec(least=1, most=5))),
+    (
+        "4-10 pods of 0.9 CPU, HPA 60 %, from 2 nodes",
+        Fleet(Replicas(4, 10, UTILISATION), cores=POD_CORES, nodes=NodeSpec(least=2, most=5)),
+    ),
     ("4 pods of 0.9 CPU, fixed", Fleet(Replicas(4, 4, 0.6), cores=POD_CORES, scales=False, nodes=NodeSpec(least=2))),
 )
 
@@ -130,7 +134,7 @@ def settings() -> Table:
                     f"{100 * fmean(run.refused / run.arrived for run in runs):.1f} %",
                     f"{fmean(run.most_pods for run in runs):.1f}",
                     f"{fmean(run.most_nodes for run in runs):.1f}",
-                    f"${fmean(1000 * nodes_usd(run.node_s) / run.arrived for run in runs):.4f}",
+                    shown(fmean(1000 * nodes_usd(run.node_s) / run.arrived for run in runs)),
                 )
             )
     head = ("peak, a second", "setting", "p50", "p99", "worst of 8", "refused", "pods", "nodes", "1,000 requests")

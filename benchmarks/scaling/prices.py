@@ -1,5 +1,6 @@
 """What things cost. Assumptions: look them up for your region before you decide by them."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -24,6 +25,13 @@ PRICES = (NODE_HOUR, CLUSTER_HOUR, FLEX_GB_S, FLEX_MILLION)
 # Memory of an instance, and the shortest time that is billed once it is active.
 FLEX_GB = 2.0
 FLEX_LEAST_S = 1.0
+
+
+def shown(usd: float) -> str:
+    """Two figures that count, and cents at least; never by powers of ten, which nobody reads as money."""
+    if usd <= 0:
+        return "$0"
+    return f"${usd:.{max(2, 1 - math.floor(math.log10(usd)))}f}"
 
 
 def nodes_usd(node_s: float) -> float:
