@@ -100,7 +100,12 @@ class Container:
         options = ["--name", self.name, "--network", network, "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]  # noqa: S108
         options += [part for name, value in env.items() for part in ("--env", f"{name}={value}")]
         options += [part for volume in ("/state", *volumes) for part in ("--volume", volume)]
-        self._command("run", "--detach", *options, image.name, *arguments)
+        try:
+            self._command("run", "--detach", *options, image.name, *arguments)
+        except BaseException:
+            # What was made and could not be started is there all the same.
+            self.remove()
+            raise
 
     def _command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return command(*arguments, image=self.image, check=check)
