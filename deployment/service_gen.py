@@ -146,7 +146,8 @@ def _refuse_more(*given: object) -> None:
 
 
 def _folders(chosen: Iterable[str]) -> tuple[str, ...]:
-    return tuple(Path(folder.strip()).name for text in chosen for folder in text.split(",") if folder.strip())
+    given = (folder.strip() for text in chosen for folder in text.split(","))
+    return tuple(dict.fromkeys(Path(folder).name for folder in given if folder))
 
 
 def _check_models(folders: tuple[str, ...], models: Mapping[str, Model]) -> None:

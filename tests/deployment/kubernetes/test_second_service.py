@@ -171,6 +171,12 @@ def _check_paths(client: httpx.Client, ingress: Json) -> None:
     # Part by part: /lab is no beginning of /laboratory. What belongs to no model is the default service's.
     for path in ("/laboratory", "/apiary/x", "/jobs", "/docs", "/health/ready", "/registry", "/v2/models/housing"):
         assert _led(client, path) == "atoll", path
+    # nginx looks with slashes merged, and hands on what was asked for: an old prefix of two has its answer.
+    origin = f"http://127.0.0.1:{client.base_url.port}"
+    answers = [client.get(f"{origin}{path}") for path in ("/preload/nobody", "//preload/nobody")]
+    assert ["no model 'nobody' is known" in answer.json()["detail"] for answer in answers] == [True, True]
+    assert [answer.headers["X-Service"] for answer in answers] == ["atoll", "atoll"]
+    assert _led(client, f"{origin}//lab/predict") == "second-service"
 
 
 def _check_a_queued_prediction(client: httpx.Client, cluster: Cluster, folder: Path, wanted: Json) -> None:

@@ -159,6 +159,11 @@ def test_what_cannot_be_followed_is_said_and_changes_nothing(root: Path, words: 
     assert contents(root) == before
 
 
+def test_a_model_that_is_named_twice_is_served_once(root: Path) -> None:
+    run(root, *HOUSING, "--model", "housing,sentiment")
+    assert "prices\thousing, sentiment" in run(root, "--list")
+
+
 def test_a_model_has_one_service_only(root: Path) -> None:
     run(root, *HOUSING)
     assert "there already is prices, which serves model housing" in run(root, "other", "--model", "housing", status=1)
