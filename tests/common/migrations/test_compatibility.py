@@ -32,7 +32,7 @@ from tests.jobs.conftest import (  # noqa: F401  # fixtures
     sqlite_template,
     sqlite_url,
 )
-from tests.jobs.kernel import Kernel
+from tests.jobs.kernel import Kernel, wait_until
 from tests.support.clients import Client
 from tests.support.problems import assert_problem
 
@@ -167,6 +167,26 @@ def test_a_server_that_may_not_use_the_schema_predicts_but_takes_no_job_and_is_n
     assert_problem(refused, 424, told="schema 9998")
     assert client.post("/sample_model/predict", json=body).status_code == 200
     assert_problem(client.get("/health/ready"), 503, told="schema 9998")
+
+
+def test_a_server_that_shares_its_database_finds_out_before_anybody_asks_for_a_job(
+    postgresql_url: str,  # noqa: F811 - a fixture
+    tmp_path: Path,
+) -> None:
+    later = Database(postgresql_url)
+    with release(tmp_path / "later", step(TAKES)):
+        later.migrate()
+    later.close()
+    settings = Settings(
+        plugins=PluginSettings(service_model=("sample",), roles=frozenset({"http"})),
+        storage=StorageSettings(state_dir=tmp_path / "state"),
+        database=DatabaseSettings(url=postgresql_url),
+    )
+    app = create_app(settings)
+    app.state.runtime.start(background=True)
+    wait_until(lambda: app.state.runtime.refusal, "the refusal")
+    assert_problem(Client(app).get("/health/ready"), 503, told="schema 9998")
+    app.state.runtime.stop()
 
 
 @given(
