@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from deployment.release.smoke import Answer, problems, wrong_with_api, wrong_with_prediction
+from deployment.release.smoke import Answer, ask, problems, wrong_with_api, wrong_with_prediction
 from tests.support.servers import CHECKOUT, Server, free_port
 
 
@@ -53,3 +55,20 @@ def test_being_refused_is_right_without_a_key_and_wrong_with_one() -> None:
     refused = Answer(401, b"{}")
     assert wrong_with_prediction(refused, with_key=False, served=True) is None
     assert wrong_with_prediction(refused, with_key=True, served=True)
+
+
+def test_a_key_goes_to_the_given_address_only() -> None:
+    asked = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = ask(f"http://127.0.0.1:{server.server_port}/here", key="secret")
+        server.shutdown()
+    assert (answer.status, asked) == (302, ["/here"])
