@@ -160,16 +160,22 @@ host=$database.postgres.database.azure.com
 if [ "$run" = yes ] && [ "$number" -ge "$from" ]; then
   # Files that only their owner reads: every user of the machine sees command lines. az reads what stands behind an @.
   secrets=$(mktemp -d) && trap 'rm -rf "$secrets"' EXIT
-  password=$(openssl rand -hex 24)
-  printf '%s' "$password" > "$secrets/password"
-  printf 'postgresql://atoll:%s@%s/atoll?sslmode=require' "$password" "$host" > "$secrets/database-url"
-  openssl rand -hex 32 | tr -d '\n' > "$secrets/admin-key"
-  az postgres flexible-server create --resource-group "$group" --name "$database" --tier Burstable \
-    --sku-name Standard_B2s --version 17 --admin-user atoll --admin-password "@$secrets/password" --vnet "$name" \
-    --subnet database --private-dns-zone "$database.private.postgres.database.azure.com" --database-name atoll --yes
-  for secret in database-url admin-key; do
-    az keyvault secret set --vault-name "$vault" --name "$secret" --file "$secrets/$secret" --output none
-  done
+  # Kept in the vault before they are used, and never made anew: this step may be run again, whatever became of it.
+  if ! az keyvault secret show --vault-name "$vault" --name database-url --output none 2> /dev/null; then
+    openssl rand -hex 32 | tr -d '\n' > "$secrets/admin-key"
+    printf 'postgresql://atoll:%s@%s/atoll?sslmode=require' "$(openssl rand -hex 24)" "$host" > "$secrets/database-url"
+    for secret in admin-key database-url; do
+      az keyvault secret set --vault-name "$vault" --name "$secret" --file "$secrets/$secret" --output none
+    done
+    rm "$secrets/database-url"
+  fi
+  if ! az postgres flexible-server show --resource-group "$group" --name "$database" --output none 2> /dev/null; then
+    az keyvault secret download --vault-name "$vault" --name database-url --file "$secrets/database-url"
+    sed -E 's|^postgresql://atoll:([^@]+)@.*|\1|' "$secrets/database-url" | tr -d '\n' > "$secrets/password"
+    az postgres flexible-server create --resource-group "$group" --name "$database" --tier Burstable \
+      --sku-name Standard_B2s --version 17 --admin-user atoll --admin-password "@$secrets/password" --vnet "$name" \
+      --subnet database --private-dns-zone "$database.private.postgres.database.azure.com" --database-name atoll --yes
+  fi
 else
   echo "az postgres flexible-server create --name $database --admin-password (made) ...   # $host"
   echo "az keyvault secret set --vault-name $vault --name database-url --file (made)"

@@ -83,29 +83,54 @@ def test_priced_options_are_off_unless_asked_for() -> None:
     assert [command for command in priced if command in setup("--ddos", "--firewall").stdout] == list(priced)
 
 
-def test_no_command_line_has_a_secret(standins: Path) -> None:
+# Writes down what it is told, keeps secrets as a vault does, and knows one server.
+STANDIN_AZ = """#!/bin/sh
+cd "$(dirname "$0")"
+echo "az $*" >> calls
+for word; do
+  case $before in --name) name=$word ;; --file) file=$word ;; --admin-password) password=$word ;; esac
+  before=$word
+done
+case "$*" in
+  "keyvault secret set "*) cp "$file" "secret-$name" ;;
+  "keyvault secret show "*) [ -f "secret-$name" ] ;;
+  "keyvault secret download "*) cp "secret-$name" "$file" ;;
+  "postgres flexible-server show "*) [ -f password ] ;;
+  "postgres flexible-server create "*) if [ -f refuses ]; then exit 1; fi; cp "${password#@}" password ;;
+esac
+"""
+
+
+def test_no_command_line_has_a_secret_and_none_is_made_twice(standins: Path) -> None:
     # Step 10 would write into the checkout: a folder with the script alone takes its place.
     checkout = standins.parent / "checkout"
     (checkout / "deployment" / "kubernetes" / "components" / "azure").mkdir(parents=True)
     (checkout / "deployment" / "setup.sh").write_bytes(SCRIPT.read_bytes())
-    # What is read from a file is written down, too.
-    (standins / "az").write_text(
-        f'#!/bin/sh\necho "az $*" >> "{standins}/calls"\n'
-        f'for word; do case $word in @*) cat "${{word#@}}" > "{standins}/password" ;; esac; done\n'
-    )
-    done = subprocess.run(
-        ["bash", str(checkout / "deployment" / "setup.sh"), "--run"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={"PATH": f"{standins}:{os.environ['PATH']}"},
-    )
-    assert done.returncode == 0, done.stderr
+    (standins / "az").write_text(STANDIN_AZ)
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", str(checkout / "deployment" / "setup.sh"), "--run"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={"PATH": f"{standins}:{os.environ['PATH']}"},
+        )
+
+    (standins / "refuses").touch()
+    assert run().returncode == 1
+    kept = (standins / "secret-database-url").read_text(), (standins / "secret-admin-key").read_text()
+    (standins / "refuses").unlink()
+    for _ in range(2):
+        done = run()
+        assert done.returncode == 0, done.stderr
     password = (standins / "password").read_text()
     assert re.fullmatch("[0-9a-f]{48}", password)
+    assert f":{password}@" in kept[0]
+    assert kept == ((standins / "secret-database-url").read_text(), (standins / "secret-admin-key").read_text())
     calls = (standins / "calls").read_text()
-    assert "az postgres flexible-server create" in calls
+    assert calls.count("az postgres flexible-server create") == 2  # the one that was refused, and one more
     assert password not in calls + done.stdout + done.stderr
     assert re.findall(r"\b[0-9a-f]{40,}\b", calls) == []
 
