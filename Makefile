@@ -127,7 +127,7 @@ $(VENV)/.setup-check-deploy: deployment/check/requirements.txt $(SETUP)
 images: $(DEV) ## build both container images, by docker or podman, and run their tests (five minutes; ARGS="--build-arg EXTRAS=aws")
 	sh deployment/container/images.sh $(ARGS)
 	ATOLL_IMAGE=$${ATOLL_IMAGE:-atoll:slim} ATOLL_FUNCTIONS_IMAGE=$${ATOLL_FUNCTIONS_IMAGE:-atoll:functions} \
-	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py tests/deployment/test_compose_topology.py
+	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py tests/deployment/test_compose_topology.py tests/deployment/kubernetes/test_verify_redis.py
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,8 +1,8 @@
 """Images of `deployment/Dockerfile` that were built before, run by podman or docker.
 
-Building takes minutes, so tests do not: `make images` does. They use `ATOLL_IMAGE` and `ATOLL_FUNCTIONS_IMAGE`, by
-default `atoll:slim` and `atoll:functions`. Where there is no program or no image they skip and say how to make
-one; with the variable set they fail.
+Building takes minutes, so tests do not: `make images` does, and then runs them. They use what `ATOLL_IMAGE` and
+`ATOLL_FUNCTIONS_IMAGE` name. Where these are not set they skip and say so: an image that happens to lie here may be of
+other code.
 """
 
 import os
@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -27,7 +26,7 @@ class Image:
 
     Attributes
     ----------
-    variable : of the environment, which names another image than `atoll:TARGET`.
+    variable : of the environment, which names the image.
     check : the command of its health check.
     """
 
@@ -37,34 +36,26 @@ class Image:
 
     @property
     def name(self) -> str:
-        return os.environ.get(self.variable, f"atoll:{self.target}")
+        return os.environ.get(self.variable) or pytest.skip(
+            f"{self.variable} names no image: make images builds both and runs this"
+        )
 
 
 SLIM = Image("slim", "ATOLL_IMAGE", ("python", "/app/healthcheck.py"))
 FUNCTIONS = Image("functions", "ATOLL_FUNCTIONS_IMAGE", ("python3", "/home/site/wwwroot/healthcheck.py", "8080"))
 
 
-def missing(image: Image, message: str) -> NoReturn:
-    """Skip, or fail where the image was asked for by name."""
-    if image.variable in os.environ:
-        pytest.fail(message)
-    pytest.skip(message)
-
-
 @lru_cache
 def engine(image: Image = SLIM) -> str:
     """The program that runs containers: docker or podman, whichever has the image."""
+    name = image.name
     programs = [found for name in ("docker", "podman") if (found := shutil.which(name))]
     if not programs:
-        missing(image, "neither docker nor podman is installed")
+        pytest.fail("neither docker nor podman is installed")
     for program in programs:
-        if _run(program, "image", "inspect", image.name).returncode == 0:
+        if _run(program, "image", "inspect", name).returncode == 0:
             return program
-    missing(
-        image,
-        f"there is no image {image.name}: make images, or "
-        f"docker build -f deployment/Dockerfile --target {image.target} -t {image.name} .",
-    )
+    pytest.fail(f"there is no image {name}: make images builds it")
 
 
 def environment() -> dict[str, str]:

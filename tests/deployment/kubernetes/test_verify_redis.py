@@ -22,7 +22,6 @@ from tests.support.servers import wait_for
 
 DNS, READY = "verify-redis-dns", "verify-redis-ready"
 ADDRESS = '"redis-service", 6379'
-IMAGE = containers.SLIM.name
 
 
 class Program:
@@ -148,7 +147,9 @@ class Pod:
         self.hosts.write_text("127.0.0.1 localhost\n")
         hold = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit()); signal.pause()"
         quiet = ["--no-healthcheck", "--network", "none"]
-        containers.command("run", "--detach", "--name", self.name, *quiet, "--entrypoint", "python", IMAGE, "-c", hold)
+        containers.command(
+            "run", "--detach", "--name", self.name, *quiet, "--entrypoint", "python", containers.SLIM.name, "-c", hold
+        )
 
     def command(self, name: str) -> list[str]:
         """Starts an init container in it."""
@@ -171,7 +172,7 @@ class Pod:
             *bounds,
             "--entrypoint",
             program,
-            IMAGE,
+            containers.SLIM.name,
         ]
         return [*run, flag, *given["args"]]
 
