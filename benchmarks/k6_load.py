@@ -65,9 +65,8 @@ class Outcome:
     memory_bytes: int
 
     def share(self, rate: str) -> float:
-        """Of a rate of k6: 0 to 1. k6 and its stand-in write it in two ways."""
-        found = self.summary[rate]
-        found = found.get("values", found)
+        """Of a rate of k6: 0 to 1."""
+        found = _values(self.summary, rate)
         return float(found.get("rate", found.get("value", 0.0)))
 
     def row(self) -> dict[str, str]:
@@ -136,9 +135,13 @@ def _load(server: Server, variables: Mapping[str, str], folder: Path) -> Outcome
     if done.returncode not in (0, _LIMITS_BROKEN):
         raise NotMeasured(f"k6 ended with {done.returncode}: {log.read_text()[-1000:]}")
     samples = response_times.read(log.read_text().splitlines())
+    told = json.loads(summary.read_text())["metrics"]
+    counted = _values(told, "http_reqs")["count"]
+    if counted != len(samples):
+        raise NotMeasured(f"k6 counted {counted} requests, and its log has {len(samples)}")
     return Outcome(
         samples,
-        json.loads(summary.read_text())["metrics"],
+        told,
         done.returncode == 0,
         # From the first request to the last: scripts are checked and read before.
         max(began_s, samples[0].began_s),
@@ -147,6 +150,13 @@ def _load(server: Server, variables: Mapping[str, str], folder: Path) -> Outcome
         server_cpu_s,
         sum(process.memory_info().rss for process in server.serving()),
     )
+
+
+def _values(summary: Mapping[str, Any], metric: str) -> Mapping[str, Any]:
+    """Of one of k6's metrics; k6 and its stand-in write them in two ways."""
+    found: Mapping[str, Any] = summary[metric]
+    values: Mapping[str, Any] = found.get("values", found)
+    return values
 
 
 def _tool(summary: Path) -> list[str]:

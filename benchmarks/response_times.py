@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.report import percentile
 from benchmarks.svg import svg, text
 
-_SAMPLE = re.compile(r"sample,(\d+),([\d.]+),(\d+),(\w+)")
+_SAMPLE = re.compile(r"sample,(\d+),([\d.]+),(\d+),")
 _POINTS = 60
 _WIDTH, _LEFT, _RIGHT, _HEIGHT = 720, 60, 20, 150
 _COLOURS = {"p50": "#1c7ed6", "p99": "#e8590c", "rate": "#2b8a3e", "errors": "#c92a2a"}
@@ -81,8 +81,9 @@ def _k6_csv(rows: Iterable[dict[str, str]]) -> Iterator[Sample]:
 
 def _k6_lines(lines: Iterable[str]) -> Iterator[Sample]:
     for line in lines:
-        if found := _SAMPLE.search(line):
-            began_ms, took_ms, status, _ = found.groups()
+        # Users who print at the same moment share a line.
+        for found in _SAMPLE.finditer(line):
+            began_ms, took_ms, status = found.groups()
             yield Sample(int(began_ms) / 1000, float(took_ms) / 1000, 200 <= int(status) < 400)
 
 

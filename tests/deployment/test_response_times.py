@@ -20,6 +20,11 @@ def test_lines_of_k6_are_read_in_the_order_of_their_beginnings() -> None:
     assert read(K6_LINES) == [Sample(1_700_000_000.0, 0.01, False), Sample(1_700_000_001.0, 0.0125, True)]
 
 
+def test_users_who_print_at_the_same_moment_share_a_line() -> None:
+    (line,) = K6_LINES[2:]
+    assert len(read([line + line, "", line])) == 3
+
+
 def test_a_csv_of_k6_has_ends_from_which_beginnings_follow() -> None:
     assert read(K6_CSV) == [Sample(1_700_000_000.5, 0.5, True), Sample(1_700_000_001.75, 0.25, False)]
 
