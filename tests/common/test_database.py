@@ -157,7 +157,7 @@ def test_connections_that_ended_while_idle_are_not_used(
     on_postgresql: Database, ping_after_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether that is found out before the connection is used or by using it."""
-    monkeypatch.setattr("common.database._PING_AFTER_S", ping_after_s)
+    monkeypatch.setattr("common.database.engines._PING_AFTER_S", ping_after_s)
     values(on_postgresql)
     killer = Database(on_postgresql.url.render_as_string(hide_password=False))
     with killer.transaction() as connection:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-import common.database as database_module
 from common.clock import FakeClock
 from common.database import Database
+from common.database import database as database_module
 from common.jobs import attempt, runner
 from common.jobs.handling import Disposition
 from common.jobs.queues.base import Message

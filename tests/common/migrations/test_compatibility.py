@@ -72,7 +72,7 @@ def test_older_code_says_once_in_the_log_that_the_schema_is_a_later_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Other tests are of the same process.
-    monkeypatch.setattr("common.database._told", set())
+    monkeypatch.setattr("common.database.database._told", set())
     upgrade(ADDS, OURS)
     with capture_logs() as logged:
         database.migrate()
