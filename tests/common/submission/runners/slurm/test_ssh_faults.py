@@ -164,7 +164,7 @@ def test_a_node_that_fails_has_the_task_begun_anew_where_that_is_asked(alone: Sl
     try:
         one = submit(
             runner,
-            'echo "run ${SLURM_RESTART_COUNT:-0}"; [ "${SLURM_RESTART_COUNT:-0}" = 1 ] || sleep 300',
+            'echo "run ${SLURM_RESTART_COUNT:-0}"; [ "${SLURM_RESTART_COUNT:-0}" -ge 1 ] || sleep 300',
             requeue=True,
         )
         (node,) = seen(runner, one, TaskState.RUNNING).nodes
@@ -184,9 +184,14 @@ def test_a_node_that_fails_has_the_task_begun_anew_where_that_is_asked(alone: Sl
                     alone.operate("scontrol", "update", f"jobid={one.cluster_job_id}", "eligibletime=now")
             return told if told.state.is_finished else None
 
-        told = wait_until(ended, "its end", 250)
-        assert (told.state, told.restarts) == (TaskState.SUCCEEDED, 1)
-        assert runner.read_log(one, 0, 100).content == b"run 0\nrun 1\n"
+        try:
+            told = wait_until(ended, "its end", 250)
+        finally:
+            # Tests that follow want the nodes for themselves.
+            runner.cancel(one)
+        # Twice, where the dead node's last sign of life made Slurm give the job to it once more.
+        assert (told.state, told.restarts) in ((TaskState.SUCCEEDED, 1), (TaskState.SUCCEEDED, 2))
+        assert runner.read_log(one, 0, 100).content == f"run 0\nrun {told.restarts}\n".encode()
     finally:
         runner.close()
 
