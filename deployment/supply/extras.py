@@ -90,7 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
         roots = [*asked_by(project, options.extras), *options.package]
-        there = {package.name for package in read_lock(options.without)} if options.without else set()
+        locked = read_lock(options.without) if options.without else ()
+        # A lock may have what it installs on other systems only.
+        there = {package.name for package in locked if not options.here or installed_here(package)}
         wanted = closure(read_lock(options.lock), roots)
         wanted = [package for package in wanted if package.name not in there]
         sys.stdout.write(requirements(package for package in wanted if not options.here or installed_here(package)))
