@@ -14,6 +14,7 @@ from common import routes
 from common.errors import AtollError
 from common.http import openapi
 from common.http.boundary import RequestBoundary
+from common.http.compressed import Compressed
 from common.http.cors import Cors
 from common.http.direct import Direct
 from common.http.guard import Guard
@@ -75,6 +76,8 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
         version=VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        # Of our own: `common.routes.docs`.
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # Newer frameworks make spans of their own, without the jobs, and would double ours.
@@ -88,12 +91,14 @@ def create_app(settings: Settings | None = None, *, background: bool = False) ->
     app.add_exception_handler(UnicodeEncodeError, answer_half_character)
     app.add_exception_handler(PydanticSerializationError, answer_half_character)
     # The last one added is the outermost.
+    app.add_middleware(Compressed)
     # Files of data sets and what plugins stream have limits of their own.
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.http.max_body_bytes,
         by_prefix=dict.fromkeys(CONTROL_PREFIXES, CONTROL_BYTES) | body_limits(runtime.records),
         exempt=["PUT /datasets/{name}/{file}", *routes.LARGE_BODIES, *large_bodies(runtime.records)],
+        full=routes.FULL_BODIES,
         timeout_s=settings.limits.read_timeout_s,
     )
     app.add_middleware(Authorise)

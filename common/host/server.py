@@ -91,7 +91,7 @@ def _say(settings: Settings, port: int, *, tls: bool, out: TextIO) -> None:
     url = f"{'https' if tls else 'http'}://{shown}:{port}"
     storage = settings.storage
     lines = {
-        "address": f"{url}   (docs {url}/docs, models {url}/models)",
+        "address": f"{url}   (in a browser the console; API reference {url}/docs)",
         "processes": str(settings.http.workers),
         "access": AnonymousRule.of(settings).told,
         "state": f"{storage.state_dir}   (share {open_share(storage).label})",

@@ -48,6 +48,7 @@ class BodyLimit:
     max_bytes : of any body.
     by_prefix : path prefix -> largest body of the routes below it, where that is less.
     exempt : method and path of the routes that count for themselves: `PUT /files/{name}`.
+    full : the same of those that take as much as any route, though a prefix above them takes less.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class BodyLimit:
         *,
         by_prefix: Mapping[str, int] | None = None,
         exempt: Iterable[str] = (),
+        full: Iterable[str] = (),
         timeout_s: float = 20.0,
     ) -> None:
         self.app = app
@@ -66,10 +68,8 @@ class BodyLimit:
         for prefix, most in sorted((by_prefix or {}).items(), key=lambda item: -len(item[0])):
             self._by_head.setdefault(_head(prefix), []).append((prefix, most))
         # By method: the paths of others need not be compared.
-        self._exempt: dict[str, list[re.Pattern[str]]] = {}
-        for route in exempt:
-            method, pattern = _pattern(route)
-            self._exempt.setdefault(method, []).append(pattern)
+        self._exempt = _by_method(exempt)
+        self._full = _by_method(full)
         self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,6 +95,8 @@ class BodyLimit:
         path: str = scope["path"]
         if any(pattern.fullmatch(path) for pattern in self._exempt.get(scope["method"], ())):
             return None
+        if any(pattern.fullmatch(path) for pattern in self._full.get(scope["method"], ())):
+            return self.max_bytes
         for prefix, max_bytes in self._by_head.get(_head(path), ()):
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
                 return min(max_bytes, self.max_bytes)
@@ -161,6 +163,14 @@ class _Body:
             raise HTTPException(RequestTimeout.status, told, {"Connection": "close"}) from None
         finally:
             self._waited_s += clock() - began_s
+
+
+def _by_method(routes: Iterable[str]) -> dict[str, list[re.Pattern[str]]]:
+    found: dict[str, list[re.Pattern[str]]] = {}
+    for route in routes:
+        method, pattern = _pattern(route)
+        found.setdefault(method, []).append(pattern)
+    return found
 
 
 def _pattern(route: str) -> tuple[str, re.Pattern[str]]:

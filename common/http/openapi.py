@@ -1,6 +1,9 @@
 """What Atoll adds to the OpenAPI document that FastAPI writes: the shape of errors, and plugins' examples."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,12 +11,15 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
 from common.errors import PROBLEM_JSON, Problem
+from common.http.content import Content
 from common.telemetry.logs import get_logger
 
 log = get_logger("atoll.http")
 
 # Path -> why it is not in the document; there once the document was written.
 UNDOCUMENTED_STATE = "undocumented_routes"
+_CONTENT_STATE = "openapi_content"
+_WRITING = Lock()
 _COMPONENT = "#/components/schemas/{model}"
 _BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
 
@@ -56,6 +62,41 @@ def complete(
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for changing the document
+
+
+@dataclass(frozen=True)
+class Part:
+    """Of a document what is about some paths.
+
+    Parameters
+    ----------
+    name : of what they are the paths; the same name is the same part.
+    """
+
+    name: str
+    paths: frozenset[str]
+
+    def of(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """These paths, and the schemas that they need. Pure."""
+        paths = {path: item for path, item in document["paths"].items() if path in self.paths}
+        components = document.get("components", {})
+        part = {name: value for name, value in document.items() if name != "webhooks"}
+        part |= {"paths": paths, "components": {**components, "schemas": dict(components.get("schemas", {}))}}
+        _drop_unused(part)
+        return part
+
+
+def content(app: FastAPI, part: Part | None = None) -> Content:
+    """The document, or a part of it, as it is sent: written, and compressed, once."""
+    with _WRITING:
+        kept: dict[str, Content] = getattr(app.state, _CONTENT_STATE, {})
+        setattr(app.state, _CONTENT_STATE, kept)
+        name = part.name if part else ""
+        if name not in kept:
+            document = part.of(app.openapi()) if part else app.openapi()
+            body = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+            kept[name] = Content.of(body, "application/json")
+        return kept[name]
 
 
 def _built(app: FastAPI, build: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -1,16 +1,11 @@
-"""`python -m common.jobs worker`: a process that runs queued jobs and serves nothing."""
-
-import signal
-import threading
-from types import FrameType
-from typing import Annotated
+"""`python -m common.jobs worker`, the same as `atoll worker`."""
 
 import typer
 
-cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+from common.cli import main
+from common.cli.worker import worker
 
-# Another process may have taken the message for which this one was started.
-_ONCE_IDLE_S = 10.0
+cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @cli.callback()
@@ -18,59 +13,7 @@ def jobs() -> None:
     """Run queued jobs."""
 
 
-@cli.command()
-def worker(
-    queue: Annotated[
-        list[str] | None, typer.Option(help="Queue to take jobs from; may be given again (default: all it can run).")
-    ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Handle one message, then exit (KEDA ScaledJob).")] = False,
-    concurrency: Annotated[int | None, typer.Option(min=1, help="Jobs at once [JOB_CONCURRENCY, 2].")] = None,
-) -> None:
-    """Run jobs until SIGTERM; what runs then is finished, or put back into its queue after JOB_DRAIN_S."""
-    from common.app import create_app
-    from common.errors import SettingsError
-    from common.jobs.queues.names import submission_queues
-    from common.settings import get_settings
-    from common.telemetry.logs import configure_logs, get_logger
-
-    try:
-        settings = get_settings()
-        configure_logs(settings.telemetry)
-        app = create_app(settings)
-        system = app.state.runtime.jobs
-    except SettingsError as exc:
-        typer.echo(f"atoll: {exc.detail}", err=True)
-        raise typer.Exit(1) from None
-    system.isolate()
-    if system.handler is system.runner:
-        app.state.runtime.start()
-    if once:
-        # Whatever waits.
-        queue = queue or system.queue_names()
-    workers = [system.worker(queue, 1 if once else concurrency)]
-    if queue is None and submission_queues(settings):
-        workers.append(system.submission_worker())
-
-    def stop(_: int, __: FrameType | None) -> None:
-        for working in workers:
-            working.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    get_logger("atoll.worker").info("worker", queues=queue or system.queue_names())
-    limit, idle_s = (1, _ONCE_IDLE_S) if once else (None, None)
-    # Not on this thread: its signal handler would wait for a lock that the interrupted code may hold.
-    threads = [
-        threading.Thread(target=working.run, args=(limit, idle_s), name="worker", daemon=True) for working in workers
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.5)
-    # What the last job's caller asked to be told is on its way; with --once nobody may be there for a while to send it.
-    system.callbacks.stop()
-
+cli.command()(worker)
 
 if __name__ == "__main__":
-    cli(prog_name="python -m common.jobs")
+    main("python -m common.jobs", command=cli)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # Runs within the transaction that finishes a job, so that its effect and the job's end are one.
 Within = Callable[["Connection"], object]
+# Id and version of a job in a list.
+Mark = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,11 @@ class Page:
 
     jobs: list[Job]
     cursor: str | None
+
+    @property
+    def marks(self) -> list[Mark]:
+        """What `JobStore.marks` tells of the same page."""
+        return [(job.id, job.version) for job in self.jobs] + [(self.cursor or "", 0)]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from common.errors import Conflict, Gone, Invalid
+from common.http.conditional import ASK_AGAIN, is_unchanged, not_modified, tag_of
 from common.http.openapi import problem_answer
 from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
@@ -50,7 +51,12 @@ def _moment(given: object) -> datetime:
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-@router.get("", summary="Jobs, newest first", responses=_INVALID)
+@router.get(
+    "",
+    summary="Jobs, newest first",
+    response_model=JobPage,
+    responses=_INVALID | {304: {"description": "Nothing has changed since the `ETag` given."}},
+)
 async def list_jobs(
     request: Request,
     state: Annotated[list[State] | None, Query(description="Repeat it for any of several.", max_length=8)] = None,
@@ -63,15 +69,26 @@ async def list_jobs(
     created_before: Annotated[Moment | None, Query(description=f"Before that time. {_ISO}")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
-) -> JobPage:
-    """Your own; all with the scope `admin`."""
+    if_none_match: Annotated[str | None, Header(max_length=400)] = None,
+) -> Response:
+    """Your own; all with the scope `admin`. Poll it with `If-None-Match`: an unchanged page costs an empty 304."""
     owner = ownership.listed(principal_of(request), owner)
     if created_after is not None and created_before is not None and created_before <= created_after:
         given = created_before.isoformat()
         raise Invalid.field("created_before", "is not later than created_after", given, where="query")
     wanted = JobFilter(state or (), kind, model, owner, None, created_after, created_before)
-    page = await run_in_threadpool(lambda: jobs_of(request).store.list(wanted, cursor, limit))
-    return JobPage(jobs=[JobSummary.of(job) for job in page.jobs], next=page.cursor)
+
+    def read() -> Response:
+        store = jobs_of(request).store
+        if if_none_match is not None:
+            etag = tag_of(store.marks(wanted, cursor, limit))
+            if is_unchanged(if_none_match, etag):
+                return not_modified(etag, ASK_AGAIN)
+        page = store.list(wanted, cursor, limit)
+        body = JobPage(jobs=[JobSummary.of(job) for job in page.jobs], next=page.cursor).model_dump_json()
+        return Response(body, headers={**ASK_AGAIN, "ETag": tag_of(page.marks)}, media_type="application/json")
+
+    return await run_in_threadpool(read)
 
 
 @router.get(
@@ -92,11 +109,11 @@ async def show_job(
 
     job, position, callback = await run_in_threadpool(read)
     etag = f'"{job.version}-{"" if position is None else position}{callback.tag if callback else ""}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, **ASK_AGAIN}
     if not job.state.is_finished:
         headers["Retry-After"] = "1"
-    if if_none_match is not None and etag in (item.strip() for item in if_none_match.split(",")):
-        return Response(status_code=304, headers=headers)
+    if is_unchanged(if_none_match, etag):
+        return not_modified(etag, headers)
     attempts = await run_in_threadpool(lambda: list(jobs_of(request).store.attempts(job_id)))
     body = JobInfo.detailed(job, attempts, position, callback).model_dump_json()
     return Response(body, media_type="application/json", headers=headers)

@@ -53,6 +53,7 @@ RESERVED_NAMES = frozenset(
 _OF_TENSORS = ("names", "versions", "find", "known")
 
 
+_PANEL = re.compile(r"[a-z][a-z0-9-]*\.js")
 _COMMAND = re.compile(r"[a-z]+ [a-z][a-z-]*")
 _PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
 
@@ -126,6 +127,7 @@ class Plugin:
     Parameters
     ----------
     title : name for people; by default the router's first tag, then the package's name.
+    description : what it does, in a sentence; by default the first one of the package's docstring.
     load : a plain function that gets ready to answer: reads data, warms caches. Runs once a process, on a thread, after
         start-up; the plugin's routes wait for it. If it raises, the model is unavailable, the error's text is the
         reason, and it is tried again later.
@@ -164,6 +166,8 @@ class Plugin:
         …/predict` answers.
     cli : commands that it adds to `atoll`, by group and name, each where its function is: `{"registry push":
         "models.mine.cli:push"}`. The function has Typer's annotations, and is imported when the command is asked for.
+    panels : ES modules in the folder `console` of the package that show answers, or the model, in the web console in a
+        way of their own: `("panel.js",)`; `common/console/static/js/model/panels.js` says what they get and give.
     leaves : folders of the share in which its jobs leave files; each file goes `JOB_RESULT_DAYS` after it was written.
     publish_output : makes a version of a file that a user's program left on a cluster, and gives what is told of it;
         may raise `Invalid`. The first plugin that has one takes them all.
@@ -175,6 +179,7 @@ class Plugin:
     """
 
     title: str | None = None
+    description: str | None = None
     load: Callable[[], None] | None = None
     datasets: Callable[[], Sequence[Dataset]] | None = None
     prefixes: Sequence[OldPrefix] = ()
@@ -198,6 +203,7 @@ class Plugin:
     tensors: TensorModels | None = None
     cli: Mapping[str, str] = field(default_factory=dict)
     leaves: Sequence[str] = ()
+    panels: Sequence[str] = ()
     publish_output: "Callable[[Runtime, Output], Mapping[str, Any]] | None" = None
 
     def __post_init__(self) -> None:
@@ -208,8 +214,9 @@ class Plugin:
             raise ValueError("`check_train` belongs to `train`; declare it too")
         if self.space is not None and not callable(getattr(self.space, "suggest", None)):
             raise ValueError("`space` is a module with a function `suggest(trial)`")
-        if not isinstance(self.title, str | None):
-            raise TypeError(f"Plugin(title={self.title!r}): not a text")
+        for name, text in (("title", self.title), ("description", self.description)):
+            if not isinstance(text, str | None):
+                raise TypeError(f"Plugin({name}={text!r}): not a text")
         for name, function in (
             ("load", self.load),
             ("datasets", self.datasets),
@@ -255,6 +262,8 @@ class Plugin:
         # A text is a sequence too, and the share itself must not be emptied.
         if isinstance(self.leaves, str) or not all(isinstance(folder, str) and folder for folder in self.leaves):
             raise TypeError(f"Plugin(leaves={self.leaves!r}): not a list of folders on the share")
+        if isinstance(self.panels, str) or not all(_PANEL.fullmatch(str(name)) for name in self.panels):
+            raise TypeError(f"Plugin(panels={self.panels!r}): not a list of files in `console/`, like `panel.js`")
 
 
 def _check_examples(examples: Mapping[str, Mapping[str, Any]]) -> None:

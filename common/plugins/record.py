@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -62,6 +63,12 @@ class PluginRecord:
         """The plugin's title, else its router's first tag, else its name."""
         tags = self.router.tags if self.router else []
         return self.plugin.title or (str(tags[0]) if tags else self.name)
+
+    @property
+    def description(self) -> str | None:
+        """The plugin's own, else the first sentence of its package's docstring."""
+        said = self.plugin.description or getattr(sys.modules.get(self.module), "__doc__", None)
+        return first_sentence(said) if said else None
 
     @property
     def prefix(self) -> str:
@@ -155,3 +162,13 @@ class PluginRecord:
                 raise ModelUnavailable(f"{self.name} is still loading; try again", retry_after_s=5) from None
         if not self.is_ready():
             raise ModelUnavailable(f"{self.name} is unavailable: {self.reason}", retry_after_s=RETRY_LOAD_S)
+
+
+def first_sentence(text: str) -> str | None:
+    """The first sentence of a docstring, in one line; None where it has none.
+
+    >>> first_sentence("Fills gaps: two levels. Slowly.\\n\\nLevel 1 is simple.")
+    'Fills gaps: two levels.'
+    """
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    return re.split(r"(?<=[.!?]) (?=[A-Z])", paragraph, maxsplit=1)[0] or None

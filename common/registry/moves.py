@@ -12,6 +12,7 @@ from common.registry.removal import check_model_there
 from common.registry.traffic import check_traffic
 from common.registry.versions import (
     AliasChange,
+    ModelEntry,
     Promotion,
     Traffic,
     check_alias,
@@ -44,12 +45,23 @@ def rollback(
     ).all()
     back = next((step for step in past if step.number != current), None)
     if back is None:
-        raise Conflict(f"{alias} of {model} has pointed to nothing but version {current}; there is no way back")
+        raise Conflict(f"{alias} of {model} has nothing before version {current}; there is no way back")
     connection.execute(sa.delete(tables.history).where(of, tables.history.c.step >= back.step))
     one = (tables.aliases.c.model == model) & (tables.aliases.c.alias == alias)
     connection.execute(sa.update(tables.aliases).where(one).values(number=back.number, changed_at=changed_at))
     store.note_change(connection, model)
     return AliasChange(model=model, alias=alias, version=back.number, previous=current)
+
+
+def ways_back(connection: sa.Connection, entry: ModelEntry) -> dict[str, int]:
+    """Where a rollback leads, by alias; those without a way back are left out."""
+    past = connection.execute(
+        sa.select(tables.history.c.alias, tables.history.c.number)
+        .where(tables.history.c.model == entry.model)
+        .order_by(tables.history.c.step)
+    ).all()
+    # The last of an alias stays.
+    return {step.alias: step.number for step in past if step.number != entry.aliases.get(step.alias)}
 
 
 def promote(

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from common.clock import Clock, SystemClock
 from common.database import Database
 from common.errors import NotFound
-from common.registry import store
+from common.registry import moves, store
 from common.registry.changing import Changing
 from common.registry.choose import Chosen, Routing, Which
 from common.registry.versions import (
@@ -253,6 +253,10 @@ class Registry(Changing):
 
     def get_model(self, model: str) -> ModelEntry:
         return self._database.read(lambda connection: store.get_model(connection, model))
+
+    def ways_back(self, entry: ModelEntry) -> dict[str, int]:
+        """Where a rollback leads, by alias; those without a way back are left out."""
+        return self._database.read(lambda connection: moves.ways_back(connection, entry))
 
     def list_models(self) -> list[ModelEntry]:
         return self._database.read(store.list_models)

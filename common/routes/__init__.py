@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from common.console import router as console
 from common.jobs import routes as jobs
 from common.jobs.callbacks.definitions import job_ended
 from common.routes import (
@@ -24,6 +25,8 @@ from common.submission import routes_clusters, routes_files, routes_old, routes_
 
 # Routes that count their bodies for themselves.
 LARGE_BODIES = ("POST /tasks", "POST /tasks/preview", "POST /new_task", "PUT /tasks/uploads/{upload_id}/parts/{number}")
+# Those that take as much as a model's route does.
+FULL_BODIES = ("PUT /registry/{model}/versions/{n}/snapshot",)
 
 
 def include(app: FastAPI) -> None:
@@ -31,7 +34,8 @@ def include(app: FastAPI) -> None:
     registries = (registry, registry_changes, registry_moves, registry_drift)
     # Uploads before tasks: `/tasks/uploads` is no task.
     submissions = (routes_uploads, tasks, routes_files, routes_clusters)
-    for module in (root, docs, health, catalogue, datasets, *registries, jobs, *submissions, keys, settings, audit):
+    pages = (root, docs, console)
+    for module in (*pages, health, catalogue, datasets, *registries, jobs, *submissions, keys, settings, audit):
         app.include_router(module.router)
     routes_old.include(app)
     app.webhooks.add_api_route(

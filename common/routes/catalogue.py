@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from common.console import panels
 from common.plugins.parameters import api_routes, parameters
 from common.plugins.record import PluginRecord, State
 from common.plugins.train_route import has_own_train_route, train_path
@@ -19,6 +20,7 @@ class ModelInfo(BaseModel):
 
     name: str
     title: str
+    description: str | None = Field(None, description="What it does, in a sentence.")
     state: State
     reason: str | None = Field(None, description="Why it is unavailable.")
     routes: list[str] = Field(description="Method and path of each of its routes.")
@@ -27,6 +29,9 @@ class ModelInfo(BaseModel):
     failed_versions: dict[str, str] = Field(
         default_factory=dict,
         description="Versions that this process could not open, and why; the ones before them go on answering.",
+    )
+    panels: list[str] = Field(
+        default_factory=list, description="Scripts by which the console shows this model's answers, beside its own."
     )
 
 
@@ -56,7 +61,8 @@ async def params(request: Request) -> list[ModelParameters]:
     ]
 
 
-def _info(record: PluginRecord) -> ModelInfo:
+def routes_of(record: PluginRecord) -> list[str]:
+    """Method and path of each route of a model."""
     routes = [
         f"{method} {record.prefix}{path}"
         for path, route in api_routes(record.router)
@@ -64,14 +70,20 @@ def _info(record: PluginRecord) -> ModelInfo:
     ]
     if record.plugin.train is not None and not has_own_train_route(record):
         routes.append(f"POST {train_path(record)}")
+    return routes
+
+
+def _info(record: PluginRecord) -> ModelInfo:
     tensors = record.plugin.tensors
     return ModelInfo(
         name=record.name,
         title=record.title,
+        description=record.description,
         state=record.state,
         reason=record.reason,
-        routes=routes,
+        routes=routes_of(record),
         old_prefixes=[old.path for old in record.plugin.prefixes],
         load_s=record.load_s,
         failed_versions=dict(tensors.reasons()) if isinstance(tensors, TellsReasons) else {},
+        panels=panels.urls(record),
     )

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from common.errors import BadRequest, NotFound, TooLarge, Unavailable, UnsupportedMediaType
+from common.http.conditional import is_unchanged, not_modified
 from common.http.openapi import problem_answer
 from common.runtime import Runtime
 from common.security.audit import audit
@@ -141,8 +142,8 @@ async def get_file(
     share = _share(request)
     info, chunks = await run_in_threadpool(_open, share, name, file)
     etag = f'"{info.etag.strip(chr(34))}"'
-    if if_none_match is not None and {etag, "*"} & {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
-        return Response(status_code=304, headers={"ETag": etag})
+    if is_unchanged(if_none_match, etag):
+        return not_modified(etag)
     kind, encoding = mimetypes.guess_type(file)
     return StreamingResponse(
         chunks,

@@ -1,13 +1,19 @@
-"""`/docs`: Swagger UI from an installed package; no page of ours asks another origin for anything."""
+"""`/openapi.json`, and `/docs`: Swagger UI from an installed package; no page of ours asks another origin."""
 
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from common.errors import NotFound
+from common.http import openapi
+from common.plugins.record import PluginRecord
+from common.routes.catalogue import routes_of
+from common.runtime import Runtime
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,6 +51,28 @@ _PAGE_HEADERS = {
 @lru_cache(maxsize=1)
 def _folder() -> Path:
     return Path(str(files("fastapi_offline"))) / "static"
+
+
+@router.get("/openapi.json")
+async def document(request: Request, model: Annotated[str | None, Query(max_length=128)] = None) -> Response:
+    """All of it, or what it says of one model's own routes."""
+    record = None if model is None else _record_of(request, model)
+    part = None if record is None else openapi.Part(record.name, frozenset(map(_path, routes_of(record))))
+    # The first call writes it, which takes more than half a second.
+    content = await run_in_threadpool(openapi.content, request.app, part)
+    return content.answer(request, {"Cache-Control": "no-cache"})
+
+
+def _path(route: str) -> str:
+    return route.partition(" ")[2]
+
+
+def _record_of(request: Request, model: str) -> PluginRecord:
+    runtime: Runtime = request.app.state.runtime
+    for record in runtime.records:
+        if record.name == model:
+            return record
+    raise NotFound(f"there is no model {model[:80]!r} here; GET /models lists those that there are")
 
 
 @router.get("/docs", response_class=HTMLResponse)

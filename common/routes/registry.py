@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from common.errors import Unavailable
@@ -35,6 +36,9 @@ class ModelVersions(ModelEntry):
     """A model and its versions, newest first."""
 
     versions: list[Version]
+    rollbacks: dict[str, int] = Field(
+        description="Number that a rollback leads to, by alias; those that have pointed to nothing else are left out."
+    )
 
 
 def registry_of(request: Request) -> "Registry":
@@ -67,7 +71,7 @@ async def model_versions(
         registry = registry_of(request)
         entry = registry.get_model(model)
         versions = registry.list_versions(model, before=before, limit=limit)
-        return ModelVersions(**entry.model_dump(), versions=versions)
+        return ModelVersions(**entry.model_dump(), versions=versions, rollbacks=registry.ways_back(entry))
 
     return await run_in_threadpool(read)
 

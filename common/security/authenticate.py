@@ -11,8 +11,9 @@ from starlette._utils import get_route_path  # what the framework matches its ro
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.errors import AtollError, DependencyFailed, TooManyRequests, Unauthorized
+from common.errors import AtollError, DependencyFailed, Forbidden, TooManyRequests, Unauthorized
 from common.http.replay import replayed_by
+from common.security import cookies
 from common.security.anonymous import SEND_IT, Admit, Caller
 from common.security.limits.failures import FailedAttempts
 from common.security.principal import ANONYMOUS, Principal
@@ -23,12 +24,15 @@ from common.security.verifier import Verifier
 CREDENTIAL_CHARS = 16_384
 
 _PRINCIPAL, _REFUSAL = "principal", "refusal"
+_NOT_OWN = f"who signed in to the console is known to its own pages only; {SEND_IT.replace('it', 'a key', 1)}"
 _CREDENTIAL_HEADERS = frozenset({b"authorization", b"x-api-key"})
 _PLACE_HEADERS = frozenset({b"host", b"origin"})
 _FORWARDED_HEADERS = frozenset(
     {b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"}
 )
-_READ = _CREDENTIAL_HEADERS | _PLACE_HEADERS | _FORWARDED_HEADERS
+_COOKIE = b"cookie"
+_COOKIE_HEADERS = frozenset({_COOKIE, b"sec-fetch-site"})
+_READ = _CREDENTIAL_HEADERS | _PLACE_HEADERS | _FORWARDED_HEADERS | _COOKIE_HEADERS
 
 
 def principal_of(connection: HTTPConnection | Scope) -> Principal:
@@ -107,13 +111,15 @@ class Authenticate:
         if replayer is not None:
             state[_PRINCIPAL] = replayer
         else:
-            headers = _headers(scope)
+            headers = read_headers(scope)
             try:
                 credential = credential_of(headers)
-                if credential is None:
-                    self._admit_anonymous(scope, headers, state)
-                else:
+                if credential is not None:
                     state[_PRINCIPAL] = await self._identify(scope, credential)
+                elif _COOKIE in headers and (kept := cookies.credential_in(headers)) is not None:
+                    await self._identify_kept(scope, headers, state, kept)
+                else:
+                    self._admit_anonymous(scope, headers, state)
             except (Unauthorized, DependencyFailed, TooManyRequests) as error:
                 state[_PRINCIPAL] = ANONYMOUS
                 state[_REFUSAL] = challenged(error, "invalid_token")
@@ -132,6 +138,25 @@ class Authenticate:
         state[_PRINCIPAL] = admission.principal
         # Text: an error is made where one is answered.
         state[_REFUSAL] = admission.reason
+
+    async def _identify_kept(
+        self, scope: Scope, headers: Mapping[bytes, Sequence[bytes]], state: dict[str, Any], kept: str
+    ) -> None:
+        """By the cookie of somebody who signed in to the console.
+
+        Where it does not count, the request is one without a credential: a cookie of last month, or of another Atoll
+        on this machine, must not shut out whom nobody asks for a key.
+        """
+        if scope["type"] == "http" and cookies.is_own(scope["method"], headers):
+            try:
+                state[_PRINCIPAL] = await self._identify(scope, kept)
+                return
+            except Unauthorized as error:
+                refusal: AtollError = challenged(error, "invalid_token")
+        else:
+            refusal = Forbidden(_NOT_OWN)
+        self._admit_anonymous(scope, headers, state)
+        state[_REFUSAL] = refusal
 
     async def _identify(self, scope: Scope, credential: str) -> Principal:
         for verifier in self._verifiers():
@@ -166,8 +191,8 @@ def _read(name: bytes, value: bytes) -> str:
     return text
 
 
-def _headers(scope: Scope) -> dict[bytes, list[bytes]]:
-    """Those headers that matter here."""
+def read_headers(scope: Scope) -> dict[bytes, list[bytes]]:
+    """Those headers of a request that tell who sends it."""
     found: dict[bytes, list[bytes]] = {}
     for name, value in scope["headers"]:
         if name in _READ:

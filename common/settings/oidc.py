@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from common.security.scopes import Scope
@@ -50,6 +50,23 @@ class OidcSettings(Area):
         DEFAULT_CLAIMS,
         validation_alias="OIDC_ROLE_CLAIMS",
         description="Claims of a token that hold its roles, separated by commas; a dot leads into an object.",
+    )
+    client_id: str | None = Field(
+        None,
+        validation_alias="OIDC_CLIENT_ID",
+        description="Id of the application by which people sign in to the console at the issuer; without it they do so "
+        "with keys alone.",
+    )
+    client_secret: SecretStr | None = Field(
+        None,
+        validation_alias="OIDC_CLIENT_SECRET",
+        description="Secret of that application, where the issuer asks for one beside PKCE.",
+    )
+    sign_in_scope: str | None = Field(
+        None,
+        validation_alias="OIDC_SIGN_IN_SCOPE",
+        description="What is asked for at sign-in. By default `openid profile`, and of Entra ID `<audience>/.default` "
+        "too, which gives tokens for this API.",
     )
     leeway_s: float = Field(
         60.0,

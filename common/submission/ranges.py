@@ -3,8 +3,6 @@
 import re
 from collections.abc import Mapping
 
-from starlette.responses import Response
-
 from common.errors import AtollError
 
 _ONE = re.compile(r"bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})", re.IGNORECASE)
@@ -53,14 +51,3 @@ def content_range(start: int, end: int, size_bytes: int | None) -> Mapping[str, 
     """The headers of a part."""
     total = "*" if size_bytes is None else str(size_bytes)
     return {"Content-Range": f"bytes {start}-{end - 1}/{total}"}
-
-
-def is_unchanged(if_none_match: str | None, etag: str) -> bool:
-    """Whether the caller has what bears this tag."""
-    return if_none_match is not None and bool(
-        {etag, "*"} & {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    )
-
-
-def not_modified(etag: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(status_code=304, headers={**(headers or {}), "ETag": etag})

@@ -206,12 +206,21 @@ class Task:
         return Known(self.id, self.name, self.cluster_job_id, self.owner, self.spec)
 
 
+# Id, attempt and version of a task in a list.
+Mark = tuple[str, int, int]
+
+
 @dataclass(frozen=True)
 class TaskPage:
     """Tasks, newest first; `cursor` asks for the next page, None at the end."""
 
     tasks: Sequence[Task]
     cursor: str | None
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        """What `TaskStore.marks` tells of the same page."""
+        return [*((task.id, task.attempt, task.version) for task in self.tasks), (self.cursor or "", 0, 0)]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from fastapi.responses import PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from common.errors import Invalid
+from common.http.conditional import ASK_AGAIN, is_unchanged, not_modified, tag_of
 from common.http.openapi import problem_answer
 from common.jobs.http import max_open
 from common.jobs.routes import Moment
 from common.security import ownership
 from common.security.authenticate import principal_of
-from common.submission import accepting, ranges
+from common.submission import accepting
 from common.submission.accepting import recorded, runtime_of, tasks_of
 from common.submission.definitions import Preview, TaskAccepted, TaskInfo, TaskPageInfo, TaskSummary
 from common.submission.errors import NoTask
@@ -118,7 +119,12 @@ async def preview(request: Request, accept: Annotated[str | None, Header(max_len
     return Response(found.model_dump_json(), media_type="application/json")
 
 
-@router.get("", summary="Tasks, newest first", responses=INVALID)
+@router.get(
+    "",
+    summary="Tasks, newest first",
+    response_model=TaskPageInfo,
+    responses=INVALID | {304: {"description": "Nothing has changed since the `ETag` given."}},
+)
 async def list_tasks(
     request: Request,
     state: Annotated[list[TaskState] | None, Query(description="Repeat it for any of several.", max_length=11)] = None,
@@ -130,17 +136,24 @@ async def list_tasks(
     created_before: Annotated[Moment | None, Query(description="Before that time.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
-) -> TaskPageInfo:
-    """Your own; all with the scope `admin`."""
+    if_none_match: Annotated[str | None, Header(max_length=400)] = None,
+) -> Response:
+    """Your own; all with the scope `admin`. Poll it with `If-None-Match`: an unchanged page costs an empty 304."""
     owner = ownership.listed(principal_of(request), owner)
     if created_after is not None and created_before is not None and created_before <= created_after:
         given = created_before.isoformat()
         raise Invalid.field("created_before", "is not later than created_after", given, where="query")
     wanted = TaskFilter(tuple(state or ()), cluster, owner, created_after, created_before)
 
-    def read() -> TaskPageInfo:
-        page = tasks_of(request).store.list(wanted, cursor, limit)
-        return TaskPageInfo(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.cursor)
+    def read() -> Response:
+        store = tasks_of(request).store
+        if if_none_match is not None:
+            etag = tag_of(store.marks(wanted, cursor, limit))
+            if is_unchanged(if_none_match, etag):
+                return not_modified(etag, ASK_AGAIN)
+        page = store.list(wanted, cursor, limit)
+        body = TaskPageInfo(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.cursor).model_dump_json()
+        return Response(body, headers={**ASK_AGAIN, "ETag": tag_of(page.marks)}, media_type="application/json")
 
     return await run_in_threadpool(read)
 
@@ -157,11 +170,11 @@ async def show_task(
     """Poll it with `If-None-Match`: an unchanged task costs an empty 304."""
     task = await run_in_threadpool(seen, request, task_id)
     etag = f'"{task.attempt}-{task.version}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": etag, **ASK_AGAIN}
     if not task.state.is_finished or task.files == "collecting":
         headers["Retry-After"] = str(POLL_S)
-    if ranges.is_unchanged(if_none_match, etag):
-        return ranges.not_modified(etag, headers)
+    if is_unchanged(if_none_match, etag):
+        return not_modified(etag, headers)
     return Response(TaskInfo.detailed(task).model_dump_json(), headers=headers, media_type="application/json")
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from common.http.conditional import is_unchanged, not_modified
 from common.http.openapi import problem_answer
 from common.storage import FileInfo, Share
 from common.submission import ranges
@@ -130,8 +131,8 @@ async def get_file(
         system, task = tasks_of(request), seen(request, task_id)
         info = reading.find_file(system, task, path, attempt)
         etag = f'"{info.etag.strip(chr(34))}"'
-        if ranges.is_unchanged(if_none_match, etag):
-            return ranges.not_modified(etag)
+        if is_unchanged(if_none_match, etag):
+            return not_modified(etag)
         asked = ranges.asked(range_, info.size_bytes) if if_range in (None, etag) else None
         return _sent(task, info, etag, asked, system.blobs.share)
 

@@ -16,7 +16,7 @@ from common.jobs.tables import jobs
 from common.registry.store import keep_blobs
 from common.storage.blobs import BlobRef, Blobs
 from common.submission.errors import NoTask
-from common.submission.records import Brief, Task, TaskFilter, TaskPage
+from common.submission.records import Brief, Mark, Task, TaskFilter, TaskPage
 from common.submission.rows import as_columns, row_of, task_of
 from common.submission.states import TaskState
 from common.submission.tables import LIVE, files, keys, tasks
@@ -149,6 +149,15 @@ class TaskStore:
         query = _newest(wanted, cursor, limit + 1)
         found = [task_of(row) for row in self.database.read(lambda c: c.execute(query).all())]
         return TaskPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def marks(self, wanted: TaskFilter = _ANY, cursor: str | None = None, limit: int = 50) -> Sequence[Mark]:
+        """Id, attempt and version of each task of that page, and where the next one begins: the same as long as
+        nothing in the list has changed. A tenth of the work of `list`.
+        """
+        limit = max(1, min(limit, MAX_PAGE))
+        query = _newest(wanted, cursor, limit + 1, tasks.c.id, tasks.c.attempt, tasks.c.version)
+        found = [(row.id, row.attempt, row.version) for row in self.database.read(lambda c: c.execute(query).all())]
+        return [*found[:limit], (found[limit - 1][0] if len(found) > limit else "", 0, 0)]
 
     def by_cluster_job(self, cluster: str, cluster_job_id: str) -> Task | None:
         """The newest task that a cluster knows by this id of its own."""
@@ -285,8 +294,11 @@ def _all(connection: sa.Connection, query: sa.Select[Any]) -> Sequence[sa.Row[An
     return connection.execute(query).all()
 
 
-def _newest(wanted: TaskFilter, cursor: str | None, limit: int) -> sa.Select[Any]:
-    """The newest tasks that are wanted. Each state is asked for by itself, as with jobs: that is what indexes give."""
+def _newest(wanted: TaskFilter, cursor: str | None, limit: int, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    """The newest tasks that are wanted; all of them, or the columns named, `id` among them.
+
+    Each state is asked for by itself, as with jobs: that is what indexes give.
+    """
     conditions = [tasks.c[name] == value for name in _EQUAL if (value := getattr(wanted, name)) is not None]
     if cursor is not None:
         conditions.append(tasks.c.id < cursor)
@@ -294,7 +306,7 @@ def _newest(wanted: TaskFilter, cursor: str | None, limit: int) -> sa.Select[Any
         conditions.append(tasks.c.id >= first_id(wanted.created_after))
     if wanted.created_before is not None:
         conditions.append(tasks.c.id < first_id(wanted.created_before))
-    query = sa.select(tasks).where(*conditions).order_by(tasks.c.id.desc()).limit(limit)
+    query = sa.select(*(columns or [tasks])).where(*conditions).order_by(tasks.c.id.desc()).limit(limit)
     states = sorted(set(wanted.states))
     if len(states) < 2 or len(states) == len(TaskState):
         return query.where(tasks.c.state == states[0].value) if len(states) == 1 else query

@@ -90,6 +90,32 @@ def test_an_unknown_state_is_refused(client: TrainingClient) -> None:
     assert_invalid(client.get("/jobs?state=queued&state=asleep"), "query.state.1")
 
 
+def test_a_list_that_has_not_changed_is_answered_304_and_a_changed_one_whole(
+    client: TrainingClient, jobs: list[str]
+) -> None:
+    first = client.get("/jobs?limit=2")
+    known = {"If-None-Match": first.headers["etag"]}
+    again = client.get("/jobs?limit=2", headers=known)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert again.headers["cache-control"] == "private, no-cache"
+    assert client.get("/jobs?limit=3", headers=known).status_code == 200
+    new = client.job(client.post("/sample_model/train", json=POINTS))
+    changed = client.get("/jobs?limit=2", headers=known)
+    assert [job["id"] for job in changed.json()["jobs"]] == [new.id, jobs[3]]
+    client.jobs.store.request_cancel(new.id)
+    cancelled = client.get("/jobs?limit=2", headers={"If-None-Match": changed.headers["etag"]})
+    assert cancelled.json()["jobs"][0]["state"] == "cancelled"
+
+
+def test_a_long_list_is_compressed_for_who_takes_it(client: TrainingClient, jobs: list[str]) -> None:
+    packed = client.get("/jobs", headers={"Accept-Encoding": "gzip"})
+    plain = client.get("/jobs", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    assert "Accept-Encoding" in packed.headers["vary"]
+
+
 def test_an_id_tells_when_it_was_made() -> None:
     before = datetime.now(UTC)
     made = new_id()

@@ -20,10 +20,11 @@ from common.database import Database
 from common.errors import AtollError, Conflict
 from common.jobs import attempt
 from common.jobs.context import JobContext
+from common.jobs.definitions import JobSummary
 from common.jobs.errors import Fenced, JobRefused
 from common.jobs.handling import Disposition
 from common.jobs.queues.base import Depth, Message
-from common.jobs.records import Job, Outcome, Result
+from common.jobs.records import Job, Mark, Outcome, Result
 from common.jobs.states import FINISHED, Event, State
 from common.orphans import make_folder
 from tests.faults import Faulty, InjectedTimeout
@@ -91,6 +92,7 @@ class KernelMachine(RuleBasedStateMachine):
         self.accepted: set[str] = set()
         self.by_key: dict[str, str] = {}
         self.cancelled: set[str] = set()
+        self.lists: dict[tuple[Mark, ...], list[JobSummary]] = {}
 
     def work(self, job: Job, context: JobContext) -> Result:
         context.on_commit(lambda connection: self.effect(connection, job))
@@ -239,6 +241,17 @@ class KernelMachine(RuleBasedStateMachine):
         assert not self.cancelled & set(done)
         assert not worn
         assert not dumb
+
+    @invariant()
+    def no_two_states_of_the_list_have_the_same_marks(self) -> None:
+        """Or a caller who has an older list would be told that nothing has changed."""
+        if not hasattr(self, "database"):
+            return
+        page = self.store.list(limit=500)
+        marks = tuple(self.store.marks(limit=500))
+        shown = [JobSummary.of(job) for job in page.jobs]
+        assert marks == tuple(page.marks)
+        assert self.lists.setdefault(marks, shown) == shown
 
     def teardown(self) -> None:
         """All faults end; every job that was accepted comes to an end, with nobody's help but the scheduler's."""

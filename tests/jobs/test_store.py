@@ -36,6 +36,37 @@ def test_a_damaged_body_is_an_error_not_an_answer(kernel: Kernel) -> None:
         kernel.store.request_body(job.id)
 
 
+WAYS_TO_CHANGE: dict[str, Callable[[Kernel, str], object]] = {
+    "it begins": lambda kernel, job: kernel.store.begin_attempt(job, "w"),
+    "its progress": lambda kernel, job: (
+        kernel.store.begin_attempt(job, "w"),
+        kernel.store.progress(job, 1, Progress(0.5, "half", {"loss": 1})),
+    ),
+    "it is cancelled": lambda kernel, job: kernel.store.request_cancel(job),
+    "it is removed": lambda kernel, job: kernel.execute("DELETE FROM jobs WHERE id = :id", id=job),
+}
+
+
+@pytest.mark.parametrize("how", WAYS_TO_CHANGE)
+def test_the_marks_of_a_page_change_with_any_of_its_jobs(kernel: Kernel, how: str) -> None:
+    first, *_ = [kernel.accept().id for _ in range(3)]
+    before = kernel.store.marks()
+    assert before == kernel.store.list().marks == kernel.store.marks()
+    WAYS_TO_CHANGE[how](kernel, first)
+    assert kernel.store.marks() != before
+    assert kernel.store.marks() == kernel.store.list().marks
+
+
+def test_the_marks_of_a_page_are_those_of_its_filter_and_place(kernel: Kernel) -> None:
+    jobs = [kernel.accept().id for _ in range(4)]
+    kernel.store.request_cancel(jobs[0])
+    either = JobFilter(states=(State.QUEUED, State.CANCELLED))
+    for wanted, cursor, limit in ((either, None, 2), (either, jobs[2], 2), (JobFilter(model="no"), None, 5)):
+        marks = kernel.store.marks(wanted, cursor, limit)
+        assert marks == kernel.store.list(wanted, cursor, limit).marks
+    assert kernel.store.marks(limit=3) != kernel.store.marks(limit=4)[:4]
+
+
 def test_the_same_key_is_the_same_job(kernel: Kernel) -> None:
     first = kernel.submit(idempotency_key="k")
     second = kernel.service.submit(Kind.TRAINING, "/model/train", b"{}", idempotency_key="k")

@@ -36,17 +36,24 @@ class Server:
     state : folder for ATOLL_STATE and the log.
     verify : for https, as httpx takes it.
     env : more environment variables.
+    folder : the checkout that is served.
     """
 
     def __init__(
-        self, state: Path, *options: str, verify: Any = True, env: dict[str, str] | None = None, ready: bool = True
+        self,
+        state: Path,
+        *options: str,
+        verify: Any = True,
+        env: dict[str, str] | None = None,
+        ready: bool = True,
+        folder: Path = CHECKOUT,
     ) -> None:
         self.log_file = state / "server.log"
         state.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "common.host", *options],
-                cwd=CHECKOUT,
+                cwd=folder,
                 env=environment(state, env),
                 stdout=log,
                 stderr=subprocess.STDOUT,

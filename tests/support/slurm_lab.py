@@ -236,7 +236,8 @@ def _bring_up() -> None:
     # Not while a test has stopped a part of it, and once at a time.
     with _locked(exclusive=False), (_LOCKS / "atoll-slurm-lab.up").open("a") as up:
         fcntl.flock(up, fcntl.LOCK_EX)
-        done = subprocess.run([LAB / "slurm_up.sh"], capture_output=True, text=True, timeout=_UP_S)
+        # Daemons stay where they are started, longer than a checkout may.
+        done = subprocess.run([LAB / "slurm_up.sh"], cwd="/", capture_output=True, text=True, timeout=_UP_S)
     if done.returncode != 0:
         pytest.fail(f"the lab's Slurm does not start: {done.stdout[-1000:]}{done.stderr[-1000:]}")
 

@@ -18,7 +18,8 @@ def test_the_first_lines_name_version_address_processes_and_state(start_server: 
     lines = server.log.splitlines()
     state = server.log_file.parent
     assert lines[0] == f"Atoll {VERSION}"
-    assert lines[1] == f"  address   {server.url}   (docs {server.url}/docs, models {server.url}/models)"
+    console = f"in a browser the console; API reference {server.url}/docs"
+    assert lines[1] == f"  address   {server.url}   ({console})"
     assert lines[2].split() == ["processes", "1"]
     assert lines[3] == "  access    from this machine without a key"
     assert lines[4] == f"  state     {state}   (share {state}/share)"

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.servers import Server
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = 12
+EXAMPLES = 5
 
 
 def test_no_generated_request_finds_the_document_wrong(sample_server: Server, tmp_path: Path) -> None:

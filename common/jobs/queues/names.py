@@ -6,13 +6,14 @@ from common.jobs.queues.base import queue_name
 from common.jobs.states import Kind
 from common.settings import Settings
 
+WORKER_CLASSES = ("cpu", "train")
 # Kinds whose jobs run isolated from each other. Submissions do not: their runners keep connections.
 ISOLATED = (Kind.PREDICTION, Kind.TRAINING)
 
 
 def worker_classes(settings: Settings) -> tuple[str, ...]:
     """The classes of jobs that this process can run: as set, by default `train` only where torch is installed."""
-    return settings.jobs.worker_classes or (("cpu", "train") if importlib.util.find_spec("torch") else ("cpu",))
+    return settings.jobs.worker_classes or (WORKER_CLASSES if importlib.util.find_spec("torch") else ("cpu",))
 
 
 def queue_names(settings: Settings) -> list[str]:
@@ -20,6 +21,13 @@ def queue_names(settings: Settings) -> list[str]:
     services = settings.plugins.service_model
     found = [queue_name(kind, worker, services) for kind in ISOLATED for worker in worker_classes(settings)]
     return found + submission_queues(settings)
+
+
+def known_queues(settings: Settings) -> list[str]:
+    """The queues that a process with these settings may be told to read: its own, and those of processes that serve
+    all models."""
+    shared = [queue_name(kind, worker) for kind in ISOLATED for worker in WORKER_CLASSES]
+    return list(dict.fromkeys([*queue_names(settings), *shared, queue_name(Kind.SUBMISSION, "cpu")]))
 
 
 def submission_queues(settings: Settings) -> list[str]:

@@ -1,8 +1,9 @@
 """Asking an issuer for its keys. Blocks; within limits of time and size."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from common.security.tokens.issuers import Issuer, check_address
 from common.security.tokens.jwk import KeySet, read_keys
@@ -26,9 +27,7 @@ def fetch_keys(issuer: Issuer, jwks_url: str | None) -> KeySet:
     """
     url = jwks_url
     if url is None:
-        document = _get(issuer.discovery_url, issuer.discovery_url)
-        if not isinstance(document, dict) or not issuer.is_described_by(document.get("issuer")):
-            raise FetchError(f"{issuer.discovery_url} describes another issuer than OIDC_ISSUER names")
+        document = fetch_description(issuer)
         url = document.get("jwks_uri")
         try:
             if not isinstance(url, str):
@@ -36,14 +35,27 @@ def fetch_keys(issuer: Issuer, jwks_url: str | None) -> KeySet:
             check_address(url)
         except ValueError as exc:
             raise FetchError(f"{issuer.discovery_url}: its jwks_uri {exc}") from None
-    document = _get(url, jwks_url or issuer.discovery_url)
+    document = _call("GET", url, jwks_url or issuer.discovery_url)
     try:
         return read_keys(document)
     except ValueError as exc:
         raise FetchError(f"{url} {exc}") from None
 
 
-def _get(url: str, configured: str) -> Any:
+def fetch_description(issuer: Issuer) -> dict[str, Any]:
+    """What an issuer says of itself (OpenID Connect Discovery 1.0). Raises FetchError."""
+    document = _call("GET", issuer.discovery_url, issuer.discovery_url)
+    if not isinstance(document, dict) or not issuer.is_described_by(document.get("issuer")):
+        raise FetchError(f"{issuer.discovery_url} describes another issuer than OIDC_ISSUER names")
+    return document
+
+
+def send_form(issuer: Issuer, url: str, fields: Mapping[str, str]) -> Any:
+    """The JSON that an address of the issuer answers to a form. Raises FetchError."""
+    return _call("POST", url, issuer.discovery_url, urlencode(fields).encode())
+
+
+def _call(method: str, url: str, configured: str, form: bytes = b"") -> Any:
     """JSON of an address.
 
     The host that the operator configured may be private, as an issuer of one's own is; where its document leads to
@@ -56,8 +68,11 @@ def _get(url: str, configured: str) -> Any:
     host = urlsplit(configured).hostname or ""
     limits = Limits(connect_s=TIMEOUT_S, read_s=TIMEOUT_S, total_s=TIMEOUT_S, answer_bytes=_ANSWER_BYTES)
     outbound = Outbound(Allowance(hosts=frozenset({host})), limits)
+    headers = {"Accept": "application/json"}
+    if form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
     try:
-        answer = outbound.call("GET", url, headers={"Accept": "application/json"})
+        answer = outbound.call(method, url, content=form, headers=headers)
     except (OutboundError, Refused) as exc:
         raise FetchError(f"{url}: {exc}") from None
     finally:

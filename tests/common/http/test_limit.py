@@ -106,6 +106,13 @@ def test_a_file_of_a_data_set_may_be_larger_than_any_body(tmp_path: Path) -> Non
     assert client.request("PUT", "/datasets/a/b.csv", content=b"x" * 100_000).status_code == 201
 
 
+def test_rows_of_a_training_may_be_as_large_as_a_body_for_a_model(tmp_path: Path) -> None:
+    client = Client(make_app(tmp_path / "state"))
+    path, headers = "/registry/any/versions/1/snapshot", {"Content-Type": "text/csv"}
+    assert client.request("PUT", path, content=b"1," * 100_000, headers=headers).status_code == 404
+    assert client.request("PUT", path, content=b"1," * 6_000_000, headers=headers).status_code == 413
+
+
 def test_max_body_bytes_counts_before_what_a_plugin_declares(tmp_path: Path) -> None:
     source = PLUGIN.replace("max_body_bytes=1000", "max_body_bytes=5000")
     path = write_plugin(tmp_path / "plugins", "small", source)

@@ -64,6 +64,7 @@ class _Loader:
     ("declared", "told"),
     [
         ({"title": 5}, "title=5"),
+        ({"description": 5}, "description=5"),
         ({"load": "load"}, "load='load'"),
         ({"load": _load}, "a plain `def`"),
         ({"load": _Loader()}, "a plain `def`"),
@@ -82,6 +83,8 @@ class _Loader:
         ({"tensors": object()}, "names, versions, find, known"),
         ({"leaves": "folder"}, "Plugin(leaves='folder')"),
         ({"leaves": [""]}, "Plugin(leaves=[''])"),
+        ({"panels": "panel.js"}, "Plugin(panels='panel.js')"),
+        ({"panels": ["../panel.js"]}, "Plugin(panels=['../panel.js'])"),
     ],
 )
 def test_a_wrong_declaration_is_refused_where_it_is_made(declared: dict[str, Any], told: str) -> None:
@@ -205,3 +208,14 @@ def test_an_old_prefix_may_not_be_atolls_own(tmp_path: Path) -> None:
     hello(tmp_path, "greedy", more='plugin = Plugin(prefixes=[OldPrefix("/jobs", lambda error: {})])')
     _, client = serving(tmp_path, "greedy", "sample")
     assert "change or drop its old prefix /jobs" in listed(client)["greedy"]["reason"]
+
+
+def test_a_model_is_described_by_its_package_or_by_what_the_plugin_says(tmp_path: Path) -> None:
+    hello(tmp_path, "plain")
+    hello(tmp_path, "told", more="__doc__ = 'Tells a price. Slowly.'")
+    hello(
+        tmp_path, "named", more="plugin = __import__('common.plugins').plugins.Plugin(description='Guesses a price.')"
+    )
+    _, client = serving(tmp_path, "plain", "told", "named")
+    found = {name: one["description"] for name, one in listed(client).items()}
+    assert found == {"plain": None, "told": "Tells a price.", "named": "Guesses a price."}

@@ -73,6 +73,7 @@ def test_an_alias_is_rolled_back_with_or_without_a_body(served: FastAPI, housing
     for number in (2, 1):
         ask(served, "PUT", "/registry/housing/aliases/default", json={"version": number})
     back = "/registry/housing/aliases/default/rollback"
+    assert ask(served, "GET", "/registry/housing").json()["rollbacks"] == {"default": 2}
     assert ask(served, "POST", back, json={"current": 1}).json()["version"] == 2
     assert ask(served, "POST", back, json={"current": 1}).status_code == 409
     assert ask(served, "POST", back).json()["version"] == 1

@@ -22,7 +22,7 @@ def test_a_rollback_goes_back_step_by_step(registry: Registry) -> None:
         publish(registry, alias="default")
     assert [registry.rollback("housing").version for _ in range(2)] == [2, 1]
     assert registry.resolve("housing").number == 1
-    with pytest.raises(Conflict, match="nothing but version 1; there is no way back"):
+    with pytest.raises(Conflict, match="nothing before version 1; there is no way back"):
         registry.rollback("housing")
 
 
@@ -32,6 +32,18 @@ def test_a_move_after_a_rollback_comes_back_to_where_the_rollback_led(registry: 
     registry.rollback("housing")
     registry.set_alias("housing", "default", 1)
     assert registry.rollback("housing").version == 2
+
+
+def test_where_a_rollback_leads_is_told_before(registry: Registry) -> None:
+    for _ in range(3):
+        publish(registry, alias="default")
+    registry.set_alias("housing", "candidate", 3)
+    # Of two moves to the same version the second is no step.
+    registry.set_alias("housing", "default", 3)
+    for led_to in (2, 1):
+        assert registry.ways_back(registry.get_model("housing")) == {"default": led_to}
+        assert registry.rollback("housing").version == led_to
+    assert registry.ways_back(registry.get_model("housing")) == {}
 
 
 def test_a_rollback_made_twice_by_mistake_goes_back_once(registry: Registry) -> None:

@@ -112,6 +112,33 @@ def test_the_document_is_the_same_every_time(app: FastAPI) -> None:
     assert Client(app).get("/openapi.json").content == Client(app).get("/openapi.json").content
 
 
+def test_the_document_is_compressed_and_sent_once_to_who_keeps_it(app: FastAPI) -> None:
+    packed = Client(app).get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) < len(packed.content) / 5
+    again = Client(app).get("/openapi.json", headers={"If-None-Match": packed.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert packed.headers["cache-control"] == "no-cache"
+    assert packed.headers["content-type"] == "application/json"
+
+
+def test_the_part_of_a_model_has_its_own_routes_and_all_schemas_that_they_need(app: FastAPI) -> None:
+    part = Client(app).get("/openapi.json?model=sample").json()
+    whole = Client(app).get("/openapi.json").json()
+    assert "/sample_model/predict" in part["paths"]
+    assert part["paths"] == {path: whole["paths"][path] for path in whole["paths"] if path.startswith("/sample_model")}
+    schemas = part["components"]["schemas"]
+    assert {reference.rpartition("/")[2] for reference in references(part)} == set(schemas)
+    assert schemas == {name: whole["components"]["schemas"][name] for name in schemas}
+    assert part["components"]["securitySchemes"] == whole["components"]["securitySchemes"]
+
+
+def test_the_part_of_an_unknown_model_is_answered_404_with_where_they_are_listed(app: FastAPI) -> None:
+    answer = Client(app).get("/openapi.json?model=nobody")
+    assert answer.status_code == 404
+    assert "GET /models" in answer.json()["detail"]
+
+
 def test_the_examples_of_a_plugin_are_offered(document: dict[str, Any]) -> None:
     body = document["paths"]["/sample_model/predict"]["post"]["requestBody"]["content"]["application/json"]
     assert body["examples"] == {"hello": {"value": {"requiredField": "required 123"}}}

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +299,22 @@ def test_tasks_are_listed_newest_first_by_page_and_filter(site: Site) -> None:
     assert [task["id"] for task in found] == [ids[0]]
     assert site.client.get("/tasks?cluster=elsewhere").json()["tasks"] == []
     assert_problem(site.client.get("/tasks?state=done"), 422)
+
+
+def test_an_unchanged_list_of_tasks_is_answered_304_and_each_step_of_a_task_changes_it(site: Site) -> None:
+    task_id = site.accepted()
+    tags: list[str] = []
+    steps: list[Callable[[], object]] = [lambda: None, site.work, lambda: site.run(task_id)]
+    for step in steps:
+        step()
+        answer = site.client.get("/tasks")
+        tags.append(answer.headers["etag"])
+        assert site.client.get("/tasks", headers={"If-None-Match": tags[-1]}).status_code == 304
+        assert answer.json()["tasks"][0]["state"] == site.get(task_id)["state"]
+    assert len(set(tags)) == 3
+    site.client.post(f"/tasks/{task_id}/retry")
+    again = site.client.get("/tasks", headers={"If-None-Match": tags[-1]})
+    assert (again.status_code, again.json()["tasks"][0]["attempt"]) == (200, 2)
 
 
 def test_an_unchanged_task_is_answered_304(site: Site) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,20 @@ def made_site(folder: Path, *, sampling: bool = True, serve: tuple[str, ...] = (
     return Site(Client(create_app(settings)), folder)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    made = made_site(tmp_path)
+@pytest.fixture(scope="session")
+def uploaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a site to which version 1 was uploaded. Its check takes a process of its own: once for all."""
+    folder = tmp_path_factory.mktemp("uploaded")
+    made = made_site(folder)
     answer = made.upload(1)
     assert answer.status_code == 201, answer.text
+    made.runtime.stop()
+    return folder
+
+
+@pytest.fixture
+def site(uploaded: Path, tmp_path: Path) -> Iterator[Site]:
+    shutil.copytree(uploaded, tmp_path, dirs_exist_ok=True)
+    made = made_site(tmp_path)
     yield made
     made.runtime.stop()

@@ -76,7 +76,9 @@ def test_the_exit_code_is_the_programs(runner: SlurmSshRunner) -> None:
 
 
 def test_cpu_time_and_peak_memory_are_told_once_they_are_there(runner: SlurmSshRunner) -> None:
-    fill = "python3 -c 'import time; x = bytearray(50_000_000); e = time.time() + 5\nwhile time.time() < e: pass'"
+    # Long enough for the accounting to look, and on a busy node too for what is asserted.
+    busy = "while time.time() < e or time.process_time() < 1.5: pass"
+    fill = f"python3 -c 'import time; x = bytearray(50_000_000); e = time.time() + 5\n{busy}'"
     told = seen(runner, submit(runner, fill, memory_bytes=200 << 20), lambda told: bool(told.peak_memory_bytes))
     assert told.state is TaskState.SUCCEEDED
     assert (told.cpu_time_s or 0) > 1
