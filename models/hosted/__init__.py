@@ -78,5 +78,6 @@ plugin = Plugin(
     ],
     cli={"registry push": "models.hosted.cli:push"},
     leaves=[FOLDER],
+    panels=("panel.js", "values.js", "inputs.js", "ask.js", "versions.js", "upload.js"),
     publish_output=_publish_output,
 )

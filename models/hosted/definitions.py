@@ -1,7 +1,7 @@
 """What is asked of hosted models and what is answered about them; and how they are named."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.errors import Invalid
 from common.plugins import BaseDefinition, param
 from common.registry.versions import ALIAS_PATTERN, MAX_DESCRIPTION_CHARS, MAX_NUMBER, Version
+from models.hosted.formats.card import Card
 
 TAG_PATTERN = r"^[0-9a-z-]{1,63}$"
 # A tag, and after a colon the number of a version or an alias.
@@ -78,6 +79,7 @@ class HostedVersion(BaseModel):
 
     version: int
     file: str = Field(description="The name that its file had.")
+    format: str = Field(description="What its file is.", examples=["onnx"])
     description: str
     library: str | None
     library_version: str | None
@@ -87,6 +89,9 @@ class HostedVersion(BaseModel):
     author: str = Field(description="Who uploaded it.")
     metrics: dict[str, Any] = Field(description="What whoever uploaded it measured, e.g. `accuracy`.")
     aliases: list[str] = Field(description="Aliases that point to it.")
+    memory_bytes: int = Field(description="By how much the process that checked it grew.")
+    run_s: float = Field(description="Seconds that a run of one row took when it was checked.")
+    is_open: bool = Field(description="Whether it is open in the process that answers this.")
 
 
 class HostedModel(BaseModel):
@@ -106,10 +111,10 @@ class Information(HostedVersion):
     """All about a version."""
 
     tag: str
-    format: str = Field(description="What its file is.", examples=["onnx"])
     producer: str = Field(description="What wrote the file.")
     inputs: list[TensorInfo]
     outputs: list[TensorInfo]
+    labels: list[str] = Field(description="Names of the classes in the order of an output's columns, where known.")
     notes: list[str] = Field(description="What whoever uses it should know.")
     default_version: int | None
     versions: list[HostedVersion] = Field(description="All of the tag, newest first; the first hundred.")
@@ -238,12 +243,13 @@ def tensors(signature: Mapping[str, Any] | None, which: str) -> list[TensorInfo]
     ]
 
 
-def described(version: Version, original: str, aliases: Mapping[str, int]) -> HostedVersion:
-    """A version of the registry as it is told; `original` is the artefact that was uploaded."""
-    found = next((item for item in version.artefacts if item.name == original), None)
+def described(version: Version, card: Card, aliases: Mapping[str, int], open_refs: Container[str]) -> HostedVersion:
+    """A version of the registry as it is told; `open_refs` are those that are open."""
+    found = next((item for item in version.artefacts if item.name == card.original), None)
     return HostedVersion(
         version=version.number,
-        file=version.tags.get(FILE_TAG, original),
+        file=version.tags.get(FILE_TAG, card.original),
+        format=card.format,
         description=version.description,
         library=version.library,
         library_version=version.library_version,
@@ -253,4 +259,7 @@ def described(version: Version, original: str, aliases: Mapping[str, int]) -> Ho
         author=version.author,
         metrics=version.metrics,
         aliases=sorted(alias for alias, number in aliases.items() if number == version.number),
+        memory_bytes=card.memory_bytes,
+        run_s=card.run_s,
+        is_open=version.ref in open_refs,
     )

@@ -3,7 +3,7 @@ functions block.
 """
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import orjson
@@ -79,8 +79,12 @@ def find(registry: "Registry", reference: Reference) -> Version:
         raise NotFound(exc.detail.replace(reference.model, reference.tag)) from None
 
 
-def information(registry: "Registry", reference: Reference) -> Information:
+def information(registry: "Registry", reference: Reference, open_refs: Container[str] = ()) -> Information:
     """
+    Parameters
+    ----------
+    open_refs : of the versions that are open, `hosted.<tag>:<number>`.
+
     Raises
     ------
     NotFound
@@ -90,16 +94,16 @@ def information(registry: "Registry", reference: Reference) -> Information:
     card = card_of(registry, version)
     versions = registry.list_versions(reference.model)
     return Information(
-        **described(version, card.original, entry.aliases).model_dump()
+        **described(version, card, entry.aliases, open_refs).model_dump()
         | {"description": version.description or entry.description},
         tag=reference.tag,
-        format=card.format,
         producer=card.producer,
         inputs=tensors(version.signature, "inputs"),
         outputs=tensors(version.signature, "outputs"),
+        labels=list(card.labels),
         notes=list(card.notes),
         default_version=entry.aliases.get(DEFAULT_ALIAS),
-        versions=[described(item, card_of(registry, item).original, entry.aliases) for item in versions],
+        versions=[described(item, card_of(registry, item), entry.aliases, open_refs) for item in versions],
     )
 
 

@@ -25,6 +25,7 @@ from models.hosted.definitions import (
 from models.hosted.formats.card import NanPolicy
 from models.hosted.uploading import runtime_of, upload
 from models.hosted.uploads import ANY_SIZE
+from models.hosted.wiring import hosted
 
 router = APIRouter(prefix="/models")
 
@@ -114,8 +115,8 @@ async def get_models(request: Request) -> list[HostedModel]:
 @router.get("/{ref}/information", summary="Inputs, outputs, library, versions of a hosted model", responses=_MISSING)
 async def get_information(request: Request, ref: Ref) -> Information:
     """Of the default version, where the reference names none."""
-    reference = split_ref(ref)
-    return await to_thread.run_sync(lambda: lookup.information(runtime_of(request).registry, reference))
+    reference, runtime = split_ref(ref), runtime_of(request)
+    return await to_thread.run_sync(lambda: lookup.information(runtime.registry, reference, hosted.open_refs(runtime)))
 
 
 @router.patch("/{ref}", summary="Describe a hosted model", responses=_MISSING)

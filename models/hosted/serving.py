@@ -123,6 +123,10 @@ class HostedModels:
         """Why a version does not serve that an alias points to, by `hosted.<tag>:<number>`."""
         return dict(self._reasons)
 
+    def open_refs(self) -> frozenset[str]:
+        """The versions that are open, as `hosted.<tag>:<number>`; who asks is not counted as using them."""
+        return frozenset(str(key).partition(" ")[0] for key in self.pool.keys)
+
     def forget(self, version: Version) -> None:
         """Let go of a version that was deleted; requests under way are answered."""
         self.pool.forget(_key(version))

@@ -55,6 +55,11 @@ class HostedHere:
         # Where nothing was opened yet, nothing has failed.
         return {} if found is None else found.reasons()
 
+    def open_refs(self, runtime: Runtime) -> frozenset[str]:
+        """The versions that are open in this process, as `hosted.<tag>:<number>`."""
+        found = self._by_runtime.get(runtime)
+        return frozenset() if found is None else found.open_refs()
+
     def _current(self) -> "HostedModels":
         runtime = _runtime_here()
         if runtime is not None:

@@ -5,17 +5,23 @@ explanations.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated
 
+import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 
+from common.http.conditional import ASK_AGAIN
+from common.http.content import Content
 from common.http.framework_shape import framework_error
 from common.plugins import Batching, Kept, OldPrefix, Plugin
 from common.registry.observe import observed_as
 from common.serving import answer_items
 from models.housing.chosen import Served, serve_version, served_now
-from models.housing.definitions import Health, House, Houses, Prediction, Predictions, asked_of
+from models.housing.definitions import Health, House, Houses, Learned, Prediction, Predictions, asked_of
+from models.housing.learned import learned_from
 from models.housing.predictor import Asked, Kind, predict_batch, version
 from models.housing.training import HousingTraining, check_train, train
 
@@ -56,6 +62,14 @@ async def bulk_predict(
     return _named(answer, served)
 
 
+@router.get("/districts", response_model=Learned, summary="What the models learned from")
+async def districts(request: Request) -> Response:
+    """The range of each figure in the training, and some of its districts with the price that the trees predict."""
+    served = served_now()
+    found = await run_in_threadpool(_learned, served)
+    return _named(found.answer(request, dict(ASK_AGAIN)), served)
+
+
 @router.get("/hello", summary="Greets by a query parameter")
 async def hello(name: Annotated[str, Query(min_length=1, max_length=200)]) -> dict[str, str]:
     return {"message": f"Hello {name}"}
@@ -74,6 +88,12 @@ async def docs() -> RedirectResponse:
 def _named(response: Response, served: Served) -> Response:
     response.headers["X-Model-Version"] = served.name
     return response
+
+
+@lru_cache(maxsize=1)
+def _learned(served: Served) -> Content:
+    told = {"version": served.name} | learned_from(served.models)
+    return Content.of(orjson.dumps(told), "application/json")
 
 
 def _cost(item: Asked) -> int:
@@ -109,4 +129,5 @@ plugin = Plugin(
     train=train,
     train_request=HousingTraining,
     check_train=check_train,
+    panels=("map.js", "picture.js", "fields.js", "curve.js"),
 )

@@ -81,6 +81,26 @@ class Predictions(BaseModel):
     predictions: list[float | Prediction]
 
 
+class Range(BaseModel):
+    """Of one figure, over the districts of the training."""
+
+    least: float
+    low: float = Field(description="1 % of the districts lie below.")
+    median: float
+    high: float = Field(description="1 % of the districts lie above.")
+    most: float
+
+
+class Learned(BaseModel):
+    """What the serving models learned from."""
+
+    version: str = Field(description="Which models: `box`, or a number of the registry.")
+    districts: int = Field(description="How many the ranges are of.")
+    ranges: dict[str, Range] = Field(description="By figure.")
+    columns: list[str] = Field(description="Of `rows`: the eight figures, and `prediction`.")
+    rows: list[list[float]] = Field(description="Some of the districts, evenly out of all.")
+
+
 class Health(BaseModel):
     """It answers."""
 

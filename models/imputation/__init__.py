@@ -36,6 +36,7 @@ plugin = Plugin(
     space=space,
     pulls=PULLS,
     leaves=LEAVES,
+    panels=("panel.js",),
 )
 
 __all__ = ["plugin", "router"]

@@ -1,7 +1,7 @@
-"""The plugin to copy: a typed request, a typed answer, three routes, batches, and a training (`training.py`,
-`space.py`).
+"""The plugin to copy: a typed request, a typed answer, three routes, batches, and a training.
 
-Everything here is optional but `router`. `docs/plugins.md` walks through it.
+The training is in `training.py`, what it searches in `space.py`. Everything here is optional but `router`.
+`docs/plugins.md` walks through it.
 """
 
 from collections.abc import Sequence

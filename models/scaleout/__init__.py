@@ -40,6 +40,7 @@ plugin = Plugin(
         "scaleout demo": "models.scaleout.demo.command:demo",
         "scaleout import": "models.scaleout.cli_import:import_",
     },
+    panels=("what-if.js", "applications.js", "question.js", "curve.js", "timeline.js"),
     examples={"gbt": {"algorithm": "gbt", "data_size_mb": 1000, "max_scale_out": 8, "target_s": 600}},
 )
 

@@ -1,7 +1,7 @@
 """What the routes under `/scaleout` take and answer."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -69,6 +69,14 @@ class Recommendation(BaseModel):
     why: str
 
 
+class Recorded(BaseModel):
+    """A finished run."""
+
+    execution_id: str
+    scale_out: float = Field(description="The mean over its time, where it changed.")
+    runtime_s: float
+
+
 class WhatIf(BaseModel):
     """Run times by scale-out, and what follows."""
 
@@ -76,16 +84,46 @@ class WhatIf(BaseModel):
     recommendation: Recommendation
     model: str = Field(description="What the times come from; a simpler model where little is known.")
     runs: int = Field(description="Finished runs of the algorithm that are known.")
+    error: float | None = Field(
+        description="Mean error at these runs, each predicted by the others, as a share; null for fewer than three."
+    )
+    recorded: list[Recorded] = Field(description="Those of them that had this input and these machines.")
+
+
+class RecordedContext(BaseModel):
+    """What runs had in common but their executors."""
+
+    system: str
+    algorithm: str
+    arguments: list[str]
+    data_size_mb: float | None
+    data_characteristics: str
+    machine: str
+    environment: str
+    cores: int | None
+    memory_mb: float | None
+    runs: int = Field(description="Runs of it that are known, unfinished ones too.")
+    median_s: float | None = Field(description="Of those whose end was told.")
+    min_scale_out: int = Field(description="Fewest executors that were allowed, or there.")
+    max_scale_out: int = Field(description="Most of them.")
+    target_s: float | None = Field(description="The last one that was wanted.")
+
+
+State = Literal["waiting", "running", "ended", "silent"]
+STATE = "`waiting` for its first word, `running`, `ended`, or `silent`: no word of its end, and none at all for a day."
 
 
 class RunBrief(BaseModel):
     """A run in the list."""
 
     execution_id: str
+    state: State = Field(description=STATE)
     application_id: str
     system: str
     algorithm: str
     signature: str
+    data_size_mb: float | None
+    start_s: float | None = Field(description="In seconds since 1970.")
     target_s: float | None
     runtime_s: float | None = Field(description="Null until its end is known.")
     jobs: int
@@ -111,11 +149,24 @@ class RemainingTime(BaseModel):
     model: str = Field(description="`boosted-trees`; or curves of the jobs until these are grown, and for new runs.")
 
 
+class Decision(BaseModel):
+    """What was decided after a job."""
+
+    after_job: int = Field(description="-1 before the first one has ended.")
+    decided_at: datetime
+    scale_out: int = Field(description="From then on.")
+    probability: float | None = Field(description="Of meeting the target; null without a target or a model.")
+    why: str
+    model: str
+
+
 class RunDetail(BaseModel):
     """All that is known of a run."""
 
+    state: State = Field(description=STATE)
     application: dict[str, Any] = Field(description="Times in seconds since 1970, its jobs with their stages.")
     plan: dict[str, Any] | None = Field(description="The last plan that was made for it.")
+    decisions: list[Decision] = Field(description="All plans that were made for it, the oldest first.")
     remaining: RemainingTime | None = Field(
         description="Null where it is not under way, or no finished run is like it."
     )

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ _NEARLY_ALL = 0.9
 _BROKEN_OFF, _TELLING = 0.5, 3
 # A run without a word of its end goes on at least so long after its last event.
 _LEAST_QUIET_S = 30.0
+# A run of which nothing was heard for so long does not go on, whatever is missing of it.
+FORGOTTEN_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Past:
         """Seconds since 1970."""
         return self._clock.now().timestamp()
 
+    @property
+    def open_since(self) -> datetime:
+        """A run of which nothing was heard since is not under way."""
+        return self._clock.now() - timedelta(seconds=FORGOTTEN_S)
+
     def history(self, context: Context, signature: str = "", *, without: str = "") -> History:
         """What is known of runs like this: of the algorithm or with the signature, whatever their deadline was."""
         if not context.algorithm and not signature:
@@ -72,10 +79,10 @@ class Past:
         system = context.system if context.algorithm else ""
         found = self._store.versions(algorithm=context.algorithm, system=system, signature=signature)
         changed = {one: at for one, at in found if one != without}
-        done = finished(self._load(changed), self.now_s)
+        done = finished(self.load(changed), self.now_s)
         return History(tuple((run.execution_id, changed[run.execution_id]) for run in done), tuple(done))
 
-    def _load(self, changed: Mapping[str, datetime]) -> list[Application]:
+    def load(self, changed: Mapping[str, datetime]) -> list[Application]:
         """The runs of these versions, in their order; those that are gone meanwhile are left out."""
         with self._lock:
             known = {one: self._read[one].run for one, at in changed.items() if self._is_read(one, at)}

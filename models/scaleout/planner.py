@@ -3,14 +3,15 @@
 Functions block. What was read and fitted is kept (`past`, `kept`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from models.scaleout.definitions import Question, WhatIf
+from models.scaleout.definitions import Question, State, WhatIf
 from models.scaleout.kept import Kept
 from models.scaleout.left import Left
-from models.scaleout.past import History, Past, last_heard_s
+from models.scaleout.past import FORGOTTEN_S, History, Past, last_heard_s
 from models.scaleout.records import Application, Context, Forecast
 from models.scaleout.what_if import what_if
 from models.scaleout.whole import Whole, whole
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 _KEPT, _KEPT_WHOLES = 64, 16
 # Executors that are not there after so long do not come: ten times what they take as a rule (`Rescaling`).
 PATIENCE_S = 120.0
-# A run of which nothing was heard for so long does not go on, whatever is missing of it.
-FORGOTTEN_S = 86_400.0
 
 
 class Planner:
@@ -68,6 +67,45 @@ class Planner:
     def whole(self, history: History, context: Context) -> Whole:
         """What answers for whole runs that are not begun."""
         return self._wholes.get((history.key, repr(context)), lambda: whole(history.runs, context))
+
+    def states(self, changed: Mapping[str, datetime]) -> Mapping[str, State]:
+        """Of several runs.
+
+        Parameters
+        ----------
+        changed : when something of each was told last.
+        """
+        known: dict[tuple[str, ...], History] = {}
+
+        def history(run: Application) -> History:
+            kind = (run.context.system, run.context.algorithm, run.signature)
+            if kind not in known:
+                known[kind] = self.history(run.context, run.signature)
+            return known[kind]
+
+        return {
+            one.execution_id: self.state(one, changed[one.execution_id], history) for one in self.past.load(changed)
+        }
+
+    def state(
+        self, run: Application, changed_at: datetime, history: Callable[[Application], History] | None = None
+    ) -> State:
+        """How far a run has come, as far as was told.
+
+        Parameters
+        ----------
+        changed_at : when something of it was told last.
+        history : gives the runs like it, where they were read before.
+        """
+        if run.end_s is not None:
+            return "ended"
+        heard_s = last_heard_s(run)
+        if self.past.now_s - (changed_at.timestamp() if heard_s is None else heard_s) > FORGOTTEN_S:
+            return "silent"
+        if heard_s is None:
+            return "waiting"
+        like = self.history(run.context, run.signature) if history is None else history(run)
+        return "ended" if any(done.execution_id == run.execution_id for done in like.runs) else "running"
 
     def what_if(self, context: Context, question: Question) -> WhatIf:
         """Run times by scale-out, and with how many executors to run it."""
@@ -119,7 +157,8 @@ class Planner:
                 reasons.append(reason)
         else:
             made = online(standing, None, last=before)
-        return plan_json(made, reasons) | {"asked_s": asked_s(run, made.scale_out, last)}
+        asked = {"asked_s": asked_s(run, made.scale_out, last), "after_job": standing.job_id}
+        return plan_json(made, reasons) | asked
 
     def _graph(self, history: History, run: Application, standing: "Standing") -> "_Model":
         from models.scaleout.serving import forecasts

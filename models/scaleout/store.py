@@ -19,6 +19,8 @@ from models.scaleout.rows import Told, application_of, told_of
 MAX_HISTORY = 200
 _IN_ONE_STATEMENT = 500
 _ID_CHARS = 128
+# Of a plan, what is kept of it for good.
+_DECIDED = ("scale_out", "probability", "why", "model")
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,26 @@ class RunStore:
             raise NotFound(f"no run {execution_id[:80]!r} is known; GET /scaleout/applications lists those that are")
         return found
 
-    def page(self, *, algorithm: str | None = None, limit: int = 50, before: str | None = None) -> list[Brief]:
-        """Runs, the newest first; `before` is the id of the last run of the page before."""
+    def page(
+        self,
+        *,
+        algorithm: str | None = None,
+        limit: int = 50,
+        before: str | None = None,
+        open_since: datetime | None = None,
+    ) -> list[Brief]:
+        """Runs, the newest first.
+
+        Parameters
+        ----------
+        before : the id of the last run of the page before.
+        open_since : only runs of whose end nothing was told, and of which something was told since.
+        """
         table = tables.applications
         counted = sa.select(sa.func.count()).where(tables.jobs.c.execution_id == table.c.execution_id)
         chosen = sa.select(table, counted.scalar_subquery().label("jobs"))
+        if open_since is not None:
+            chosen = chosen.where(table.c.changed_at >= open_since, table.c.told["end_s"].as_float().is_(None))
         if algorithm is not None:
             chosen = chosen.where(table.c.algorithm == algorithm)
         if before is not None:
@@ -108,6 +125,21 @@ class RunStore:
         order = (table.c.created_at.desc(), table.c.execution_id.desc())
         rows = self._database.read(lambda connection: connection.execute(chosen.order_by(*order).limit(limit)).all())
         return [Brief(row.execution_id, row.told, row.jobs, row.created_at, row.changed_at) for row in rows]
+
+    def changed_at(self, execution_id: str) -> datetime | None:
+        """When something of the run was told last."""
+        chosen = sa.select(tables.applications.c.changed_at)
+        chosen = chosen.where(tables.applications.c.execution_id == execution_id)
+        found: datetime | None = self._database.read(lambda connection: connection.execute(chosen).scalar())
+        return found
+
+    def told(self, *, algorithm: str | None = None, limit: int) -> Sequence[Told]:
+        """What is known of runs, without their jobs, the newest first."""
+        table = tables.applications
+        chosen = sa.select(table.c.told).order_by(table.c.created_at.desc(), table.c.execution_id.desc()).limit(limit)
+        if algorithm is not None:
+            chosen = chosen.where(table.c.algorithm == algorithm)
+        return self._database.read(lambda connection: connection.execute(chosen).scalars().all())
 
     def history(
         self, *, system: str = "", algorithm: str = "", signature: str = "", limit: int = MAX_HISTORY
@@ -177,7 +209,8 @@ class RunStore:
         """
 
         def work(connection: sa.Connection) -> int:
-            connection.execute(sa.delete(tables.jobs).where(tables.jobs.c.execution_id == execution_id))
+            for table in (tables.jobs, tables.decisions):
+                connection.execute(sa.delete(table).where(table.c.execution_id == execution_id))
             gone = sa.delete(tables.applications).where(tables.applications.c.execution_id == execution_id)
             return connection.execute(gone).rowcount
 
@@ -191,8 +224,30 @@ class RunStore:
         return found
 
     def keep_plan(self, execution_id: str, plan: Mapping[str, Any]) -> None:
+        """As the last one, and as what was decided after its job (`after_job`; -1 before the first has ended)."""
         change = sa.update(tables.applications).where(tables.applications.c.execution_id == execution_id)
-        self._database.write(lambda connection: connection.execute(change.values(plan=dict(plan))), durable=False)
+        row = {
+            "execution_id": execution_id,
+            "after_job": int(plan.get("after_job", -1)),
+            "plan": {name: plan.get(name) for name in _DECIDED},
+            "decided_at": self._clock.now(),
+        }
+        made = _insert(self._database)(tables.decisions).values(row)
+        again = {name: row[name] for name in ("plan", "decided_at")}
+        made = made.on_conflict_do_update(index_elements=["execution_id", "after_job"], set_=again)
+
+        def work(connection: sa.Connection) -> None:
+            if connection.execute(change.values(plan=dict(plan))).rowcount:
+                connection.execute(made)
+
+        self._database.write(work, durable=False)
+
+    def decisions(self, execution_id: str) -> list[Mapping[str, Any]]:
+        """All plans that were kept, as JSON, with `after_job` and `decided_at`; the oldest first."""
+        table = tables.decisions
+        chosen = sa.select(table).where(table.c.execution_id == execution_id).order_by(table.c.after_job)
+        rows = self._database.read(lambda connection: connection.execute(chosen).all())
+        return [{**row.plan, "after_job": row.after_job, "decided_at": row.decided_at} for row in rows]
 
     def ask_preload(self, name: str) -> int:
         """Have every process load a model; the generation that was asked for."""

@@ -38,6 +38,16 @@ jobs = sa.Table(
     sa.Column("changed_at", UtcTime, nullable=False),
 )
 
+# One row a plan that was made for a run under way: of two after the same job the later one.
+decisions = sa.Table(
+    "scaleout_decisions",
+    metadata,
+    sa.Column("execution_id", _ID, primary_key=True),
+    sa.Column("after_job", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("plan", sa.JSON, nullable=False),
+    sa.Column("decided_at", UtcTime, nullable=False),
+)
+
 # What was asked to be loaded. Every process follows it, and loads again what has a new generation.
 preloads = sa.Table(
     "scaleout_preloads",

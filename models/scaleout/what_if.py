@@ -1,6 +1,6 @@
 """A question about a run that might be made, answered: a curve, and what follows from it. Pure."""
 
-from models.scaleout.definitions import Point, Question, Recommendation, WhatIf
+from models.scaleout.definitions import Point, Question, Recommendation, Recorded, WhatIf
 from models.scaleout.past import History
 from models.scaleout.whole import Whole
 
@@ -8,6 +8,7 @@ from models.scaleout.whole import Whole
 def what_if(history: History, found: Whole, question: Question) -> WhatIf:
     """Run times by scale-out, and with how many executors to run it."""
     from models.scaleout.decide import Rules, initial
+    from models.scaleout.learning.features import scale_out_of
 
     low, high, target_s = question.min_scale_out, question.max_scale_out, question.target_s
     rules = Rules(confidence=question.confidence)
@@ -32,7 +33,19 @@ def what_if(history: History, found: Whole, question: Question) -> WhatIf:
         why=plan.why,
     )
     name = plan.choices[0].forecast.model if plan.choices else plan.model
-    return WhatIf(curve=curve, recommendation=recommended, model=name, runs=len(history.runs))
+    recorded = [
+        Recorded(execution_id=run.execution_id, scale_out=round(scale_out, 2), runtime_s=round(run.runtime_s, 3))
+        for run in found.same
+        if (scale_out := scale_out_of(run)) and run.runtime_s
+    ]
+    return WhatIf(
+        curve=curve,
+        recommendation=recommended,
+        model=name,
+        runs=len(history.runs),
+        error=_rounded(found.error, 4),
+        recorded=recorded,
+    )
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

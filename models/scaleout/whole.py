@@ -21,11 +21,15 @@ class Whole:
     remaining : forecasts by scale-out; None where no run is known.
     runs : (scale-out, seconds) of the runs of the same that kept their scale-out.
     others : scale-outs of the runs of other inputs or machines, or that were rescaled, that the forecasts rest on too.
+    same : the runs of the same, rescaled ones too, the oldest first.
+    error : that the forecasts make at the runs that they rest on, each left out, as a share; None for fewer than three.
     """
 
     remaining: "Remaining | None"
     runs: tuple[tuple[int, float], ...]
     others: tuple[float, ...] = ()
+    same: tuple[Application, ...] = ()
+    error: float | None = None
 
 
 def whole(history: Sequence[Application], context: Context) -> Whole:
@@ -43,11 +47,12 @@ def whole(history: Sequence[Application], context: Context) -> Whole:
     kept = [kept_scale_out(run) if is_same(run.context, context) else None for run in history]
     runs = tuple(known for known in kept if known is not None)
     others = tuple(scale_out_of(run) or 1.0 for run, known in zip(history, kept, strict=True) if known is None)
+    same = tuple(run for run in history if is_same(run.context, context))
     model = ContextModel.fit(history, context)
     if model.name == PRIOR:
         # What no run has taught is no answer.
-        return Whole(None, runs)
-    return Whole(lambda scale_outs: model.predict(context, scale_outs), runs, others)
+        return Whole(None, runs, same=same)
+    return Whole(lambda scale_outs: model.predict(context, scale_outs), runs, others, same, model.error)
 
 
 def is_same(one: Context, other: Context) -> bool:

@@ -81,4 +81,5 @@ plugin = Plugin(
     pull_model=pull.pull,
     serve_version=serve_version,
     worker="train",
+    panels=("type.js", "batch.js", "reading.js", "sending.js", "results.js"),
 )

@@ -1,4 +1,7 @@
-"""Groups of people who answer a survey alike; `docs/survey.md` describes the method."""
+"""Groups of people who answer a survey alike.
+
+`docs/survey.md` describes the method.
+"""
 
 from common.plugins import OldPrefix, Plugin
 from models._indicators.old_errors import old_error

@@ -40,6 +40,7 @@ class ContextModel:
     ----------
     name : of the model that the number of runs allows.
     runs : that it was fitted to.
+    error : mean error, as a share of the run time, at its own runs when each is left out; None for fewer than three.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ContextModel:
     space: Space
     process: Process | None
     spread: Spread
+    error: float | None = None
 
     @classmethod
     def fit(cls, history: Sequence[Application], context: Context, *others: Context) -> "ContextModel":
@@ -67,11 +69,11 @@ class ContextModel:
         name = (ONE_RUN, TWO_RUNS)[len(runs) - 1] if len(runs) < 3 else FULL
         if name == FULL and len({round(scale_out, 3) for scale_out in scale_outs}) == 1:
             name = ONE_SCALE_OUT
-        spread = Spread.normal()
-        if len(runs) >= _ENOUGH:
-            mean, deviation = process.left_out()
-            spread = Spread.of((times - mean) / deviation)
-        return cls(name, len(runs), space, process, spread)
+        if len(runs) < 3:
+            return cls(name, len(runs), space, process, Spread.normal())
+        mean, deviation = process.left_out()
+        spread = Spread.of((times - mean) / deviation) if len(runs) >= _ENOUGH else Spread.normal()
+        return cls(name, len(runs), space, process, spread, float(np.mean(np.abs(np.expm1(mean - times)))))
 
     def predict(self, context: Context, scale_outs: Sequence[float]) -> list[Forecast]:
         """The whole run's time at each scale-out."""

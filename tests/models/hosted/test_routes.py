@@ -115,6 +115,15 @@ def test_information_tells_inputs_outputs_and_where_it_comes_from(iris: Site, re
     assert found == iris.client.get(f"/hosted/models/{ref}").json()
 
 
+def test_information_tells_what_was_measured_and_which_versions_are_open(site: Site) -> None:
+    for number in (1, 2):
+        site.upload("iris", add(site.folder / "iris.onnx", number))
+    site.predict("iris", [1.0, 2.0, 3.0, 4.0])
+    versions = site.client.get("/hosted/models/iris:2/information").json()["versions"]
+    assert [item["is_open"] for item in versions] == [False, True]
+    assert all(item["memory_bytes"] > 0 and item["run_s"] > 0 for item in versions)
+
+
 def test_a_description_is_changed(site: Site) -> None:
     site.upload("iris", add(site.folder / "iris.onnx", 1), model_description="first")
     changed = site.client.request("PATCH", "/hosted/models/iris", json={"description": "of the tag"})

@@ -168,3 +168,17 @@ def test_the_state_folder_is_not_touched_by_predictions(tmp_path: Path) -> None:
     made = Client(make_app(tmp_path / "state", serve=("housing",)))
     ask(made, "/housing/predict", HOUSE)
     assert not (tmp_path / "state").exists()
+
+
+def test_what_the_models_learned_from_is_told_once_and_then_unchanged(client: Client) -> None:
+    got = client.get("/housing/districts")
+    told = got.json()
+    assert (told["version"], got.headers["x-model-version"]) == ("box", "box")
+    assert set(told["ranges"]) == set(HOUSE)
+    assert set(told["ranges"]["MedInc"]) == {"least", "low", "median", "high", "most"}
+    house = dict(zip(told["columns"], told["rows"][7], strict=True))
+    price = house.pop("prediction")
+    assert ask(client, "/housing/predict", house)["prediction"] == pytest.approx(price, abs=6e-4)
+    again = client.get("/housing/districts", headers={"If-None-Match": got.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/lab/districts").json() == told

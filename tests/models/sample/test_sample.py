@@ -64,6 +64,8 @@ def test_it_is_listed_exactly_so(client: Client) -> None:
         {
             "name": "sample",
             "title": "Sample Model",
+            "description": "The plugin to copy: a typed request, a typed answer, three routes, batches, and "
+            "a training.",
             "state": "ready",
             "reason": None,
             "routes": [
@@ -75,6 +77,7 @@ def test_it_is_listed_exactly_so(client: Client) -> None:
             "old_prefixes": [],
             "load_s": None,
             "failed_versions": {},
+            "panels": [],
         }
     ]
 

@@ -1,5 +1,6 @@
 """The routes under /scaleout."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,73 @@ def test_what_is_shown_of_a_run_can_be_sent_again(client: Client) -> None:
     shown = client.get("/scaleout/applications/a").json()["application"]
     assert bring(client, shown).json() == {"imported": 1, "jobs": 1}
     assert client.get("/scaleout/applications/a").json()["application"] == shown
+
+
+def test_contexts_tell_what_was_recorded_and_can_be_asked_about_as_they_are(client: Client) -> None:
+    more = {"system": "spark", "algorithm": "gbt", "data_size_mb": 24.0, "arguments": ["3"], "cores": 1}
+    bring(client, run("a", 4), run("b", 8, 400.0), run("c", 2, context=more, target_s=90.0, max_scale_out=6))
+    bring(client, {"execution_id": "d", "context": more})
+    first, second = client.get("/scaleout/contexts").json()
+    assert (first["data_size_mb"], first["arguments"], first["runs"], first["target_s"]) == (24.0, ["3"], 2, 90.0)
+    assert (second["runs"], second["median_s"]) == (2, 350.0)
+    assert client.get("/scaleout/contexts?algorithm=kmeans").json() == []
+    asked = {name: first[name] for name in ("system", "arguments", "data_size_mb", "cores", "machine", "memory_mb")}
+    found = ask(client, **asked, min_scale_out=first["min_scale_out"], max_scale_out=first["max_scale_out"])
+    assert [one["execution_id"] for one in found["recorded"]] == ["c"]
+
+
+def test_the_state_of_a_run_is_told_and_those_under_way_can_be_asked_for(client: Client) -> None:
+    now_s = time.time()
+    open_end: dict[str, Any] = {"end_s": None, "end_scale_out": None}
+    long_ago: dict[str, Any] = {"start_s": now_s - 200_000, **open_end}
+    running: dict[str, Any] = {"start_s": now_s - 60, **open_end}
+    waiting: dict[str, Any] = {"start_s": None, "start_scale_out": None, **open_end}
+    bring(client, run("ended"), run("silent", **long_ago), run("running", **running), run("waiting", **waiting))
+    listed = client.get("/scaleout/applications").json()["applications"]
+    states = {one["execution_id"]: one["state"] for one in listed}
+    assert states == {"ended": "ended", "silent": "silent", "running": "running", "waiting": "waiting"}
+    assert {name: client.get(f"/scaleout/applications/{name}").json()["state"] for name in states} == states
+    under_way = client.get("/scaleout/applications?under_way=true").json()["applications"]
+    assert sorted(one["execution_id"] for one in under_way) == ["running", "waiting"]
+
+
+def test_a_run_with_all_jobs_that_such_runs_have_is_over_without_a_word_of_its_end(client: Client) -> None:
+    job = {"job_id": 0, "start_s": 100.0, "end_s": 200.0}
+    bring(client, *(run(f"r{number}", jobs=[job]) for number in range(3)))
+    ended_s = time.time() - 3600
+    late: dict[str, Any] = {"start_s": ended_s - 90, "end_s": None, "end_scale_out": None}
+    bring(client, run("quiet", **late, jobs=[{"job_id": 0, "start_s": ended_s - 60, "end_s": ended_s}]))
+    assert client.get("/scaleout/applications/quiet").json()["state"] == "ended"
+    assert client.get("/scaleout/applications?under_way=true").json()["applications"] == []
+
+
+@pytest.mark.parametrize("path", ["/scaleout/applications", "/scaleout/applications/a"])
+def test_what_has_not_changed_is_not_sent_again(client: Client, path: str) -> None:
+    bring(client, run("a"))
+    etag = client.get(path).headers["etag"]
+    unchanged = client.get(path, headers={"If-None-Match": etag})
+    assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", etag)
+    bring(client, run("a", target_s=77.0))
+    changed = client.get(path, headers={"If-None-Match": etag})
+    assert changed.status_code == 200
+    assert "77.0" in changed.text
+
+
+def test_every_decision_about_a_run_is_told_with_its_reason(client: Client) -> None:
+    jobs = [{"job_id": n, "start_s": 100.0 + 50 * n, "end_s": 150.0 + 50 * n, "start_scale_out": 4} for n in range(4)]
+    bring(client, *(run(f"r{number}", jobs=jobs, signature="s") for number in range(4)))
+    began_s = time.time() - 70
+    for number in range(2):
+        updates = {"start_time": 1000 * (began_s + 30 * number), "end_time": 1000 * (began_s + 30 * number + 30)}
+        event = {"application_execution_id": "now", "job_id": number, "predict": True, "update_event": "JOB_END"}
+        told = {**updates, "start_scale_out": 4, "end_scale_out": 4, "stages": {}}
+        bring(client, {"execution_id": "now", "context": {"system": "spark", "algorithm": "gbt"}, "signature": "s"})
+        answer = client.post("/prediction/online_scale_out_prediction", json={**event, "updates": told})
+        assert answer.status_code == 200, answer.text
+    shown = client.get("/scaleout/applications/now").json()
+    assert [one["after_job"] for one in shown["decisions"]] == [0, 1]
+    assert all(one["why"] and one["model"] for one in shown["decisions"])
+    assert shown["decisions"][-1]["scale_out"] == shown["plan"]["scale_out"]
 
 
 def test_a_run_that_is_deleted_is_forgotten(client: Client) -> None:

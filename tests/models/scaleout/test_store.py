@@ -129,6 +129,36 @@ def test_the_last_plan_is_kept_beside_what_is_known(store: RunStore) -> None:
     assert store.plan("a") == {"jobs": [[1, 4]]}
 
 
+def test_of_each_plan_is_kept_what_was_decided_and_why_until_the_run_is_deleted(
+    store: RunStore, clock: FakeClock
+) -> None:
+    store.add(run("a"))
+    store.keep_plan("a", {"scale_out": 4, "why": "to begin with", "model": "gaussian-process"})
+    for scale_out in (5, 6):
+        clock.advance(5)
+        store.keep_plan("a", {"scale_out": scale_out, "why": "late", "model": "graph", "after_job": 3})
+    first, second = store.decisions("a")
+    assert (first["after_job"], first["scale_out"], first["why"]) == (-1, 4, "to begin with")
+    assert (second["after_job"], second["scale_out"], second["decided_at"]) == (3, 6, clock.now())
+    store.delete("a")
+    store.add(run("a"))
+    assert store.decisions("a") == []
+
+
+def test_a_plan_for_a_run_that_is_gone_leaves_nothing_behind(store: RunStore) -> None:
+    store.keep_plan("gone", {"scale_out": 4, "why": "", "model": ""})
+    assert (store.plan("gone"), store.decisions("gone")) == (None, [])
+
+
+def test_runs_without_an_end_are_found_as_long_as_something_is_told_of_them(store: RunStore, clock: FakeClock) -> None:
+    store.update("open", {"start_s": 1.0})
+    store.add(run("ended"))
+    begun = clock.now()
+    clock.advance(5)
+    assert [one.execution_id for one in store.page(open_since=begun)] == ["open"]
+    assert store.page(open_since=clock.now()) == []
+
+
 def test_each_time_a_model_is_asked_for_its_generation_grows(store: RunStore) -> None:
     assert [store.ask_preload("gbt"), store.ask_preload("gbt"), store.ask_preload("mpc")] == [1, 2, 1]
     assert store.preloads() == {"gbt": 2, "mpc": 1}

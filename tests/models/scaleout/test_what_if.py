@@ -40,6 +40,20 @@ def test_what_is_recommended_is_a_point_of_the_curve(known: list[tuple[int, floa
     )
 
 
+def test_the_error_is_that_at_runs_which_the_model_has_not_seen_and_needs_three_of_them() -> None:
+    assert ask(ONE).error is None
+    assert ask(TWO).error is None
+    error = ask(MANY).error
+    assert error is not None
+    assert 0 < error < 0.5
+
+
+def test_runs_of_the_same_input_are_told_with_their_scale_outs() -> None:
+    found = ask(MANY)
+    assert [(one.scale_out, one.runtime_s) for one in found.recorded] == MANY
+    assert [one.execution_id for one in found.recorded] == ["r0", "r1", "r2", "r3"]
+
+
 @pytest.mark.parametrize(
     ("known", "said"),
     [
