@@ -11,15 +11,18 @@ import httpx
 from common.client import connection
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Sleep
 from common.client.flows import Flows, key_place
+from common.client.inference import AsyncInferenceCalls
+from common.client.model import AsyncModel
 from common.client.progress import Progress, showing
 from common.client.retry import Policy
+from common.client.server_calls import AsyncServerCalls
 from common.client.tasks import AsyncTaskCalls
 from common.client.view import JobView
 
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncTaskCalls):
+class AsyncClient(AsyncTaskCalls, AsyncServerCalls, AsyncInferenceCalls):
     """`Client` for asyncio; parameters and errors are the same."""
 
     def __init__(
@@ -48,6 +51,9 @@ class AsyncClient(AsyncTaskCalls):
 
     async def models(self) -> list[dict[str, Any]]:
         return await self.run(self.flows.get("/models"))
+
+    def model(self, name: str) -> AsyncModel:
+        return AsyncModel(self, name)
 
     async def params(self) -> list[dict[str, Any]]:
         return await self.run(self.flows.get("/params"))
@@ -191,6 +197,10 @@ class AsyncJob(JobView):
 
     def logs(self, *, after: int = 0, follow: bool = False) -> AsyncIterator[dict[str, Any]]:
         return self._client.iterate(self._client.flows.logs(self, after, follow))
+
+    async def trials(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = await self._client.run(self._client.flows.get(f"{self.place}/trials"))
+        return found
 
     async def cancel(self) -> Self:
         await self._client.run(self._client.flows.cancel(self))

@@ -68,7 +68,7 @@ class Flows:
     def predict(self, target: str, body: Any, control: Mapping[str, Any], on_change: _Changed | None) -> Flow[Any]:
         """The prediction. The server may queue what takes long; then its job is waited for."""
         answer = yield from self._post(target, "predict", body, control, {}, Repeat.UNLESS_SLOW)
-        if not _is_job(answer):
+        if not is_job(answer):
             return answer.value
         return (yield from self.result(JobView(answer.value), None, on_change))
 
@@ -111,7 +111,7 @@ class Flows:
 
     def create_key(self, expires_at: datetime | None, **wanted: Any) -> Flow[dict[str, Any]]:
         """The key that was made. Not sent twice: the first may have been made, and nobody would know it."""
-        body = orjson.dumps(_given(wanted | {"expires_at": _zoned(expires_at)}))
+        body = orjson.dumps(_given(wanted | {"expires_at": zoned(expires_at)}))
         answer = yield from self.send(Call("POST", "/keys", headers=_JSON, body=body, repeat=Repeat.UNLESS_SENT))
         value: dict[str, Any] = self._json(answer)
         return value
@@ -123,7 +123,7 @@ class Flows:
 
     def jobs(self, since: datetime | None = None, until: datetime | None = None, **filters: Any) -> Flow[None]:
         """Emits jobs, page by page."""
-        filters |= {"created_after": _zoned(since), "created_before": _zoned(until)}
+        filters |= {"created_after": zoned(since), "created_before": zoned(until)}
         cursor = None
         while True:
             page = yield from self.get("/jobs", cursor=cursor, **filters)
@@ -258,7 +258,7 @@ def split_control(control: Mapping[str, Any]) -> tuple[dict[str, str], dict[str,
 _JSON = {"Content-Type": "application/json"}
 
 
-def _zoned(moment: datetime | None) -> str | None:
+def zoned(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC; a time without a zone is this machine's."""
     return None if moment is None else moment.astimezone(UTC).isoformat()
 
@@ -277,12 +277,13 @@ def key_place(key_id: str) -> str:
     return f"/keys/{_part(key_id[:_KEY_PREFIX_CHARS] if key_id.startswith(_KEY_PREFIX) else key_id)}"
 
 
-def _is_job(answer: Answer) -> bool:
+def is_job(answer: Answer) -> bool:
+    """Whether the request was queued."""
     return answer.status == 202 and "/jobs/" in answer.headers.get("location", "")
 
 
 def _job(answer: Answer, target: str) -> dict[str, Any]:
-    if not _is_job(answer):
+    if not is_job(answer):
         raise AtollClientError(f"{target} answered at once ({answer.status}); it cannot be queued")
     value: dict[str, Any] = answer.value
     return value

@@ -32,6 +32,24 @@ def route_of(models: Sequence[dict[str, Any]], name: str, verb: str) -> str:
     raise AtollClientError(f"{name} has no {verb} route; it has {', '.join(model['routes']) or 'none'}")
 
 
+def place_of(routes: Sequence[str], name: str, method: str, route: str) -> str:
+    """Path of a model's route by what it is called below the model: `targets`, `models/{ref}`.
+
+    Raises
+    ------
+    AtollClientError
+        The model has no such route.
+    """
+    wanted = route.strip("/")
+    own = [path for verb, _, path in (item.partition(" ") for item in routes) if verb == method]
+    # The shortest prefix: another route may end so too.
+    found = min((path for path in own if path.endswith(f"/{wanted}")), key=len, default=None)
+    if found is None:
+        there = f"its {method} routes are {', '.join(own)}" if own else f"it has {', '.join(routes) or 'none'}"
+        raise AtollClientError(f"{name} has no route {method} {wanted!r}; {there}")
+    return found
+
+
 def _instead(name: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     return f"do you mean {near[0]!r}?" if near else f"it has {', '.join(names) or 'none'}"

@@ -11,15 +11,18 @@ import httpx
 from common.client import connection
 from common.client.calls import Answer, Call, Emit, Flow, Lost, Sleep
 from common.client.flows import Flows, key_place
+from common.client.inference import InferenceCalls
+from common.client.model import Model
 from common.client.progress import Progress, showing
 from common.client.retry import Policy
+from common.client.server_calls import ServerCalls
 from common.client.tasks import TaskCalls
 from common.client.view import JobView
 
 T = TypeVar("T")
 
 
-class Client(TaskCalls):
+class Client(TaskCalls, ServerCalls, InferenceCalls):
     """A connection to Atoll; close it, or use it in `with`. Safe to use from several threads.
 
     Parameters
@@ -65,6 +68,10 @@ class Client(TaskCalls):
     def models(self) -> list[dict[str, Any]]:
         """The models, their state and routes."""
         return self.run(self.flows.get("/models"))
+
+    def model(self, name: str) -> Model:
+        """One model, by the routes that it has of its own."""
+        return Model(self, name)
 
     def params(self) -> list[dict[str, Any]]:
         """What each model asks for."""
@@ -266,6 +273,11 @@ class Job(JobView):
     def logs(self, *, after: int = 0, follow: bool = False) -> Iterator[dict[str, Any]]:
         """Lines of its log (`seq`, `at`, `level`, `text`); with `follow` as they come, until it has finished."""
         return self._client.iterate(self._client.flows.logs(self, after, follow))
+
+    def trials(self) -> list[dict[str, Any]]:
+        """Trials of a training's search so far: number, state, parameters, value."""
+        found: list[dict[str, Any]] = self._client.run(self._client.flows.get(f"{self.place}/trials"))
+        return found
 
     def cancel(self) -> Self:
         """Stop it; one that runs is `cancelling` until it has stopped."""

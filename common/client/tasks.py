@@ -4,14 +4,16 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
-from common.client import tasks_flows
-from common.client.calls import Flow
+from common.client import tasks_flows, uploads
+from common.client.calls import Call, Flow
 from common.client.flows import Flows
 from common.client.programs import read_inputs, read_program, replacing
 from common.client.progress import Progress, showing
 from common.client.registry import AsyncRegistryCalls, RegistryCalls
 from common.client.tasks_view import TaskView
+from common.client.uploads import Told
 
 
 class TaskCalls(RegistryCalls):
@@ -85,6 +87,38 @@ class TaskCalls(RegistryCalls):
         """The clusters, and how each is: `name`, `kind`, `state`, `partitions`, …"""
         found: list[dict[str, Any]] = self.run(tasks_flows.clusters(self.flows))
         return found
+
+    def cluster(self, name: str) -> dict[str, Any]:
+        """The cluster of that name, and how it is."""
+        found: dict[str, Any] = self.run(self.flows.get(f"/clusters/{quote(name, safe='')}"))
+        return found
+
+    def upload_input(self, file: Path | str, *, resume: str | None = None, told: Told | None = None) -> dict[str, Any]:
+        """Send an input of tasks in parts; a config names it: `inputs=[{"path": "big.csv", "upload": <its id>}]`.
+
+        Parameters
+        ----------
+        resume : id of an upload of the same file that broke off: only the missing parts are sent.
+        told : called with how many parts of how many are there.
+
+        Raises
+        ------
+        ValueError
+            The upload to go on with is one of another file.
+        OSError
+            The file cannot be read.
+        """
+        made: dict[str, Any] = self.run(uploads.upload(self.flows, uploads.INPUTS, Path(file), {}, resume, told))
+        return made
+
+    def input_upload(self, upload_id: str) -> dict[str, Any]:
+        """How far an upload is: the parts that are `received`."""
+        found: dict[str, Any] = self.run(self.flows.get(uploads.one(uploads.INPUTS, upload_id)))
+        return found
+
+    def drop_input(self, upload_id: str) -> None:
+        """Drop an upload; tasks that were made with it keep it."""
+        self.run(self.flows.send(Call("DELETE", uploads.one(uploads.INPUTS, upload_id))))
 
 
 class Task(TaskView):
@@ -199,6 +233,23 @@ class AsyncTaskCalls(AsyncRegistryCalls):
     async def clusters(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await self.run(tasks_flows.clusters(self.flows))
         return found
+
+    async def cluster(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = await self.run(self.flows.get(f"/clusters/{quote(name, safe='')}"))
+        return found
+
+    async def upload_input(
+        self, file: Path | str, *, resume: str | None = None, told: Told | None = None
+    ) -> dict[str, Any]:
+        made: dict[str, Any] = await self.run(uploads.upload(self.flows, uploads.INPUTS, Path(file), {}, resume, told))
+        return made
+
+    async def input_upload(self, upload_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = await self.run(self.flows.get(uploads.one(uploads.INPUTS, upload_id)))
+        return found
+
+    async def drop_input(self, upload_id: str) -> None:
+        await self.run(self.flows.send(Call("DELETE", uploads.one(uploads.INPUTS, upload_id))))
 
 
 class AsyncTask(TaskView):
