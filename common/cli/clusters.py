@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli.groups import group
 from common.cli.quiet import quiet
 from common.cli.remote import FAILED, AsJson, Coloured, Url, connected, print_json, print_table, prints_json
 
@@ -11,14 +12,19 @@ if TYPE_CHECKING:
     from common.submission.config import ClusterConfig
     from common.submission.records import ClusterInfo
 
-app = typer.Typer(help="See the clusters that programs can be submitted to.", no_args_is_help=True)
+app = group("See the clusters that programs can be submitted to.")
 
 _COLOURS = {"up": "green", "degraded": "yellow", "down": "red", "not usable": "red"}
 
 
 @app.command("list")
 def list_clusters(context: typer.Context, as_json: AsJson = False, url: Url = None) -> None:
-    """List the clusters of a server, and how each is."""
+    """List the clusters of a server, and how each is.
+
+    \b
+    Example:
+      atoll clusters list --json | jq '.[] | select(.state != "up")'
+    """
     with connected(context, url) as client:
         found = client.clusters()
     if prints_json(context, as_json):
@@ -51,6 +57,10 @@ def check(
     """Try each cluster that is configured here: the file, the secrets, the connection. No server is needed.
 
     Run it where Atoll runs, with its settings. Exit code 1 if a cluster cannot be used.
+
+    \b
+    Example:
+      atoll clusters check local atena02
     """
     from concurrent.futures import ThreadPoolExecutor
 

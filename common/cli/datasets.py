@@ -1,4 +1,4 @@
-"""`atoll datasets`: data sets of this machine. Where they come from, the plugins know."""
+"""`atoll datasets`: data sets of a server and their files; and building one, from where the plugins know."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,17 +6,133 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from common.cli import completing
+from common.cli.groups import group
 from common.cli.quiet import quiet
-from common.cli.remote import AsJson, print_json, print_table, prints_json
-from common.cli.steps import check_base_url, shown, steps, telling_errors
+from common.cli.remote import FAILED, AsJson, Url, connected, ended, print_json, print_table, prints_json
+from common.cli.steps import check_base_url, shown, size, steps, telling_errors
 
 if TYPE_CHECKING:
     from common.plugins.pull import Puller
 
-app = typer.Typer(help="Build data sets.", no_args_is_help=True)
+app = group("List data sets, send and fetch their files, or build one.")
+
+Name = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Name of the data set.", autocompletion=completing.datasets)
+]
 
 _YEARS = "give one year, or two like 2000:2020, the first not after the last"
 _EARLIEST, _LATEST = 1800, 2200
+
+
+@app.command("list")
+def list_datasets(context: typer.Context, as_json: AsJson = False, url: Url = None) -> None:
+    """List the data sets of a server, their files, and who answers from them.
+
+    \b
+    Example:
+      atoll datasets list
+    """
+    with connected(context, url) as client:
+        found = client.datasets()
+    if prints_json(context, as_json):
+        print_json(found)
+        return
+    rows: list[list[object]] = [
+        [
+            item["name"],
+            item["origin"],
+            ", ".join(file["name"] for file in item["files"]),
+            size(item["size_bytes"]),
+            item["rows"],
+            f"{item['years'][0]}-{item['years'][-1]}" if item["years"] else "",
+            ", ".join(item["used_by"]),
+        ]
+        for item in found
+    ]
+    print_table(["DATASET", "ORIGIN", "FILES", "SIZE", "ROWS", "YEARS", "USED BY"], rows)
+
+
+@app.command()
+def put(
+    context: typer.Context,
+    dataset: Name,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What to send; each keeps its name.")],
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Write or replace files of a data set on the server's share, each whole or not at all.
+
+    \b
+    Example:
+      atoll datasets put wine wine.csv
+    """
+    if "/" in dataset:
+        raise typer.BadParameter(f"{dataset!r} is no name of a data set: leave out the slash", param_hint="DATASET")
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise typer.BadParameter(f"{missing} is no file", param_hint="FILE...")
+    stored = []
+    try:
+        with connected(context, url) as client, steps() as report:
+            for done, file in enumerate(files):
+                report(file.name, done, len(files))
+                stored.append(client.put_dataset_file(dataset, file))
+            report(dataset, len(files), len(files))
+    except OSError as exc:
+        raise ended(f"cannot read {exc.filename or 'the files'}: {exc.strerror}", FAILED) from None
+    if prints_json(context, as_json):
+        print_json(stored)
+    else:
+        rows: list[list[object]] = [[one["file"], size(one["size_bytes"]), one["sha256"]] for one in stored]
+        print_table(["FILE", "SIZE", "SHA-256"], rows)
+
+
+@app.command()
+def get(
+    context: typer.Context,
+    dataset: Name,
+    file: Annotated[str, typer.Argument(help="Name of the file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to; by default its own name; - shows it."),
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Fetch a file of a data set.
+
+    \b
+    Example:
+      atoll datasets get wine wine.csv -o copy.csv
+    """
+    target = output or Path(file)
+    with connected(context, url) as client:
+        if str(target) == "-":
+            print_json(client.dataset_file(dataset, file))
+            return
+        try:
+            client.download_dataset_file(dataset, file, target)
+        except OSError as exc:
+            raise ended(f"cannot write {target}: {exc.strerror}", FAILED) from None
+    typer.echo(f"{target}  {size(target.stat().st_size)}", err=True)
+
+
+@app.command()
+def delete(
+    context: typer.Context,
+    dataset: Name,
+    file: Annotated[str, typer.Argument(help="Name of the file.")],
+    url: Url = None,
+) -> None:
+    """Delete a file of a data set; one without files is none.
+
+    \b
+    Example:
+      atoll datasets delete wine wine.csv
+    """
+    with connected(context, url) as client:
+        client.delete_dataset_file(dataset, file)
+    typer.echo(f"{dataset}/{file} deleted", err=True)
 
 
 @app.command()
@@ -41,6 +157,10 @@ def pull(
     """Build a data set from a public source.
 
     What was answered is kept for a day: the same command goes on where an interrupted one was.
+
+    \b
+    Example:
+      atoll datasets pull world-bank --years 2000:2020 --indicators SP.POP.TOTL,EG.ELC.ACCS.ZS
     """
     first, last = _years(years)
     codes = _codes(indicators or [])

@@ -47,16 +47,15 @@ def doctor(
     ] = 5.0,
     as_json: AsJson = False,
 ) -> None:
-    """Check this checkout or deployment: Python, host.json, storage, database, Redis, size, start, models, secrets.
+    """Check this checkout or deployment, and say what to mend.
 
-    Nothing is changed. Exit code 1 if something is wrong that has to be mended.
+    Python, host.json, storage, database, Redis, size, start, models, secrets. Nothing is changed. Exit code 1 if
+    something is wrong that has to be mended.
 
+    \b
     Examples:
-
       atoll doctor
-
       atoll doctor --local-settings --only host --only storage
-
       atoll doctor --json --strict | jq '.findings[] | select(.level != "ok")'
     """
     from common.cli.quiet import quiet

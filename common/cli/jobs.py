@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli import completing
+from common.cli.groups import group
 from common.cli.remote import (
     AsJson,
     Url,
@@ -22,12 +24,12 @@ if TYPE_CHECKING:
 
     from common.client import Job
 
-app = typer.Typer(help="Look after queued work.", no_args_is_help=True)
+app = group("Look after queued work.")
 
 _WHEN = "a date or time like 2026-01-31 or 2026-01-31T12:00:00Z, or how long ago, like 90s, 30m, 2h, 7d or 1w"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job.", autocompletion=completing.jobs)]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 4 if it came to nothing.")]
 
 
@@ -46,7 +48,13 @@ def list_jobs(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List jobs, newest first."""
+    """List jobs, newest first.
+
+    \b
+    Examples:
+      atoll jobs list --state running --state queued
+      atoll jobs list --model sample --since 2h --json | jq '.[].id'
+    """
     with connected(context, url) as client:
         found = client.jobs(
             state=state,
@@ -75,7 +83,12 @@ def list_jobs(
 
 @app.command()
 def show(context: typer.Context, job_id: Id, as_json: AsJson = False, url: Url = None) -> None:
-    """Show a job and its attempts."""
+    """Show a job and its attempts.
+
+    \b
+    Example:
+      atoll jobs show 1k0s4cvgx3rt9d2ykgfgjhqqchk
+    """
     with connected(context, url) as client:
         job = client.job(job_id)
     _show(context, job, as_json)
@@ -83,7 +96,12 @@ def show(context: typer.Context, job_id: Id, as_json: AsJson = False, url: Url =
 
 @app.command()
 def watch(context: typer.Context, job_id: Id, as_json: AsJson = False, url: Url = None) -> None:
-    """Follow a job until it has finished. Ctrl-C ends the watching, not the job."""
+    """Follow a job until it has finished. Ctrl-C ends the watching, not the job.
+
+    \b
+    Example:
+      atoll jobs watch 1k0s4cvgx3rt9d2ykgfgjhqqchk
+    """
     with connected(context, url) as client:
         job = client.job(job_id).wait(progress=is_watched())
     _show(context, job, as_json)
@@ -98,7 +116,12 @@ def logs(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Print a job's log; as JSON, a line each."""
+    """Print a job's log; as JSON, a line each.
+
+    \b
+    Example:
+      atoll jobs logs -f 1k0s4cvgx3rt9d2ykgfgjhqqchk
+    """
     from common.client.progress import plain
 
     is_json = prints_json(context, as_json)
@@ -111,8 +134,38 @@ def logs(
 
 
 @app.command()
+def trials(context: typer.Context, job_id: Id, as_json: AsJson = False, url: Url = None) -> None:
+    """Show the trials of a training's search, the first one first.
+
+    \b
+    Example:
+      atoll jobs trials 1k0s4cvgx3rt9d2ykgfgjhqqchk
+    """
+    with connected(context, url) as client:
+        found = client.job(job_id).trials()
+    if prints_json(context, as_json):
+        print_json(found)
+        return
+    rows: list[list[object]] = [
+        [
+            trial["number"],
+            trial["state"],
+            None if trial["value"] is None else f"{trial['value']:.6g}",
+            ", ".join(f"{name}={value}" for name, value in trial["params"].items()),
+        ]
+        for trial in found
+    ]
+    print_table(["TRIAL", "STATE", "VALUE", "PARAMETERS"], rows)
+
+
+@app.command()
 def cancel(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJson = False, url: Url = None) -> None:
-    """Cancel a job that waits or runs; with --wait until it has stopped."""
+    """Cancel a job that waits or runs; with --wait until it has stopped.
+
+    \b
+    Example:
+      atoll jobs cancel 1k0s4cvgx3rt9d2ykgfgjhqqchk --wait
+    """
     with connected(context, url) as client:
         job = client.job(job_id).cancel()
         if wait:
@@ -122,7 +175,12 @@ def cancel(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJs
 
 @app.command()
 def retry(context: typer.Context, job_id: Id, wait: Wait = False, as_json: AsJson = False, url: Url = None) -> None:
-    """Run a failed or dead job again."""
+    """Run a failed or dead job again.
+
+    \b
+    Example:
+      atoll jobs retry 1k0s4cvgx3rt9d2ykgfgjhqqchk --wait
+    """
     with connected(context, url) as client:
         job = client.job(job_id).retry()
         if wait:
@@ -139,6 +197,11 @@ def callback_secret(
 
     A receiver needs one to verify what it gets. To change it, set CALLBACK_SECRET to a new one and the old one, give
     receivers the new one, then drop the old one.
+
+    \b
+    Examples:
+      atoll jobs callback-secret
+      atoll jobs callback-secret --new
     """
     from common.http.signing import new_secret
 

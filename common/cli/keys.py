@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli.groups import group
 from common.cli.remote import FAILED, AsJson, Url, connected, ended, print_json, print_table, prints_json
 
 if TYPE_CHECKING:
@@ -15,9 +16,8 @@ if TYPE_CHECKING:
     from common.client import Client
     from common.security.keys.local import LocalKeys
 
-app = typer.Typer(
-    help="Make API keys, see who uses which, end them.",
-    no_args_is_help=True,
+app = group(
+    "Make API keys, see who uses which, end them.",
     epilog="A key is sent as `Authorization: Bearer <key>`; these commands and the Python client take it from "
     "ATOLL_KEY. To change a key: make a new one, give it to whoever uses the old one, look at LAST USED until nobody "
     "does, and revoke the old one. Whoever has lost all keys gets in with --local, where the server runs.",
@@ -56,7 +56,13 @@ def create(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Make a key, and print it. It is shown this once: only its hash is kept."""
+    """Make a key, and print it. It is shown this once: only its hash is kept.
+
+    \b
+    Examples:
+      atoll keys create dashboard --model sample --expires 90d
+      key=$(atoll keys create ci --scope train --scope predict --quiet)
+    """
     end = _end(expires)
     with _opened(context, url, local) as keys:
         made = keys.create_key(name, scopes=scope, models=model, expires_at=end)
@@ -81,7 +87,12 @@ def list_keys(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List keys, newest first, without their secrets."""
+    """List keys, newest first, without their secrets.
+
+    \b
+    Example:
+      atoll keys list --all
+    """
     with _opened(context, url, local) as keys:
         found = list(keys.list_keys(with_revoked=all_keys))
     if prints_json(context, as_json):
@@ -112,7 +123,13 @@ def show(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Show a key without its secret; or, without an ID, who you are to the server and what you may do."""
+    """Show a key without its secret; or, without an ID, who you are to the server and what you may do.
+
+    \b
+    Examples:
+      atoll keys show
+      atoll keys show atl_4f6c9d1e2b3a
+    """
     if key_id is None and local:
         raise typer.BadParameter("--local needs one: nobody calls there", param_hint="ID")
     with _opened(context, url, local) as keys:
@@ -122,7 +139,12 @@ def show(
 
 @app.command()
 def revoke(context: typer.Context, key_id: Id, local: Local = False, as_json: AsJson = False, url: Url = None) -> None:
-    """End a key for good, in every process within 5 s. Jobs that it has running go on; those queued will be refused."""
+    """End a key for good, in every process within 5 s. Jobs that it has running go on; those queued will be refused.
+
+    \b
+    Example:
+      atoll keys revoke atl_4f6c9d1e2b3a
+    """
     with _opened(context, url, local) as keys:
         told = keys.revoke_key(key_id)
     if prints_json(context, as_json):

@@ -1,39 +1,82 @@
-"""`atoll models`: the models found here, and versions made from weights that others have trained."""
+"""`atoll models`: those of a server or of this machine, and versions made from weights that others have trained."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli.groups import group
 from common.cli.quiet import quiet
-from common.cli.remote import AsJson, print_json, print_table, prints_json
+from common.cli.remote import FAILED, AsJson, Coloured, Url, connected, print_json, print_table, prints_json
 from common.cli.steps import check_base_url, shown, steps, telling_errors
 
 if TYPE_CHECKING:
     from common.plugins.pull import ModelPuller, PulledModel
 
-app = typer.Typer(help="List the models found here, or pull one from the public hub or a folder.")
+app = group("List the models, here or of a server, or pull one.", no_args_is_help=False)
 
 _HASH = re.compile(r"([^=]+)=([0-9a-fA-F]{64})")
 
 
+_COLOURS = {"ready": "green", "loading": "yellow", "unavailable": "red"}
+Here = Annotated[bool, typer.Option("--local", help="Those found on this machine, whatever server is named.")]
+
+
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
-    """List the models found here, and why one is unavailable. Reads no data and needs no server."""
+def models(context: typer.Context, here: Here = False, as_json: AsJson = False, url: Url = None) -> None:
+    """List the models, here or of a server, or pull one.
+
+    Those of the server that --url or ATOLL_URL names; without one those found on this machine, which reads no data and
+    needs no server. Exit code 1 if a model cannot be imported here.
+
+    \b
+    Examples:
+      atoll models
+      atoll models --url https://atoll.example
+      atoll models pull sentiment
+    """
     if context.invoked_subcommand is not None:
         return
+    named = url or context.obj.url or os.environ.get("ATOLL_URL")
+    if named and not here:
+        with connected(context, url) as client:
+            _print(context, as_json, client.models())
+        return
+    found = _found_here()
+    _print(context, as_json, found)
+    if any(item["state"] == "unavailable" for item in found):
+        raise typer.Exit(FAILED)
+
+
+def _found_here() -> list[dict[str, Any]]:
     from common.plugins.discovery import discover
     from common.settings import get_settings
     from common.telemetry.logs import configure_logs
 
     configure_logs(quiet())
-    records = discover(get_settings().plugins)
-    for record in records:
-        typer.echo(f"{record.name:<14} {record.title:<28} {record.reason or ''}".rstrip())
-    if any(record.router is None for record in records):
-        raise typer.Exit(1)
+    return [
+        {
+            "name": record.name,
+            "title": record.title,
+            "state": "unavailable" if record.router is None else "found",
+            "reason": record.reason,
+        }
+        for record in discover(get_settings().plugins)
+    ]
+
+
+def _print(context: typer.Context, as_json: bool, found: list[dict[str, Any]]) -> None:
+    if prints_json(context, as_json):
+        print_json(found)
+        return
+    rows: list[list[object]] = [
+        [item["name"], item["title"], Coloured(item["state"], _COLOURS.get(item["state"], "")), item.get("reason")]
+        for item in found
+    ]
+    print_table(["MODEL", "TITLE", "STATE", "TOLD"], rows)
 
 
 @app.command()
@@ -82,12 +125,10 @@ def pull(
     The files are checked, made small and fast to serve, compared with the original, and registered: every process that
     serves the model takes the version within a second. Nothing that was downloaded is run, and no pickle is read.
 
+    \b
     Examples:
-
       atoll models pull sentiment
-
       atoll models pull sentiment --from ./my-distilbert --sample dev.tsv
-
       atoll models pull sentiment --from OWNER/NAME --revision COMMIT --into models/sentiment/baked
     """
     hashes = _hashes(sha256 or [])

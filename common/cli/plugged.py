@@ -6,6 +6,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from common.cli.groups import group
+
 
 class PluggedGroup(TyperGroup):
     """A group with commands of its own, and those that plugins add to it.
@@ -32,7 +34,7 @@ class OwnGroup(PluggedGroup):
 
 
 class PluggedApp(TyperGroup):
-    """All commands. A word that is none of them may be the name of a plugin with commands of its own."""
+    """A word that is no command may be the name of a plugin with commands of its own."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         return super().get_command(ctx, cmd_name) or _own_group(cmd_name)
@@ -45,7 +47,8 @@ def _own_group(name: str) -> Any:
     # Which plugins there are is known without importing one.
     if name not in find(get_settings().plugins) or not _plugged(name, only=name):
         return None
-    made = typer.Typer(cls=OwnGroup, name=name, no_args_is_help=True, help=f"Commands of the model {name}.")
+    made = group(f"Commands of the model {name}.", cls=OwnGroup)
+    made.info.name = name
     made.callback()(_nothing)
     return typer.main.get_group(made)
 
@@ -76,7 +79,7 @@ def _plugged(group: str, only: str | None = None) -> dict[str, Any]:
 def _command(name: str, place: str) -> Any:
     """The command whose function is at `module:function`."""
     module, _, function = place.partition(":")
-    made = typer.Typer(add_completion=False)
+    made = typer.Typer(add_completion=False, rich_markup_mode=None)
     made.command(name)(getattr(importlib.import_module(module), function))
     command = typer.main.get_command(made)
     command.name = name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli import completing
 from common.cli.remote import Url, connected, end_unless_succeeded, is_watched, print_json, prints_json
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ Control = Annotated[list[str] | None, typer.Option("--control", "-c", metavar="N
 
 def predict(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model, or path of the route.")],
+    model: Annotated[
+        str, typer.Argument(help="Name of the model, or path of the route.", autocompletion=completing.models)
+    ],
     body: Body,
     queue: Annotated[bool, typer.Option("--queue", help="Queue it, and print the job.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Queue it, and stay until its answer is there.")] = False,
@@ -31,7 +34,14 @@ def predict(
     control: Control = None,
     url: Url = None,
 ) -> None:
-    """Ask a model, and print its answer."""
+    """Ask a model, and print its answer.
+
+    \b
+    Examples:
+      atoll predict sample --json '{"requiredField": "Ada"}'
+      atoll predict imputation --json @question.json --wait
+      echo '{"requiredField": "Ada"}' | atoll predict /sample_model/predict --json -
+    """
     content = read_body(body)
     more = _control(control, idempotency_key, callback_url, deadline_s)
     with connected(context, url) as client:
@@ -48,7 +58,7 @@ def predict(
 
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    model: Annotated[str, typer.Argument(help="Name of the model.", autocompletion=completing.models)],
     body: Body = "{}",
     wait: Wait = False,
     idempotency_key: Key = None,
@@ -57,7 +67,13 @@ def train(
     control: Control = None,
     url: Url = None,
 ) -> None:
-    """Queue a training, and print the job."""
+    """Queue a training, and print the job. With --wait also what came of it.
+
+    \b
+    Examples:
+      atoll train sample --json '{"x": [0, 1, 2], "y": [1, 3, 5]}' --wait
+      atoll train imputation --json @training.json -c parallel_trials=2 --callback-url https://hooks.example/atoll
+    """
     content = read_body(body)
     more = _control(control, idempotency_key, callback_url, deadline_s)
     with connected(context, url) as client:
@@ -68,10 +84,10 @@ def train(
         _tell(f"job {job.id}")
         job.wait(progress=is_watched())
         end_unless_succeeded(job)
-        print_json(job.data)
+        print_json({**job.data, "result": job.result()})
 
 
-def read_body(given: str) -> bytes:
+def read_body(given: str, option: str = "--json") -> bytes:
     """The body as it was given, which must be JSON."""
     import orjson
 
@@ -84,9 +100,9 @@ def read_body(given: str) -> bytes:
             body = given.encode()
         orjson.loads(body)
     except OSError as exc:
-        raise typer.BadParameter(f"cannot read {given[1:]}: {exc.strerror}", param_hint="--json") from None
+        raise typer.BadParameter(f"cannot read {given[1:]}: {exc.strerror}", param_hint=option) from None
     except orjson.JSONDecodeError as exc:
-        raise typer.BadParameter(f"no JSON: {exc}", param_hint="--json") from None
+        raise typer.BadParameter(f"no JSON: {exc}", param_hint=option) from None
     return body
 
 

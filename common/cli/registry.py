@@ -5,26 +5,31 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from common.cli import registry_drift, registry_local, registry_mlflow
+from common.cli import completing, registry_describe, registry_drift, registry_local, registry_mlflow
+from common.cli.groups import group
 from common.cli.plugged import PluggedGroup
 from common.cli.remote import AsJson, Url, connected, print_json, print_table, prints_json
 from common.cli.steps import telling_errors
 
-app = typer.Typer(
+app = group(
+    "Look at model versions, and choose which one serves. Keep the registry in order.",
     cls=PluggedGroup,
-    help="Look at model versions, choose which one serves, and keep the registry in order.",
-    no_args_is_help=True,
     epilog="Try version 3 on a tenth of the requests, let it serve, and go back: atoll registry alias m candidate 3; "
     "atoll registry traffic m default=90% candidate=10%; atoll registry promote m candidate --metric rmse "
     "--direction lower; atoll registry rollback m.",
 )
 
-Model = Annotated[str, typer.Argument(help="Name of the model.")]
+Model = Annotated[str, typer.Argument(help="Name of the model.", autocompletion=completing.versioned_models)]
 
 
 @app.command("list")
 def list_models(context: typer.Context, as_json: AsJson = False, url: Url = None) -> None:
-    """List the models that have versions."""
+    """List the models that have versions.
+
+    \b
+    Example:
+      atoll registry list
+    """
     with connected(context, url) as client:
         models = client.registry()
     if prints_json(context, as_json):
@@ -54,7 +59,13 @@ def show(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Show a model's versions, newest first, or one of them."""
+    """Show a model's versions, newest first, or one of them.
+
+    \b
+    Examples:
+      atoll registry show sample
+      atoll registry show sample 3
+    """
     with connected(context, url) as client:
         told = client.registry(model, version, before=before, limit=limit)
     # A version is a tree; so it is shown as one.
@@ -68,10 +79,10 @@ def show(
         [
             item["number"],
             ", ".join(by_number.get(item["number"], ())),
-            item["created_at"],
+            _moment(item["created_at"]),
             item["author"],
             item["job_id"],
-            ", ".join(f"{name} {value}" for name, value in item["metrics"].items()),
+            ", ".join(f"{name} {_figure(value)}" for name, value in item["metrics"].items()),
             item["description"][:60],
         ]
         for item in told["versions"]
@@ -88,7 +99,12 @@ def alias(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Point an alias to a version."""
+    """Point an alias to a version.
+
+    \b
+    Example:
+      atoll registry alias sample candidate 3
+    """
     with connected(context, url) as client:
         change = client.set_alias(model, name, version)
     _tell(context, change, as_json)
@@ -100,7 +116,12 @@ def convert_file(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
 ) -> None:
-    """Make a pickle or joblib file one that can be uploaded; runs here, and asks no server."""
+    """Make a pickle or joblib file one that can be uploaded; runs here, and asks no server.
+
+    \b
+    Example:
+      atoll registry convert model.joblib
+    """
     from common.registry.convert import convert
 
     with telling_errors():
@@ -116,7 +137,12 @@ def rollback(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Point an alias to what it had before its last move; again, to what it had before that."""
+    """Point an alias to what it had before its last move; again, to what it had before that.
+
+    \b
+    Example:
+      atoll registry rollback sample
+    """
     with connected(context, url) as client:
         # What it points to now goes along, so that it goes back once, however often the call arrives.
         current = client.registry(model)["aliases"].get(name)
@@ -138,7 +164,12 @@ def promote(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Let a version serve if it is at least as good as the one that does; exit code 1 with both figures if not."""
+    """Let a version serve if it is at least as good as the one that does; exit code 1 with both figures if not.
+
+    \b
+    Example:
+      atoll registry promote sample candidate --metric rmse --direction lower
+    """
     which: int | str = int(version) if version.isascii() and version.isdecimal() else version
     with connected(context, url) as client:
         made = client.promote(model, which, metric=metric, direction=direction, alias=name, margin=margin)
@@ -161,7 +192,14 @@ def traffic(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Share requests that name no version between aliases, e.g. default=90% candidate=10%; or show how they are."""
+    """Share requests that name no version between aliases, such as default=90% candidate=10%; or show how they are.
+
+    \b
+    Examples:
+      atoll registry traffic sample default=90% candidate=10%
+      atoll registry traffic sample --shadow candidate
+      atoll registry traffic sample --clear
+    """
     weights = dict(_share_of(given) for given in shares or ())
     part = _share(shadow_share, "--shadow-share")
     if clear and (shares or shadow):
@@ -180,60 +218,8 @@ def traffic(
         typer.echo(f"{model}: {_shares(now) or 'default answers all requests'}")
 
 
-@app.command()
-def describe(
-    context: typer.Context,
-    model: Model,
-    version: Annotated[int | None, typer.Argument(min=1, help="Number of the version; by default the model.")] = None,
-    text: Annotated[str | None, typer.Option(help="The description.")] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option(metavar="NAME[=TEXT]", help="A tag; repeat it for all that there shall be.")
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=FIGURE", help="A figure of a version, measured since; may be repeated."),
-    ] = None,
-    as_json: AsJson = False,
-    url: Url = None,
-) -> None:
-    """Say what a model, or a version, is. Tags that are given replace all that there were; other figures stay."""
-    if text is None and tag is None and metric is None:
-        raise typer.BadParameter("give --text, --tag or --metric", param_hint="--text")
-    if metric is not None and version is None:
-        raise typer.BadParameter("a figure is that of a version; give its number", param_hint="VERSION")
-    metrics = None if metric is None else dict(_figure(given) for given in metric)
-    tags = None if tag is None else {name: value for name, _, value in (given.partition("=") for given in tag)}
-    with connected(context, url) as client:
-        told = client.describe(model, version, description=text, tags=tags, metrics=metrics)
-    if prints_json(context, as_json):
-        print_json(told)
-    else:
-        labels = ", ".join(f"{name}={value}" if value else name for name, value in told["tags"].items())
-        typer.echo(f"{_named(model, version)}: {told['description']}{f'  [{labels}]' if labels else ''}")
-
-
-@app.command()
-def delete(
-    context: typer.Context,
-    model: Model,
-    version: Annotated[int | None, typer.Argument(min=1, help="Number of the version.")] = None,
-    name: Annotated[str | None, typer.Option("--alias", help="Delete this alias; its version stays.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Delete the model: all its versions and aliases.")] = False,
-    url: Url = None,
-) -> None:
-    """Delete a version that no alias points to, an alias, or a whole model. Nothing of it can be had back."""
-    if [version is not None, name is not None, everything].count(True) != 1:
-        raise typer.BadParameter("give the number of a version, --alias, or --all", param_hint="VERSION")
-    with connected(context, url) as client:
-        if version is not None:
-            client.delete_version(model, version)
-        elif name is not None:
-            client.delete_alias(model, name)
-        else:
-            client.delete_model(model)
-    typer.echo(f"{_named(model, version or name)} deleted", err=True)
-
-
+app.command("describe")(registry_describe.describe)
+app.command("delete")(registry_describe.delete)
 app.command("drift")(registry_drift.drift)
 app.command("sampling")(registry_drift.sampling)
 app.command("snapshot")(registry_drift.snapshot)
@@ -254,14 +240,6 @@ def _tell(context: typer.Context, change: dict[str, Any], as_json: bool) -> None
         old = change["previous_figure"]
         figures = f"  {change['metric']} {change['figure']:g}" + ("" if old is None else f", before {old:g}")
     typer.echo(f"{change['model']}:{change['alias']} -> {version}{was}{figures}")
-
-
-def _figure(given: str) -> tuple[str, float]:
-    name, _, figure = given.partition("=")
-    try:
-        return name, float(figure)
-    except ValueError:
-        raise typer.BadParameter(f"{given!r} is not NAME=FIGURE, e.g. accuracy=0.97", param_hint="--metric") from None
 
 
 def _share_of(given: str) -> tuple[str, float]:
@@ -287,9 +265,17 @@ def _shares(traffic: dict[str, Any] | None) -> str:
     return f"{told}; shadow {traffic['shadow']} {traffic['shadow_share']:.6g}"
 
 
-def _named(model: str, part: object) -> str:
-    return model if part is None else f"{model}:{part}"
-
-
 def _aliases(aliases: dict[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(aliases.items()))
+
+
+def _moment(told: str) -> str:
+    """A time as the server gave it, to the minute, in this machine's zone."""
+    from datetime import datetime
+
+    return f"{datetime.fromisoformat(told).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _figure(value: object) -> str:
+    """A metric to be read; whoever publishes may have put anything there."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

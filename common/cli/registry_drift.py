@@ -22,7 +22,12 @@ def drift(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Compare what a version is asked and answers with what it was trained on, the most changed column first."""
+    """Compare what a version is asked and answers with what it was trained on, the most changed column first.
+
+    \b
+    Example:
+      atoll registry drift sample:3 --hours 24
+    """
     model, _, which = name.partition(":")
     with connected(context, url) as client:
         version = _number(client, model, which or "default")
@@ -65,7 +70,12 @@ def sampling(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Say what is kept of a model's requests, or show it. Nothing is unless the server has SAMPLING=true."""
+    """Say what is kept of a model's requests, or show it. Nothing is unless the server has SAMPLING=true.
+
+    \b
+    Example:
+      atoll registry sampling sample --fraction 0.1
+    """
     if fraction is None and (drop or text or max_rows is not None):
         raise typer.BadParameter("give --fraction too: what is said takes the place of all before", param_hint="--drop")
     if delete and fraction is not None:
@@ -97,7 +107,12 @@ def snapshot(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Give a version rows that it was trained on, which `drift` compares with. Once: a version does not change."""
+    """Give a version rows that it was trained on, which `drift` compares with. Once: a version does not change.
+
+    \b
+    Example:
+      atoll registry snapshot sample 3 training.csv
+    """
     with connected(context, url) as client:
         told = client.add_snapshot(model, version, thinned(file))
     if prints_json(context, as_json):

@@ -28,6 +28,10 @@ def verify(
     Asks no server: reads the database and the share that this machine's settings name (DATABASE_URL, FILE_SHARE,
     ATOLL_STATE). Servers may go on meanwhile. A file that is damaged is put aside, into quarantine/ of the share. Exit
     code 1 if something is wrong and was not repaired.
+
+    \b
+    Example:
+      atoll registry verify
     """
     from common.registry.verify import verify as check
 
@@ -68,6 +72,10 @@ def collect(
     Asks no server: works on the database and the share that this machine's settings name. What a version refers to is
     never removed. A file is first seen to be needed by nobody, and removed when it has been for the grace; with
     --grace-hours 0 at once, also what somebody is about to publish, who then has to send it again.
+
+    \b
+    Example:
+      atoll registry gc
     """
     from common.jobs.training import oldest_training
     from common.registry.garbage import Garbage

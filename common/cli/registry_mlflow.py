@@ -46,6 +46,10 @@ def export(
 
     ONNX, skops, LightGBM and XGBoost files open there with MLflow's own flavors; anything else is kept, and read back
     by atoll registry import.
+
+    \b
+    Example:
+      atoll registry export sample default --to ./mlflow-model
     """
     from common.registry.mlflow import directory
     from common.registry.versions import Version
@@ -92,7 +96,12 @@ def import_(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Publish an MLflow model as a new version. Pickles are refused; atoll registry convert tells what to do."""
+    """Publish an MLflow model as a new version. Pickles are refused; atoll registry convert tells what to do.
+
+    \b
+    Example:
+      atoll registry import ./mlflow-model hosted.iris
+    """
     from common.registry.gate import figures
     from common.registry.mlflow import directory
 

@@ -1,5 +1,6 @@
 """`atoll audit` and `atoll settings`: who did what, and what is configured."""
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +26,13 @@ def audit(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Show the audit log, newest first. Asks a server; needs the scope admin."""
+    """Show who did what, newest first. Asks a server, and needs the scope admin; --local does not.
+
+    \b
+    Examples:
+      atoll audit --action key --after 2026-01-31T12:00:00Z
+      atoll audit --outcome refused --limit 10 --json
+    """
     wanted = {"who": who, "action": action, "outcome": outcome, "after": after, "before": before}
     found = _local(wanted, limit) if local else _asked(context, url, wanted, limit)
     if prints_json(context, as_json):
@@ -40,7 +47,13 @@ def settings(
     only_set: Annotated[bool, typer.Option("--set", help="Only those that are not at their default.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the settings that a server would have if it were started here, without secrets."""
+    """Show the settings that a server started here would have. Secrets are left out.
+
+    \b
+    Examples:
+      atoll settings --set
+      PORT=8080 atoll settings --json | jq '.areas[].settings[] | select(.source != "default")'
+    """
     import os
 
     from common.settings import get_settings
@@ -88,17 +101,8 @@ def _shown(value: Any) -> str:
 
 
 def _asked(context: typer.Context, url: str | None, wanted: dict[str, str | None], limit: int) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor = None
     with connected(context, url) as client:
-        while len(found) < limit:
-            size = min(_PAGE, limit - len(found))
-            page = client.run(client.flows.get("/audit", **wanted, limit=size, cursor=cursor))
-            found += page["records"]
-            cursor = page["next"]
-            if cursor is None:
-                break
-    return found
+        return list(islice(client.audit(**wanted, page_size=min(_PAGE, limit)), limit))
 
 
 def _local(wanted: dict[str, str | None], limit: int) -> list[dict[str, Any]]:

@@ -49,3 +49,13 @@ def check_base_url(given: str | None) -> None:
 def shown(value: object) -> str:
     """A value as a cell of a table."""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def size(size_bytes: int) -> str:
+    """For people: `1.5 MiB`."""
+    amount = float(size_bytes)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"

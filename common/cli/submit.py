@@ -7,22 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli import completing
 from common.cli.remote import AsJson, Url, connected, print_json, prints_json
 
 if TYPE_CHECKING:
     from common.client import Task
-
-_PLACING, _RUNNING, _DATA = "Where it runs", "How it runs", "What it gets"
-EPILOG = """Examples:
-
-atoll submit train.py --param n_estimators=2 --dataset wine --follow
-
-atoll submit train.py --cluster atena02 --partition gpu --gpus 1 --time 2h --memory 16G
-
-atoll submit project/ --entry src/train.py --array 0-9%2 --after 01kb… --preview
-
-The program finds its parameters in the file that ATOLL_PARAMS names, its data set in ATOLL_DATASET, its inputs in
-ATOLL_INPUT_DIR, and leaves what is to be kept in ATOLL_OUTPUT_DIR. See docs/tasks.md."""
 
 
 def submit(
@@ -31,18 +20,17 @@ def submit(
         Path, typer.Argument(metavar="PROGRAM", help="A .py, .sh or .zip file, or a folder, which is packed.")
     ],
     cluster: Annotated[
-        str | None, typer.Option(help="By default local; see `atoll clusters list`.", rich_help_panel=_PLACING)
+        str | None,
+        typer.Option(help="By default local; see `atoll clusters list`.", autocompletion=completing.clusters),
     ] = None,
-    partition: Annotated[str | None, typer.Option(help="A part of the cluster.", rich_help_panel=_PLACING)] = None,
-    account: Annotated[str | None, typer.Option(help="The cluster's account.", rich_help_panel=_PLACING)] = None,
-    image: Annotated[str | None, typer.Option(help="Container image.", rich_help_panel=_PLACING)] = None,
-    time_limit: Annotated[
-        str | None, typer.Option("--time", metavar="TIME", help="1h, 90m, 1:30:00.", rich_help_panel=_PLACING)
-    ] = None,
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="2G, 512M.", rich_help_panel=_PLACING)] = None,
-    cpus: Annotated[int | None, typer.Option(min=1, rich_help_panel=_PLACING)] = None,
-    gpus: Annotated[int | None, typer.Option(min=0, rich_help_panel=_PLACING)] = None,
-    nodes: Annotated[int | None, typer.Option(min=1, rich_help_panel=_PLACING)] = None,
+    partition: Annotated[str | None, typer.Option(help="A part of the cluster.")] = None,
+    account: Annotated[str | None, typer.Option(help="The cluster's account.")] = None,
+    image: Annotated[str | None, typer.Option(help="Container image.")] = None,
+    time_limit: Annotated[str | None, typer.Option("--time", metavar="TIME", help="1h, 90m, 1:30:00.")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="2G, 512M.")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1)] = None,
+    gpus: Annotated[int | None, typer.Option(min=0)] = None,
+    nodes: Annotated[int | None, typer.Option(min=1)] = None,
     params: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,57 +38,44 @@ def submit(
             "-p",
             metavar="NAME=VALUE",
             help="A parameter; numbers, true and false are such, anything else is text. May be repeated.",
-            rich_help_panel=_DATA,
         ),
     ] = None,
     params_file: Annotated[
         Path | None,
-        typer.Option("--params", metavar="FILE", help="Parameters as a JSON object.", rich_help_panel=_DATA),
+        typer.Option("--params", metavar="FILE", help="Parameters as a JSON object."),
     ] = None,
-    arguments: Annotated[
-        bool, typer.Option("--arguments", help="Also as --name=value.", rich_help_panel=_DATA)
-    ] = False,
-    dataset: Annotated[
-        str | None, typer.Option(help="Data set of the share, without .csv.", rich_help_panel=_DATA)
-    ] = None,
+    arguments: Annotated[bool, typer.Option("--arguments", help="Also as --name=value.")] = False,
+    dataset: Annotated[str | None, typer.Option(help="Data set of the share, without .csv.")] = None,
     inputs: Annotated[
         list[Path] | None,
-        typer.Option("--input", metavar="FILE", help="Sent along. May be repeated.", rich_help_panel=_DATA),
+        typer.Option("--input", metavar="FILE", help="Sent along. May be repeated."),
     ] = None,
     environment: Annotated[
         list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="Variable. May be repeated.", rich_help_panel=_DATA),
+        typer.Option("--env", metavar="NAME=VALUE", help="Variable. May be repeated."),
     ] = None,
     entry: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The file of a folder or .zip that is run.", rich_help_panel=_RUNNING),
+        typer.Option(metavar="FILE", help="The file of a folder or .zip that is run."),
     ] = None,
-    command: Annotated[
-        str | None, typer.Option(help="Run this in the program's folder instead.", rich_help_panel=_RUNNING)
-    ] = None,
+    command: Annotated[str | None, typer.Option(help="Run this in the program's folder instead.")] = None,
     modules: Annotated[
         list[str] | None,
-        typer.Option("--module", metavar="NAME", help="Loaded first. May be repeated.", rich_help_panel=_RUNNING),
+        typer.Option("--module", metavar="NAME", help="Loaded first. May be repeated."),
     ] = None,
     array: Annotated[
         str | None,
-        typer.Option(metavar="RANGE", help="Run it many times: 0-9, 1,5,7, 0-9%2.", rich_help_panel=_RUNNING),
+        typer.Option(metavar="RANGE", help="Run it many times: 0-9, 1,5,7, 0-9%2."),
     ] = None,
     after: Annotated[
         list[str] | None,
-        typer.Option(metavar="TASK", help="Which has to succeed first. May be repeated.", rich_help_panel=_RUNNING),
+        typer.Option(metavar="TASK", help="Which has to succeed first. May be repeated."),
     ] = None,
-    retries: Annotated[
-        int | None, typer.Option(min=0, help="Begin anew so often if it fails.", rich_help_panel=_RUNNING)
-    ] = None,
-    requeue: Annotated[
-        bool, typer.Option("--requeue", help="Begin anew if its node fails.", rich_help_panel=_RUNNING)
-    ] = False,
-    name: Annotated[str | None, typer.Option(help="For people.", rich_help_panel=_RUNNING)] = None,
-    track: Annotated[
-        str | None, typer.Option(metavar="URI", help="Track it with MLflow there.", rich_help_panel=_RUNNING)
-    ] = None,
-    experiment: Annotated[str | None, typer.Option(help="MLflow's.", rich_help_panel=_RUNNING)] = None,
+    retries: Annotated[int | None, typer.Option(min=0, help="Begin anew so often if it fails.")] = None,
+    requeue: Annotated[bool, typer.Option("--requeue", help="Begin anew if its node fails.")] = False,
+    name: Annotated[str | None, typer.Option(help="For people.")] = None,
+    track: Annotated[str | None, typer.Option(metavar="URI", help="Track it with MLflow there.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="MLflow's.")] = None,
     config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="More fields, as JSON (docs/tasks.md); options count before them."),
@@ -113,7 +88,17 @@ def submit(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Run a program on a cluster: a script, an archive, or a folder."""
+    """Run a program on a cluster: a script, an archive, or a folder.
+
+    The program finds its parameters in the file that ATOLL_PARAMS names, its data set in ATOLL_DATASET, its inputs in
+    ATOLL_INPUT_DIR, and leaves what is to be kept in ATOLL_OUTPUT_DIR. See docs/tasks.md.
+
+    \b
+    Examples:
+      atoll submit train.py --param n_estimators=2 --dataset wine --follow
+      atoll submit train.py --cluster atena02 --partition gpu --gpus 1 --time 2h --memory 16G
+      atoll submit project/ --entry src/train.py --array 0-9%2 --after 01kb… --preview
+    """
     given = {
         "cluster": cluster,
         "partition": partition,

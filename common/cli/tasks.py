@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.cli import completing
+from common.cli.groups import group
 from common.cli.remote import (
     FAILED,
     JOB_FAILED,
@@ -19,14 +21,15 @@ from common.cli.remote import (
     print_table,
     prints_json,
 )
+from common.cli.steps import size
 
 if TYPE_CHECKING:
     from common.cli.remote import Coloured
     from common.client import Task
 
-app = typer.Typer(help="Look after programs on clusters; `atoll submit` makes them.", no_args_is_help=True)
+app = group("Look after programs on clusters; `atoll submit` makes them.")
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the task.", autocompletion=completing.tasks)]
 Wait = Annotated[bool, typer.Option("--wait", help="Stay until it has finished; 4 if it came to nothing.")]
 _COLOURS = {
     "succeeded": "green",
@@ -48,7 +51,12 @@ def list_tasks(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List tasks, newest first."""
+    """List tasks, newest first.
+
+    \b
+    Example:
+      atoll tasks list --state running --cluster atena02
+    """
     with connected(context, url) as client:
         found = client.tasks(state=state, cluster=cluster, owner=owner, page_size=min(limit, 500))
         tasks = list(islice(found, limit))
@@ -75,7 +83,12 @@ def list_tasks(
 
 @app.command()
 def show(context: typer.Context, task_id: Id, as_json: AsJson = False, url: Url = None) -> None:
-    """Show a task: where it is, what it was asked for, what it has come to."""
+    """Show a task: where it is, what it was asked for, what it has come to.
+
+    \b
+    Example:
+      atoll tasks show 1k0s4cvgx3rt9d2ykgfgjhqqchk
+    """
     with connected(context, url) as client:
         task = client.task(task_id)
     _show(context, task, as_json)
@@ -90,7 +103,13 @@ def logs(
     tail: Annotated[int | None, typer.Option(min=1, metavar="LINES", help="Only the last ones.")] = None,
     url: Url = None,
 ) -> None:
-    """Print what the program wrote. Ctrl-C ends the printing, not the task."""
+    """Print what the program wrote. Ctrl-C ends the printing, not the task.
+
+    \b
+    Examples:
+      atoll tasks logs -f 1k0s4cvgx3rt9d2ykgfgjhqqchk
+      atoll tasks logs 1k0s4cvgx3rt9d2ykgfgjhqqchk --element 3 --tail 20
+    """
     from common.client.progress import plain
 
     with connected(context, url) as client:
@@ -100,7 +119,12 @@ def logs(
 
 @app.command()
 def cancel(context: typer.Context, task_id: Id, wait: Wait = False, as_json: AsJson = False, url: Url = None) -> None:
-    """Cancel a task that waits or runs; with --wait until it has stopped."""
+    """Cancel a task that waits or runs; with --wait until it has stopped.
+
+    \b
+    Example:
+      atoll tasks cancel 1k0s4cvgx3rt9d2ykgfgjhqqchk --wait
+    """
     with connected(context, url) as client:
         task = client.task(task_id).cancel()
         if wait:
@@ -116,7 +140,12 @@ def retry(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Run a task again that has come to nothing."""
+    """Run a task again that has come to nothing.
+
+    \b
+    Example:
+      atoll tasks retry 1k0s4cvgx3rt9d2ykgfgjhqqchk --follow
+    """
     with connected(context, url) as client:
         task = client.task(task_id).retry()
         if follow:
@@ -136,7 +165,13 @@ def files(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List what a task has left, or download it."""
+    """List what a task has left, or download it.
+
+    \b
+    Examples:
+      atoll tasks files 1k0s4cvgx3rt9d2ykgfgjhqqchk
+      atoll tasks files 1k0s4cvgx3rt9d2ykgfgjhqqchk model.onnx --get results
+    """
     with connected(context, url) as client:
         task = client.task(task_id)
         found = task.files()
@@ -149,7 +184,7 @@ def files(
     if prints_json(context, as_json):
         print_json(wanted)
     else:
-        print_table(["PATH", "SIZE"], [[item["path"], _size(item["size_bytes"])] for item in wanted])
+        print_table(["PATH", "SIZE"], [[item["path"], size(item["size_bytes"])] for item in wanted])
 
 
 def tell_state(task: "Task") -> None:
@@ -227,7 +262,7 @@ def _plainly(name: str, value: Any) -> object:
     if isinstance(value, list):
         return ", ".join(str(_plainly(name, one)) for one in value)
     if name.endswith("_bytes") and isinstance(value, int):
-        return _size(value)
+        return size(value)
     if isinstance(value, str) and name.removesuffix("_at") in _TIMES:
         return _moment(value)
     return f"{value:.6g}" if isinstance(value, float) else value
@@ -257,15 +292,6 @@ def _ran(task: "Task") -> str:
         return ""
     end = datetime.fromisoformat(over) if over else datetime.now(UTC)
     return str(timedelta(seconds=max(0, round((end - datetime.fromisoformat(began)).total_seconds()))))
-
-
-def _size(size_bytes: int) -> str:
-    amount = float(size_bytes)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
 
 
 def _moment(told: Any) -> str:

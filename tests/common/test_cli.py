@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from common.cli.app import app
 from common.version import VERSION
 from tests.support.plugins import write_plugin
-from tests.support.servers import run_python
+from tests.support.servers import CHECKOUT, run_python
 
 
 def atoll(state: Path, *arguments: str, **env: str) -> tuple[int, str, str]:
@@ -33,7 +33,7 @@ def test_a_wrong_command_ends_with_2(tmp_path: Path) -> None:
 def test_the_models_found_are_listed(tmp_path: Path) -> None:
     code, out, _ = atoll(tmp_path, "models")
     assert code == 0
-    names = [line.split()[0] for line in out.splitlines()]
+    names = [model["name"] for model in json.loads(out)]
     assert names == [
         "countries",
         "hosted",
@@ -51,7 +51,9 @@ def test_a_broken_plugin_is_listed_with_the_reason_and_makes_the_exit_code_1(tmp
     path = write_plugin(tmp_path / "plugins", "broken", "raise RuntimeError('no licence')")
     code, out, err = atoll(tmp_path, "models", ATOLL_PLUGIN_PATH=str(path))
     assert code == 1
-    assert "RuntimeError: no licence" in out
+    (found,) = [model for model in json.loads(out) if model["name"] == "broken"]
+    assert found["state"] == "unavailable"
+    assert "RuntimeError: no licence" in found["reason"]
     assert err == ""
 
 
@@ -61,6 +63,23 @@ def test_a_new_plugin_passes_its_check_at_once(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     assert "FAIL" not in out
     assert "ok   answers example short" in out
+
+
+def test_the_test_of_a_new_plugin_passes_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "plugins"
+    _, out, _ = atoll(tmp_path, "plugin", "new", "prices", "--folder", str(folder))
+    assert f"pytest {folder / 'prices' / 'test_prices.py'}" in out
+    run = run_python(["-m", "pytest", "-n", "0", "-p", "no:cacheprovider", str(folder / "prices")], tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "3 passed" in run.stdout
+
+
+def test_what_a_new_plugin_is_made_of_is_as_the_linters_want_it(tmp_path: Path) -> None:
+    atoll(tmp_path, "plugin", "new", "two_words", "--folder", str(tmp_path / "plugins"))
+    settings = ["--config", str(CHECKOUT / "pyproject.toml"), "--no-cache", str(tmp_path / "plugins")]
+    for command in (["check", "--ignore", "S101"], ["format", "--check"]):
+        run = run_python(["-m", "ruff", *command, *settings], tmp_path)
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("name", ["Prices", "models", "two words", "../up"])
@@ -74,11 +93,15 @@ def test_a_new_plugin_of_a_wrong_name_is_refused(tmp_path: Path, name: str) -> N
 def test_a_new_plugin_is_put_into_the_checkout_wherever_the_command_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.settings.CHECKOUT", tmp_path / "checkout")
+    checkout = tmp_path / "checkout"
+    (checkout / "tests" / "models").mkdir(parents=True)
+    monkeypatch.setattr("common.settings.CHECKOUT", checkout)
+    monkeypatch.setattr("common.plugins.scaffold.CHECKOUT", checkout)
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["plugin", "new", "prices"])
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "checkout" / "models" / "prices" / "__init__.py").exists()
+    assert (checkout / "models" / "prices" / "__init__.py").exists()
+    assert (checkout / "tests" / "models" / "prices" / "test_prices.py").exists()
 
 
 def test_the_check_of_a_plugin_without_a_predict_passes_with_a_note(tmp_path: Path) -> None:
@@ -98,6 +121,12 @@ def test_the_check_of_a_plugin_without_examples_says_that_no_answer_was_checked(
     code, out, _ = atoll(tmp_path, "plugin", "check", "mine", ATOLL_PLUGIN_PATH=str(path))
     assert code == 0, out
     assert "no answer was checked" in out
+
+
+def test_the_check_of_a_plugin_that_is_not_there_says_which_there_are(tmp_path: Path) -> None:
+    code, out, err = atoll(tmp_path, "plugin", "check", "smaple")
+    assert (code, out) == (1, "")
+    assert err.startswith("atoll: there is no plugin 'smaple'; found are countries, ")
 
 
 def test_a_new_plugin_overwrites_nothing(tmp_path: Path) -> None:

@@ -1,10 +1,6 @@
 """The commands that ask a server, each in a process of its own."""
 
-import contextlib
 import json
-import os
-import pty
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,61 +10,11 @@ from typing import Any
 import pytest
 
 from common.client import Client
+from tests.common.cli.conftest import Atoll, Terminal
 from tests.support.servers import CHECKOUT, Server, environment, free_port
 
 BODY = '{"requiredField": "Ada"}'
 HELLO = {"resp1": "Hello Ada"}
-Atoll = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def atoll(job_server: Server, tmp_path: Path) -> Atoll:
-    """Runs the command line against the server, its output in a pipe."""
-
-    def run(*arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "common.cli", *arguments],
-            cwd=CHECKOUT,
-            env=environment(tmp_path, {"ATOLL_URL": job_server.url, **env}),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
-def terminal(job_server: Server, tmp_path: Path) -> Callable[..., str]:
-    """Runs the command line as in a terminal, and gives what stands there."""
-
-    def run(*arguments: str) -> str:
-        main, side = pty.openpty()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "common.cli", *arguments],
-            cwd=CHECKOUT,
-            env=environment(tmp_path, {"ATOLL_URL": job_server.url, "TERM": "xterm", "COLUMNS": "160"}),
-            stdin=subprocess.DEVNULL,
-            stdout=side,
-            stderr=side,
-        )
-        os.close(side)
-        shown = b""
-        while True:
-            # The end of a terminal is an error on Linux, and nothing more to read elsewhere.
-            part = b""
-            with contextlib.suppress(OSError):
-                part = os.read(main, 4096)
-            if not part:
-                break
-            shown += part
-        os.close(main)
-        assert process.wait(60) == 0, shown.decode()
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
-
-    return run
 
 
 @pytest.fixture
@@ -107,6 +53,13 @@ def test_a_queued_prediction_that_is_waited_for_prints_its_answer_alone(atoll: A
 def test_a_training_is_waited_for(atoll: Atoll) -> None:
     job = answer(atoll("train", "slow", "--json", "{}", "--wait", "-c", "parallel_trials=2"))
     assert (job["state"], job["path"]) == ("succeeded", "/slow_model/predict?parallel_trials=2")
+
+
+def test_a_training_that_is_waited_for_tells_its_version_and_its_best_values(atoll: Atoll) -> None:
+    body = '{"x": [0, 1, 2], "y": [1, 3, 5], "trials": 2}'
+    result = answer(atoll("train", "sample", "--json", body, "--wait"))["result"]
+    assert result["version"] >= 1
+    assert result["best_params"]
 
 
 def test_the_same_key_is_the_same_job(atoll: Atoll) -> None:
@@ -227,3 +180,41 @@ def test_help_of_every_command_imports_no_http_client(tmp_path: Path) -> None:
         check=True,
     )
     assert run.stdout == "set()\n"
+
+
+def test_the_trials_of_a_training_are_listed(atoll: Atoll, terminal: Terminal) -> None:
+    body = '{"x": [0, 1, 2], "y": [1, 3, 5], "trials": 2}'
+    job = answer(atoll("train", "sample", "--json", body, "--wait"))
+    assert [trial["number"] for trial in answer(atoll("jobs", "trials", job["id"]))] == [0, 1]
+    assert "complete" in terminal("jobs", "trials", job["id"])
+
+
+def test_files_of_data_sets_are_sent_listed_fetched_and_deleted(
+    atoll: Atoll, terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "red.csv").write_text("a\n1\n", encoding="utf-8")
+    (tmp_path / "white.csv").write_text("a\n2\n", encoding="utf-8")
+    stored = answer(atoll("datasets", "put", "cave", str(tmp_path / "red.csv"), str(tmp_path / "white.csv")))
+    assert [one["file"] for one in stored] == ["red.csv", "white.csv"]
+    assert "cave" in [item["name"] for item in answer(atoll("datasets", "list"))]
+    assert "red.csv, white.csv" in terminal("datasets", "list")
+    assert atoll("datasets", "get", "cave", "red.csv", "-o", "-").stdout == "a\n1\n"
+    assert atoll("datasets", "get", "cave", "white.csv", "-o", str(tmp_path / "copy.csv")).returncode == 0
+    assert (tmp_path / "copy.csv").read_text(encoding="utf-8") == "a\n2\n"
+    for name in ("red.csv", "white.csv"):
+        assert atoll("datasets", "delete", "cave", name).returncode == 0
+    assert atoll("datasets", "get", "cave", "red.csv", "-o", str(tmp_path / "none.csv")).returncode == 1
+    assert not (tmp_path / "none.csv").exists()
+
+
+def test_what_is_no_file_is_not_sent(atoll: Atoll, tmp_path: Path) -> None:
+    run = atoll("datasets", "put", "cave", str(tmp_path / "none.csv"))
+    assert run.returncode == 2
+    assert "none.csv is no file" in run.stderr
+
+
+def test_a_data_set_with_a_slash_in_its_name_is_refused(atoll: Atoll, tmp_path: Path) -> None:
+    (tmp_path / "red.csv").write_text("a\n", encoding="utf-8")
+    run = atoll("datasets", "put", "cave/", str(tmp_path / "red.csv"))
+    assert run.returncode == 2
+    assert "leave out the slash" in run.stderr

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from common.cli.submit import scalar
-from tests.common.cli.test_remote import Atoll, answer, atoll, client, terminal
+from tests.common.cli.conftest import Atoll
+from tests.common.cli.test_remote import answer, client
 from tests.support.servers import CHECKOUT, environment
 
-__all__ = ["atoll", "client", "terminal"]
+__all__ = ["client"]
 
 SCRIPT = """
 import json, os, sys
@@ -48,7 +49,9 @@ def test_a_program_is_followed_to_its_end_with_what_it_was_given(atoll: Atoll, s
     assert "--n=2" in argv
     assert inputs == "inputs ['rows.csv']"
     states = [line.split()[1] for line in run.stderr.splitlines()]
-    assert (states[0], states[-1]) == ("received", "succeeded")
+    # Where the machine is busy, the first look finds it on its way already.
+    assert states[0] in ("received", "submitting", "pending", "running")
+    assert states[-1] == "succeeded"
 
 
 def test_a_program_that_fails_ends_the_command_with_4(atoll: Atoll, script: str) -> None:
