@@ -1,0 +1,3 @@
+// @ts-check
+// The page says all there is to say.
+export {};
