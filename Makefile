@@ -8,7 +8,7 @@ PEERS := $(VENV)/.setup-bench
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test torch lint bench bench-jobs bench-serving bench-scaleout bench-sentiment bench-load bench-submission spark backends campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy images clean
+.PHONY: help setup run test torch lint bench bench-console bench-jobs bench-serving bench-scaleout bench-sentiment bench-load bench-submission spark backends docs pictures campaign campaign-registry campaign-submission lock grpc audit licences sbom check-deploy images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ lint: $(DEV) ## ruff and mypy
 
 bench: $(DEV) ## measure what the docs claim (minutes)
 	$(BIN)/python -m benchmarks.imputation $(ARGS)
+
+bench-console: $(DEV) ## measure the console: first paint, bytes, CPU for an open tab, long lists, atoll --help (four minutes; Chromium and PostgreSQL are needed)
+	$(BIN)/python -m benchmarks.console $(ARGS)
 
 bench-hosted: $(DEV) ## measure hosted models beside KServe, MLServer, LitServe, BentoML and PyTriton (half an hour; wrk is needed)
 	$(BIN)/python -m benchmarks.hosted $(ARGS)
@@ -128,6 +131,12 @@ images: $(DEV) ## build both container images, by docker or podman, and run thei
 	sh deployment/container/images.sh $(ARGS)
 	ATOLL_IMAGE=$${ATOLL_IMAGE:-atoll:slim} ATOLL_FUNCTIONS_IMAGE=$${ATOLL_FUNCTIONS_IMAGE:-atoll:functions} \
 	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py tests/deployment/test_compose_topology.py tests/deployment/kubernetes/test_verify_redis.py
+
+pictures: $(DEV) ## take the pictures of the console anew for the docs (a minute)
+	$(BIN)/python -m tests.console.pictures $(ARGS)
+
+docs: $(DEV) ## build the docs as pages into build/site, which Atoll serves at /console/help
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict $(ARGS)
 
 clean: ## remove the environment and all caches; data sets on the local share stay
 	rm -rf $(VENV) .atoll/cache .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

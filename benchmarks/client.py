@@ -26,6 +26,7 @@ class Reply:
     took_s: float
     cache: str
     version: str
+    etag: str
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -45,8 +46,8 @@ class Client:
     ) -> None:
         self._connection.close()
 
-    def get(self, path: str) -> Reply:
-        return self._ask("GET", path, None, {})
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        return self._ask("GET", path, None, dict(headers or {}))
 
     def post(self, path: str, body: bytes, *, fresh: bool = False, headers: Mapping[str, str] | None = None) -> Reply:
         """`fresh` asks the server to compute the answer even if it knows it."""
@@ -62,7 +63,7 @@ class Client:
         except (OSError, http.client.HTTPException) as exc:
             self._connection.close()
             raise NoAnswer(f"{method} {path}: {type(exc).__name__} {exc}") from exc
-        told = (response.getheader(name, "") for name in ("X-Cache", "X-Model-Version"))
+        told = (response.getheader(name, "") for name in ("X-Cache", "X-Model-Version", "ETag"))
         return Reply(response.status, content, time.perf_counter() - started, *told)
 
     @property
