@@ -46,9 +46,9 @@ def test_every_metric_is_listed_and_nothing_else() -> None:
 
 def test_every_route_is_listed_and_nothing_else(tmp_path: Path) -> None:
     app = make_app(tmp_path, serve=BUNDLED)
-    # The pages of the docs are routes too, but not of the API.
+    # The pages of the console and the docs are routes too, but not of the API.
     rows = [name for name in row_names(page("api.md")) if re.match(r"[A-Z]+ /", name)]
-    listed = [name for name in rows if not re.match(r"GET /(docs|openapi)", name)]
+    listed = [name for name in rows if not re.match(r"GET /(console|docs|openapi)", name)]
     assert_same(listed, operations(app), "docs/api.md")
 
 
@@ -118,3 +118,14 @@ def test_each_test_that_the_threat_table_names_exists() -> None:
     assert len(rows) > 20
     assert [row for row, names in named.items() if not names] == []
     assert sorted(name for names in named.values() for name in names - there) == []
+
+
+def test_the_pictures_of_the_console_are_shown_in_both_themes_and_stay_small() -> None:
+    folder = DOCS / "images"
+    pictures = {path.name for path in folder.glob("console-*.webp")}
+    shown = set(re.findall(r"images/(console-[\w-]+\.webp)", (DOCS / "console.md").read_text(encoding="utf-8")))
+    assert pictures == shown
+    assert {name.replace("-dark.", "-light.") for name in pictures if "-dark." in name} == {
+        name for name in pictures if "-light." in name
+    }
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 2_000_000

@@ -49,6 +49,11 @@ request = urllib.request.Request(f"http://127.0.0.1:{os.environ['PORT']}" + sys.
     {"Content-Type": "application/json"})
 print(urllib.request.urlopen(request, timeout=60).read().decode())
 """
+HELP = """
+import os, urllib.request
+page = urllib.request.urlopen(f"http://127.0.0.1:{os.environ['PORT']}/console/help/tutorial.html", timeout=60)
+print(page.read().decode())
+"""
 # As the worker does outside Azure: the folder of the app comes last on the import path, and packages are found by what
 # the image says.
 INDEX = """
@@ -103,7 +108,8 @@ def test_hadolint_finds_nothing() -> None:
 
 def test_every_base_is_a_name_with_a_version_that_a_digest_can_replace() -> None:
     lines = (CHECKOUT / "deployment/Dockerfile").read_text(encoding="utf-8").splitlines()
-    bases = {line.split()[1] for line in lines if line.startswith("FROM ")}
+    stages = [line.split() for line in lines if line.startswith("FROM ")]
+    bases = {stage[1] for stage in stages} - {stage[3] for stage in stages}
     names = dict(
         line.removeprefix("ARG ").split("=", 1) for line in lines if line.startswith("ARG ") and "_IMAGE" in line
     )
@@ -154,10 +160,12 @@ def test_a_container_without_a_network_answers_from_the_models_baked_in(run: Cal
 
     hello = container.python(ASK, *README)
     read = container.python(ASK, "/sentiment/predict", '{"text": ["I love this"]}')
+    tutorial = container.python(HELP)
     user = container.python("import os; print(os.getuid())")
 
     assert json.loads(hello.stdout) == {"resp1": "Hello Atoll"}
     assert json.loads(read.stdout)["predictions"][0][0]["label"] == "POSITIVE"
+    assert "Your first model in 10 minutes" in tutorial.stdout
     assert user.stdout.strip() == "10001"
     assert container.stop() == 0
     assert "Application shutdown complete" in container.log

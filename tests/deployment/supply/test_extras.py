@@ -1,5 +1,7 @@
 """Which packages of the lock an image with an extra gets."""
 
+import sys
+
 import pytest
 
 from deployment.supply.extras import CHECKOUT, asked_by, closure, installed_here, main, requirements
@@ -96,3 +98,13 @@ def test_what_is_installed_already_is_left_out(capsys: pytest.CaptureFixture[str
 
     assert "onnx" in written
     assert "numpy" not in written
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it is installed already")
+def test_what_a_lock_installs_on_other_systems_only_is_not_there_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    lock = str(CHECKOUT / "requirements.txt")
+    assert main(["--package", "mkdocs-material", "--here", "--without", lock]) == 0
+    written = {package.name for package in parse_lock(capsys.readouterr().out, "here")}
+
+    assert {"mkdocs-material", "colorama"} <= written
+    assert "jinja2" not in written
