@@ -104,6 +104,8 @@ def test_a_job_that_failed_is_run_again_from_the_list(visit: Visit, server: Serv
     before = ended(server, job)
     assert before["state"] in ("failed", "dead")
     page = visit(server, f"/console/jobs?state={before['state']}")
+    everyone = page.get_by_role("button", name="Run all dead jobs again")
+    expect(everyone).to_be_visible(visible=before["state"] == "dead")
     page.get_by_role("checkbox", name=f"Select job {job}").check()
     expect(page.locator("#selected")).to_have_text("1 job selected")
     page.get_by_role("button", name="Run again").click()
@@ -111,6 +113,12 @@ def test_a_job_that_failed_is_run_again_from_the_list(visit: Visit, server: Serv
     expect(page.get_by_text("1 job queued again")).to_be_visible()
     wait_for(lambda: len(server.get(f"/jobs/{job}").json()["attempts"]) > len(before["attempts"]), "another attempt")
     ended(server, job)
+
+
+def test_where_no_job_is_dead_nobody_is_asked_to_run_them_again(visit: Visit, server: Server, trained: str) -> None:
+    page = visit(server, "/console/jobs?state=succeeded")
+    expect(page.get_by_role("row").filter(has_text=trained)).to_be_visible()
+    expect(page.get_by_role("button", name="Run all dead jobs again")).not_to_be_visible()
 
 
 def test_filters_stand_in_the_address(visit: Visit, server: Server, trained: str) -> None:

@@ -86,6 +86,12 @@ def test_bounds_are_said_before_sending_and_what_the_api_refuses_stands_at_its_f
     page.get_by_label("Latitude").fill("91")
     page.get_by_role("button", name="Run now").click()
     expect(page.get_by_label("Latitude")).to_have_accessible_description(re.compile("At most 90"))
+    page.goto(f"{server.url}/console/models/housing?tab=train")
+    seconds = page.get_by_label("Seconds")
+    expect(seconds).to_have_accessible_description(re.compile(r"More than 0\."))
+    seconds.fill("0")
+    page.get_by_role("button", name="Train").click()
+    expect(seconds).to_have_accessible_description(re.compile("More than 0, please"))
     refused = server.post("/timeseries/predict", json={"target": "none", "country": "FJI"})
     assert refused.status_code == 422
     field = refused.json()["errors"][0]["field"].split(".")[-1]

@@ -210,3 +210,21 @@ def test_a_message_is_shown_above_a_dialog_and_an_error_stays_until_it_is_closed
 )
 def test_why_a_task_ended_is_told_in_words(run: Run, reason: str | None, code: int | None, told: str) -> None:
     assert run("tasks/why.js", "why", {"reason": reason, "exit_code": code}) == told
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, {"minimum": 0, "below": 1}),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 9}, {"above": 0, "maximum": 9}),
+        ({"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 8}, {"minimum": 1, "maximum": 7}),
+        ({"type": "integer", "minimum": 0}, {"minimum": 0}),
+        ({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "null"}]}, {"above": 0}),
+    ],
+)
+def test_bounds_of_a_field_are_those_of_its_schema(run: Run, schema: object, expected: dict[str, int]) -> None:
+    body = {"content": {"application/json": {"schema": {"properties": {"x": schema}}}}}
+    document = {"paths": {"/a/predict": {"post": {"requestBody": body}}}}
+    (field,) = run("model/spec.js", "routeOf", document, "/a/predict", [])["fields"]
+    bounds = ("minimum", "maximum", "above", "below")
+    assert {name: field[name] for name in bounds if field[name] is not None} == expected

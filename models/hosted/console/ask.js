@@ -107,7 +107,8 @@ export function askView(kit, pure, made, tag) {
   /** What is known of two versions. @param {any} first @param {any} second */
   function besides(first, second) {
     const measured = [...new Set([...Object.keys(first.metrics), ...Object.keys(second.metrics)])].filter((name) => [first, second].every(({ metrics }) => metrics[name] === undefined || typeof metrics[name] === "number"));
-    const change = (/** @type {any} */ a, /** @type {any} */ b, /** @type {(value: number) => string} */ text) => (typeof a === "number" && typeof b === "number" && a !== b ? `${b > a ? "+" : "−"}${text(Math.abs(b - a))}` : "");
+    // What reads the same is no change.
+    const change = (/** @type {any} */ a, /** @type {any} */ b, /** @type {(value: number) => string} */ text) => (typeof a === "number" && typeof b === "number" && text(a) !== text(b) ? `${b > a ? "+" : "−"}${text(Math.abs(b - a))}` : "");
     const tensors = (/** @type {any[]} */ all) => all.map(pure.tensorText).join(", ");
     /** @type {[string, any, any, string][]} */
     const rows = [

@@ -29,7 +29,7 @@ const shownAs = table(
     version: (job) => JSON.stringify([job, ago(job.created), Math.round(secondsBetween(job.started, job.finished) ?? 0)]),
   },
 );
-const list = paged({ name: "jobs", one: "job", table: shownAs, onFilter: unselect });
+const list = paged({ name: "jobs", one: "job", table: shownAs, onFilter: unselect, onShow: offerReplay });
 
 /** @param {any} job */
 function nameCell(job) {
@@ -56,6 +56,11 @@ function progressCell(job) {
   // Of one that came to its end the last message is of no use any more.
   if (job.finished) return h("span", { class: "muted" }, job.kind === "training" ? (job.message ?? "") : "");
   return progress(job.progress, `Progress of job ${job.id}`);
+}
+
+/** Nobody is asked whether to run again what is not there. @param {{state: string}[]} jobs */
+function offerReplay(jobs) {
+  byId("replay-all").hidden = !jobs.some((job) => job.state === "dead");
 }
 
 function showPicked() {

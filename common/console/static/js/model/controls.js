@@ -63,6 +63,8 @@ function bounded(field, value) {
   if (field.kind === "integer" && !Number.isInteger(value)) throw new Error("A whole number, please.");
   if (field.minimum !== null && value < field.minimum) throw new Error(`At least ${field.minimum}, please.`);
   if (field.maximum !== null && value > field.maximum) throw new Error(`At most ${field.maximum}, please.`);
+  if (field.above !== null && value <= field.above) throw new Error(`More than ${field.above}, please.`);
+  if (field.below !== null && value >= field.below) throw new Error(`Less than ${field.below}, please.`);
   return value;
 }
 

@@ -186,11 +186,18 @@ export function formOf(fields, { onChange = () => {}, moreLabel = "Options" } = 
 /** @param {Field} field */
 function hintOf(field) {
   const { minimum, maximum, kind, description } = field;
-  const bounds =
-    minimum !== null && maximum !== null ? `${bound(minimum)} to ${bound(maximum)}.` : minimum !== null ? `At least ${bound(minimum)}.` : maximum !== null ? `At most ${bound(maximum)}.` : "";
   const already = description.includes(String(minimum)) && description.includes(String(maximum));
   const list = kind === "numbers" ? "Numbers, with commas between them." : "";
-  return [description, already ? "" : bounds, list].filter(Boolean).join(" ");
+  return [description, already ? "" : boundsText(field), list].filter(Boolean).join(" ");
+}
+
+/** "1 to 100.", "More than 0, at most 1." @param {Field} field */
+function boundsText({ minimum, maximum, above, below }) {
+  if (minimum !== null && maximum !== null) return `${bound(minimum)} to ${bound(maximum)}.`;
+  const least = minimum !== null ? `at least ${bound(minimum)}` : above !== null ? `more than ${bound(above)}` : "";
+  const most = maximum !== null ? `at most ${bound(maximum)}` : below !== null ? `less than ${bound(below)}` : "";
+  const text = [least, most].filter(Boolean).join(", ");
+  return text && `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
 /** Large ones with commas; not years. @param {number} value */

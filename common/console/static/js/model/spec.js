@@ -20,6 +20,8 @@
  * @property {Record<string, string> | null} values of an enum: label by name
  * @property {number | null} minimum
  * @property {number | null} maximum
+ * @property {number | null} above less than any value, where there is no smallest one
+ * @property {number | null} below more than any value
  * @property {any} fallback what the API takes where nothing is given
  * @property {any} example
  * @property {Record<string, any>[]} requiredIf any of these makes it needed; without, it is not shown
@@ -82,8 +84,7 @@ function fieldOf(document, name, given, place, required, told) {
     required,
     kind,
     values: told?.values ?? (names && Object.fromEntries(names.map((/** @type {any} */ one) => [String(one), String(one)]))),
-    minimum: main.minimum ?? null,
-    maximum: main.maximum ?? null,
+    ...boundsOf(main),
     fallback: schema.default ?? null,
     example: schema.examples?.[0] ?? null,
     requiredIf: schema.required_if ?? [],
@@ -112,6 +113,12 @@ function kindOf(main, options, hasChoices) {
   if (main.type === "integer" && options.some((one) => one.type === "string")) return "text";
   if (main.type === "number" || main.type === "integer") return main.type;
   return main.type === "string" ? "text" : "json";
+}
+
+/** What numbers may be. Of whole ones the bounds always have a smallest and a largest value. @param {any} main */
+function boundsOf({ type, minimum = null, maximum = null, exclusiveMinimum: above = null, exclusiveMaximum: below = null }) {
+  if (type !== "integer") return { minimum, maximum, above, below };
+  return { minimum: minimum ?? (above === null ? null : above + 1), maximum: maximum ?? (below === null ? null : below - 1), above: null, below: null };
 }
 
 /** Which inputs a route of choices cannot do without. @param {any} document @param {{endpoint: string, method: string}} asked */

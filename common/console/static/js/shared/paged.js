@@ -18,10 +18,10 @@ const MOST_OLD = 20;
 
 /**
  * @param {{name: "jobs" | "tasks", one: string, table: {element: HTMLElement, update: (rows: any[]) => void},
- *   onFilter?: () => void}} options `name` is that of the route, of the list in its answers and of the place in the page
+ *   onFilter?: () => void, onShow?: (rows: any[]) => void}} options `name` is that of the route, of the list in its answers and of the place in the page
  * @returns {{now: () => void, isFiltered: () => boolean}}
  */
-export function paged({ name, one, table, onFilter = () => {} }) {
+export function paged({ name, one, table, onFilter = () => {}, onShow = () => {} }) {
   /** @type {any[]} */
   let rows = [];
   /** @type {string | null} */
@@ -40,6 +40,7 @@ export function paged({ name, one, table, onFilter = () => {} }) {
 
   function show() {
     list.show(rows);
+    onShow(rows);
     const rest = next ? "loaded; older ones come as you scroll" : "in all";
     setText(byId("count"), rows.length ? `${plural(rows.length, one)} ${rest}` : "");
   }
