@@ -22,6 +22,6 @@ What there is to build of
 numbers, sizes and times, `js/table.js` tables that keep their rows, `js/toast.js`, `js/dialog.js`, `js/tabs.js`,
 `js/blocks.js` badges, progress bars, empty and error states, code blocks with a copy button, `js/sparkline.js`,
 `js/chart.js` charts and the map of the world, `js/metrics.js` the figures of `/metrics`, `js/caller.js` who calls and
-what they may do. `css/tokens.css` has all colours, sizes and distances; `css/components.css` shows by its headings
+what they may do. `css/tokens.css` has all colours, sizes and distances; headings in `css/components/` show
 which classes there are.
 """

@@ -21,7 +21,13 @@ _TYPES = {
     ".png": "image/png",
 }
 # What every page needs comes as one file, for the page is drawn when it is there.
-BUNDLES = {"css/all.css": ("css/tokens.css", "css/base.css", "css/layout.css", "css/components.css")}
+_COMPONENTS = ("buttons", "cards", "tables", "states", "forms", "tabs", "overlays", "drawings")
+BUNDLES = {
+    "css/all.css": (
+        *(f"css/{name}.css" for name in ("tokens", "base", "layout")),
+        *(f"css/components/{name}.css" for name in _COMPONENTS),
+    )
+}
 
 _COMMENT = re.compile(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/[ \t]*$|//[^\n]*$)", re.MULTILINE | re.DOTALL)
 _IMPORT = re.compile(r"""^(?:import|export)\s(?:[^"';]*?\sfrom\s+)?"(\.[^"]+)\"""", re.MULTILINE)
