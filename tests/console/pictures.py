@@ -5,14 +5,16 @@ A server with sample data is started and given some work, so that the pages have
 
 import argparse
 import io
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -54,12 +56,14 @@ class View:
     path : what is opened.
     act : what is done there before.
     phone : in a window of 360 pixels.
+    busy_s : for how long requests come in before; figures and sparklines tell of them.
     """
 
     name: str
     path: str
     act: Callable[[Page], object] = field(default=lambda page: None)
     phone: bool = False
+    busy_s: float = 0
 
 
 def pressed(page: Page) -> None:
@@ -87,6 +91,16 @@ def filled(body: dict[str, object]) -> str:
     return "#in=" + quote(json.dumps({"body": body}))
 
 
+DISTRICT: dict[str, float] = {
+    "MedInc": 3.6,
+    "HouseAge": 29,
+    "AveRooms": 5.2,
+    "AveBedrms": 1.05,
+    "Population": 1148,
+    "AveOccup": 2.8,
+    "Latitude": 34.26,
+    "Longitude": -118.53,
+}
 GAPS: dict[str, object] = {
     "target_year": "2010",
     "target": "dev-schooling.years",
@@ -97,8 +111,8 @@ GAPS: dict[str, object] = {
 
 
 def views(job: str, task: str) -> Iterator[View]:
-    yield View("overview", "/console")
-    yield View("overview-phone", "/console", phone=True)
+    yield View("overview", "/console", busy_s=40)
+    yield View("overview-phone", "/console", phone=True, busy_s=10)
     yield View("models", "/console/models")
     yield View("model", "/console/models/sample" + filled({"requiredField": "Atoll"}), pressed)
     yield View("imputation", "/console/models/imputation" + filled(GAPS), pressed)
@@ -116,6 +130,33 @@ def views(job: str, task: str) -> Iterator[View]:
     yield View("settings", "/console/settings")
     yield View("sign-in", "/console/sign-in")
     yield View("help", "/console/help/")
+
+
+@contextmanager
+def asked_meanwhile(server: Server) -> Iterator[None]:
+    """Requests as a small team sends them, so that figures and sparklines have something to tell."""
+    body = {"requiredField": "Atoll"}
+    texts = ("I love this", "I hate this", "What a day", "Not for me", "It works as promised")
+    is_over = threading.Event()
+
+    def ask() -> None:
+        for turn in itertools.count():
+            if is_over.wait(0.15 + 0.1 * (turn % 3)):
+                return
+            server.post("/sentiment/predict", json={"text": [texts[turn % len(texts)]]})
+            server.post("/sample_model/predict", json=body)
+            if turn % 4 == 0:
+                server.post("/housing/predict", json=DISTRICT | {"MedInc": 2 + turn % 7})
+            if turn % 8 == 0:
+                server.post("/imputation/predict", json=GAPS | {"seed": turn})
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 def work(server: Server) -> tuple[str, str]:
@@ -161,11 +202,12 @@ def take(browser: Browser, server: Server, view: View, *, dark: bool, folder: Pa
     scheme = "dark" if dark else "light"
     context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # a TypedDict of the library
     page = context.new_page()
-    page.goto(server.url + view.path)
-    page.wait_for_load_state("networkidle")
-    view.act(page)
-    # Charts are drawn in steps, and figures come with the second look.
-    page.wait_for_timeout(6000 if view.name.startswith("overview") else 1500)
+    with asked_meanwhile(server) if view.busy_s else nullcontext():
+        page.goto(server.url + view.path)
+        page.wait_for_load_state("networkidle")
+        view.act(page)
+        # Charts are drawn in steps.
+        page.wait_for_timeout(1000 * view.busy_s + 1500)
     image = Image.open(io.BytesIO(page.screenshot()))
     image.save(folder / f"console-{view.name}-{scheme}.webp", quality=QUALITY, method=6)
     context.close()
