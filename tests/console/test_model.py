@@ -163,10 +163,14 @@ def test_a_training_shows_its_trials_and_publishes_a_version_which_can_be_rolled
     page.get_by_role("tab", name="Versions").click()
     serving = page.get_by_role("row").filter(has_text="serves")
     expect(serving).to_contain_text("v2")
-    page.get_by_role("button", name="Roll back").click()
-    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    page.get_by_role("button", name="Roll back to v1").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back to v1").click()
     expect(serving).to_contain_text("v1")
     assert server.get("/registry/sample").json()["aliases"]["default"] == 1
+    # Nothing served before it.
+    expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
+    small = visit(server, f"{SAMPLE}?tab=versions", phone=True)
+    expect(small.get_by_role("button", name="Let it serve")).to_be_in_viewport(ratio=1)
 
 
 def test_a_model_that_is_not_there_is_named_with_those_that_are(visit: Visit, console_server: Server) -> None:

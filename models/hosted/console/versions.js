@@ -24,9 +24,9 @@ export function versionsView(kit, tag, isAdmin, { changed, compare }) {
   const rows = kit.table(
     [
       { title: "Version", isHead: true, cell: (/** @type {any} */ row) => h("span", { class: "row hosted-version" }, `v${row.number}`, ...badges(row)) },
-      { title: "Published", cell: (/** @type {any} */ row) => h("span", { class: "hosted-when", title: `${dateTime(row.created_at)}${row.author ? `, by ${row.author}` : ""}` }, ago(row.created_at)) },
+      { title: "Published", isMinor: true, cell: (/** @type {any} */ row) => h("span", { class: "hosted-when", title: `${dateTime(row.created_at)}${row.author ? `, by ${row.author}` : ""}` }, ago(row.created_at)) },
       { title: "Measured", cell: (/** @type {any} */ row) => metricsText(row.metrics) },
-      { title: "File", cell: (/** @type {any} */ row) => fileOf(row) },
+      { title: "File", isMinor: true, cell: (/** @type {any} */ row) => fileOf(row) },
       { title: "Actions", titleHidden: true, cell: (/** @type {any} */ row) => actionsOf(row) },
     ],
     { key: (/** @type {any} */ row) => String(row.number), caption: `Versions of ${tag}`, empty: () => kit.blocks.emptyState("No versions"), version: () => `${JSON.stringify(entry)} ${JSON.stringify([...details])} ${JSON.stringify(failed)}` },

@@ -13,6 +13,7 @@ import { fill, h } from "./dom.js";
  * @property {boolean} [isHead] names the row
  * @property {string} [hint] shown over the head
  * @property {boolean} [titleHidden] for screen readers only, as that of actions
+ * @property {boolean} [isMinor] left out on phones, where it would push what matters out of sight
  */
 
 /**
@@ -39,7 +40,7 @@ export function table(columns, { key, caption, empty, sort, version = (row) => J
 
   /** @param {Column<T>} column @param {number} index */
   function head(column, index) {
-    const cell = h("th", { scope: "col", class: column.isNumber ? "num" : null, title: column.hint });
+    const cell = h("th", { scope: "col", class: classOf(column), title: column.hint });
     if (column.titleHidden) fill(cell, h("span", { class: "sr-only" }, column.title));
     else if (!column.sortBy) fill(cell, column.title);
     else fill(cell, h("button", { type: "button", class: "sort", onclick: () => sortBy(index) }, column.title));
@@ -81,7 +82,7 @@ export function table(columns, { key, caption, empty, sort, version = (row) => J
     if (known && known.version === now) return known.element;
     const cells = columns.map((column) => {
       const content = [column.cell(row)].flat();
-      const properties = { class: column.isNumber ? "num" : null, ...(column.isHead ? { scope: "row" } : {}) };
+      const properties = { class: classOf(column), ...(column.isHead ? { scope: "row" } : {}) };
       return h(column.isHead ? "th" : "td", properties, ...content);
     });
     const found = known ?? { element: h("tr"), version: now };
@@ -102,6 +103,11 @@ export function table(columns, { key, caption, empty, sort, version = (row) => J
       show();
     },
   };
+}
+
+/** @param {{isNumber?: boolean, isMinor?: boolean}} column */
+function classOf({ isNumber, isMinor }) {
+  return [isNumber && "num", isMinor && "minor"].filter(Boolean).join(" ") || null;
 }
 
 /**

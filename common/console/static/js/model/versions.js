@@ -40,16 +40,17 @@ function entryView(entry, isAdmin, changed) {
   const rows = table(
     [
       { title: "Version", isHead: true, cell: (row) => h("span", { class: "row" }, `v${row.number}`, ...aliasesOf(entry, row.number)) },
-      { title: "Published", cell: (row) => h("span", { title: dateTime(row.created_at) }, ago(row.created_at)) },
+      { title: "Published", isMinor: true, cell: (row) => h("span", { title: dateTime(row.created_at) }, ago(row.created_at)) },
       { title: "Measured", cell: (row) => metricsText(row.metrics) },
-      { title: "Size", isNumber: true, cell: (row) => bytes(row.artefacts.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.size_bytes, 0)) },
-      { title: "By", cell: (row) => (row.job_id ? pageLink("/console/jobs", `/console/jobs/${row.job_id}`, "training") : row.author || NONE) },
+      { title: "Size", isNumber: true, isMinor: true, cell: (row) => bytes(row.artefacts.reduce((/** @type {number} */ sum, /** @type {any} */ one) => sum + one.size_bytes, 0)) },
+      { title: "By", isMinor: true, cell: (row) => (row.job_id ? pageLink("/console/jobs", `/console/jobs/${row.job_id}`, "training") : row.author || NONE) },
       { title: "Actions", titleHidden: true, cell: (row) => (isAdmin ? actionsOf(entry, row, serving, changed) : null) },
     ],
     { key: (row) => String(row.number), caption: `Versions of ${entry.model}`, empty: () => emptyState("No versions"), version: (row) => row },
   );
   rows.update(entry.versions);
-  const back = isAdmin && serving !== null && entry.count > 1 && h("button", { type: "button", class: "button small", onclick: () => rollback(entry.model, serving, changed) }, icon("rollback"), "Roll back");
+  const before = entry.rollbacks[DEFAULT];
+  const back = isAdmin && before !== undefined && h("button", { type: "button", class: "button small", onclick: () => rollback(entry.model, serving, before, changed) }, icon("rollback"), `Roll back to v${before}`);
   const more = entry.count > entry.versions.length ? `The newest ${entry.versions.length} of ${entry.count}` : plural(entry.count, "version");
   return h(
     "section",
@@ -87,13 +88,13 @@ async function letServe(model, version, changed) {
   await attempt(() => point(model, DEFAULT, version), `Version ${version} serves`, changed);
 }
 
-/** @param {string} model @param {number} serving @param {() => Promise<void>} changed */
-async function rollback(model, serving, changed) {
-  const text = `Version ${serving} serves. The version that served before it takes its place.`;
-  if (!(await ask({ title: `Roll ${model} back?`, text, confirm: "Roll back" }))) return;
+/** @param {string} model @param {number} serving @param {number} before what served before it @param {() => Promise<void>} changed */
+async function rollback(model, serving, before, changed) {
+  const text = `Version ${serving} serves. Version ${before}, which served before it, takes its place; version ${serving} stays and can serve again.`;
+  if (!(await ask({ title: `Roll ${model} back to version ${before}?`, text, confirm: `Roll back to v${before}` }))) return;
   // With what serves now: a click that arrives twice goes back once.
   const path = `/registry/${encodeURIComponent(model)}/aliases/${DEFAULT}/rollback`;
-  await attempt(() => send("POST", path, { current: serving }), "Rolled back", changed);
+  await attempt(() => send("POST", path, { current: serving }), `Version ${before} serves again`, changed);
 }
 
 /** @param {string} model @param {number} version @param {() => Promise<void>} changed */
