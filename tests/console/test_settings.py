@@ -56,6 +56,7 @@ def test_a_key_is_made_shown_once_used_and_revoked(visit: Visit, server: Server)
     bearer = {"Authorization": f"Bearer {key}"}
     assert server.get("/keys/self", headers=bearer).json()["scopes"] == ["predict"]
     made.get_by_role("button", name="I have copied it").click()
+    expect(page.locator("dialog")).to_have_count(0)
     assert key not in page.content()
     row = page.get_by_role("row").filter(has_text="dashboard")
     row.get_by_role("button", name="Revoke dashboard").click()

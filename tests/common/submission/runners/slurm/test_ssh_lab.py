@@ -186,7 +186,7 @@ def test_a_job_that_the_controller_has_forgotten_is_found_in_the_accounting(
 ) -> None:
     task = submission()
     number = runner.submit(task, package(task, runner.config, "exit 3"))
-    figures = seen(runner, known(task, number), lambda told: told.cpu_time_s is not None)
+    seen(runner, known(task, number), lambda told: told.cpu_time_s is not None)
     # As if the queue knew nothing of it: whoever asks is led to a squeue that prints nothing.
     programs = lab.folder / "bin"
     programs.mkdir()
@@ -201,7 +201,8 @@ def test_a_job_that_the_controller_has_forgotten_is_found_in_the_accounting(
     finally:
         forgetful.close()
     assert told == by_name
-    assert (told.state, told.exit_code, told.cpu_time_s) == (TaskState.FAILED, 3, figures.cpu_time_s)
+    assert (told.state, told.exit_code) == (TaskState.FAILED, 3)
+    assert told.cpu_time_s is not None
 
 
 def test_what_was_never_submitted_is_not_found(runner: SlurmSshRunner) -> None:
