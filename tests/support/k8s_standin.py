@@ -24,6 +24,7 @@ import httpx
 import pytest
 
 from common.settings import CHECKOUT
+from tests.support import lab_images
 from tests.support.backends import missing
 from tests.support.servers import free_port
 
@@ -104,22 +105,12 @@ def k8s_standin(mode: str = "process") -> Iterator[K8sStandIn]:
     if shutil.which("openssl") is None:
         missing("openssl is not installed, which the stand-in for Kubernetes needs")
     if mode == "podman":
-        _need_podman()
+        lab_images.make(IMAGE)
     server = K8sStandIn(mode)
     try:
         yield server
     finally:
         server.close()
-
-
-def _need_podman() -> None:
-    # Containers need root and images that are made beforehand, so their absence is no failure.
-    if shutil.which("podman") is None or os.getuid() != 0:
-        pytest.skip("podman is not installed, or this is not root: the stand-in runs no containers")
-    environment = {**os.environ, "CONTAINERS_CONF": str(LAB / "containers" / "containers.conf")}
-    found = subprocess.run(["podman", "image", "exists", IMAGE], env=environment, check=False, capture_output=True)
-    if found.returncode:
-        pytest.skip(f"there is no image {IMAGE}: ../shared/lab/containers/base_image.sh {IMAGE} makes it")
 
 
 def complaints(manifests: Sequence[dict[str, Any]], folder: Path) -> list[str]:

@@ -17,10 +17,9 @@ from common.submission.runners.local.runner import LocalRunner
 from common.submission.states import TaskState
 from tests.common.submission.runners import tasks
 from tests.common.submission.runners.tasks import files, finish, log, run, submission, submit, wait_for
+from tests.support import lab_images
 from tests.support.backends import missing
-from tests.support.datasets import CHECKOUT
 
-LAB = CHECKOUT.parent / "shared" / "lab" / "containers"
 IMAGE = "python:3.11-slim"
 MB = 1 << 20
 Make = Callable[..., LocalRunner]
@@ -115,23 +114,11 @@ def environment(pid: int) -> bytes:
         return b""
 
 
-@functools.cache
-def make_image() -> None:
-    if not LAB.is_dir():
-        pytest.skip("the lab's images are not in ../shared/lab/containers")
-    if os.getuid() != 0:
-        pytest.skip("the lab's images need root")
-    if shutil.which("podman") is None or shutil.which("debootstrap") is None:
-        missing("podman or debootstrap is not installed")
-    done = subprocess.run([LAB / "base_image.sh", IMAGE], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture
 def podman(make: Make, monkeypatch: pytest.MonkeyPatch) -> LocalRunner:
-    make_image()
-    # podman of this Debian does not find its way without it.
-    monkeypatch.setenv("CONTAINERS_CONF", str(LAB / "containers.conf"))
+    lab_images.make(IMAGE)
+    for name, value in lab_images.CONFIGURATION.items():
+        monkeypatch.setenv(name, value)
     return make(containers="podman", network=False)
 
 
