@@ -1,9 +1,7 @@
 """Measures imputation through real servers: `python -m benchmarks.imputation --help`."""
 
 import argparse
-import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import data, latency, load, machine, start
+from benchmarks import data, latency, load, machine, outcome, start
 from benchmarks.latency import Bench
 from benchmarks.report import NotMeasured, Report
 
@@ -21,22 +19,13 @@ NAMES = (*latency.NAMES, "load", "start", "import")
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     names = list(data.NAMES) if "all" in given.data else list(dict.fromkeys(given.data))
-    # Or the servers would outlive a run that is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    outcome.end_cleanly()
     scratch = Path(tempfile.mkdtemp(prefix="atoll-benchmark-"))
     try:
         report = _measure(names, given.quick, frozenset(given.only), scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    text = report.markdown()
-    print(f"\n{text}")
-    if given.json:
-        given.json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
-    if given.markdown:
-        given.markdown.write_text(text)
-    if report.missed:
-        print(f"missed: {', '.join(report.missed)}", file=sys.stderr)
-    return 1 if given.strict and report.missed else 0
+    return outcome.tell(given, report, report.markdown())
 
 
 def _measure(names: list[str], quick: bool, only: frozenset[str], scratch: Path) -> Report:
@@ -68,9 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", nargs="+", default=["all"], choices=[*data.NAMES, "all"], help="data sets [all]")
     parser.add_argument("--quick", action="store_true", help="few requests: to see that it works")
     parser.add_argument("--only", nargs="+", default=[], choices=NAMES, metavar="NAME", help=", ".join(NAMES))
-    parser.add_argument("--json", type=Path, help="write all figures here, each single time too")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
-    parser.add_argument("--strict", action="store_true", help="end with 1 if a reach is missed")
+    outcome.add_options(parser, "each single time too")
     return parser
 
 

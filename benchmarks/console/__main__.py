@@ -2,15 +2,13 @@
 how long `atoll --help` takes. Some four minutes; Chromium is needed, and PostgreSQL for its part."""
 
 import argparse
-import json
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, outcome
 from benchmarks.console import browser, command, lists, paint, polling, scrolling
 from benchmarks.console.bench import Bench, site
 from benchmarks.console.paint import Seen
@@ -22,8 +20,7 @@ PARTS = ("command", "paint", "polling", "scrolling", "lists")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    # Or what was started would outlive a run that is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    outcome.end_cleanly()
     report = Report(machine.facts())
     if given.quick:
         report.notes.append("A quick run: too short for figures that mean much.")
@@ -48,16 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(bench.scratch, ignore_errors=True)
     text = "\n".join(part for part in (report.markdown(), _painted(seen), _polled(asked)) if part)
-    print(f"\n{text}")
-    if given.json:
-        pages = {name: vars(one) for name, one in seen.items()}
-        tabs = {name: vars(one) for name, one in asked.items()}
-        given.json.write_text(json.dumps(report.as_json() | {"pages": pages, "tabs": tabs}, indent=1))
-    if given.markdown:
-        given.markdown.write_text(text)
-    if report.missed:
-        print(f"missed: {', '.join(report.missed)}", file=sys.stderr)
-    return 1 if given.strict and report.missed else 0
+    pages = {name: vars(one) for name, one in seen.items()}
+    tabs = {name: vars(one) for name, one in asked.items()}
+    return outcome.tell(given, report, text, {"pages": pages, "tabs": tabs})
 
 
 def _painted(seen: Mapping[str, Seen]) -> str:
@@ -88,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.console", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="little of everything: to see that it works")
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, metavar="PART", help=", ".join(PARTS))
-    parser.add_argument("--json", type=Path, help="write all figures here")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
-    parser.add_argument("--strict", action="store_true", help="end with 1 if a reach is missed")
+    outcome.add_options(parser)
     return parser
 
 

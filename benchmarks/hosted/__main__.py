@@ -2,15 +2,13 @@
 in a small pool, at a switch under load, and a gigabyte on its way in."""
 
 import argparse
-import json
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, outcome
 from benchmarks.hosted import files, pool, switch, upload
 from benchmarks.hosted.answers import Answers
 from benchmarks.hosted.bench import Bench
@@ -24,8 +22,7 @@ ROUNDS, SECONDS = 3, 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    # Or what was started would outlive a run that is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    outcome.end_cleanly()
     report = Report(machine.facts())
     if given.quick:
         report.notes.append("A quick run: too short for figures that mean much.")
@@ -59,14 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     text = f"{report.markdown()}\n{answers.table() if answers.runs else ''}"
-    print(f"\n{text}")
-    if given.json:
-        given.json.write_text(json.dumps(report.as_json() | {"answers": answers.as_json()}, indent=1))
-    if given.markdown:
-        given.markdown.write_text(text)
-    if report.missed:
-        print(f"missed: {', '.join(report.missed)}", file=sys.stderr)
-    return 1 if given.strict and report.missed else 0
+    return outcome.tell(given, report, text, {"answers": answers.as_json()})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=SECONDS, help="that a run takes [%(default)s]")
     parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="SERVER", help=", ".join(names))
     parser.add_argument("--prepare", action="store_true", help="make the environments of the peers, and nothing else")
-    parser.add_argument("--json", type=Path, help="write all figures here, each single run too")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
-    parser.add_argument("--strict", action="store_true", help="end with 1 if a reach is missed")
+    outcome.add_options(parser, "each single run too")
     return parser
 
 

@@ -1,9 +1,7 @@
 """Measures queued jobs: Atoll's kernel through real servers and workers, and the same jobs through its peers."""
 
 import argparse
-import json
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import machine
+from benchmarks import machine, outcome
 from benchmarks.jobs import accept, atoll, backends, contest, kills, pages
 from benchmarks.report import Fact, NotMeasured, Reach, Report, percentile
 from benchmarks.server import Server
@@ -57,8 +55,7 @@ class Bench:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    # Or what was started would outlive a run that is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    outcome.end_cleanly()
     report = Report(machine.facts())
     if given.quick:
         report.notes.append("A quick run: too few jobs for figures that mean much.")
@@ -78,14 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     text = report.markdown() + (f"\n{contest.table(bench.scores)}" if bench.scores else "")
-    print(f"\n{text}")
-    if given.json:
-        given.json.write_text(json.dumps(report.as_json() | {"contest": [asdict(s) for s in bench.scores]}, indent=1))
-    if given.markdown:
-        given.markdown.write_text(text)
-    if report.missed:
-        print(f"missed: {', '.join(report.missed)}", file=sys.stderr)
-    return 1 if given.strict and report.missed else 0
+    return outcome.tell(given, report, text, {"contest": [asdict(score) for score in bench.scores]})
 
 
 def _start(bench: Bench, stack: ExitStack) -> None:
@@ -212,9 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="few jobs: to see that it works")
     parser.add_argument("--only", nargs="+", default=[], choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--peers", help="the Python that has Celery, Huey and Procrastinate [.venv/bench]")
-    parser.add_argument("--json", type=Path, help="write all figures here, each single time too")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
-    parser.add_argument("--strict", action="store_true", help="end with 1 if a reach is missed")
+    outcome.add_options(parser, "each single time too")
     return parser
 
 

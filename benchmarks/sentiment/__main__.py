@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, outcome
 from benchmarks.jobs.backends import redis_server
 from benchmarks.report import NotMeasured, Report
 from benchmarks.sentiment import contest, crowd, image, limit, memory, model, outage, soak
@@ -23,8 +22,7 @@ PARTS = ("limit", "uncached", "mixture", "memory", "outage")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    # Or what was started would outlive a run that is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    outcome.end_cleanly()
     report = Report(machine.facts())
     python = _peer(report)
     if given.prepare:
@@ -41,15 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     report.machine["took"] = f"{time.monotonic() - began:.0f} s"
-    text = bench.markdown()
-    print(f"\n{text}")
-    if given.json:
-        given.json.write_text(bench.as_json())
-    if given.markdown:
-        given.markdown.write_text(text)
-    if report.missed:
-        print(f"missed: {', '.join(report.missed)}", file=sys.stderr)
-    return 1 if given.strict and report.missed else 0
+    return outcome.tell(given, report, bench.markdown(), bench.details_as_json())
 
 
 def _peer(report: Report) -> str | None:
@@ -109,10 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", default=[], choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--soak", type=int, default=0, metavar="SECONDS", help="the mixture for so long, alone")
     parser.add_argument("--prepare", action="store_true", help="make the environment of the peer, and nothing else")
-    parser.add_argument("--json", type=Path, help="write all figures here, each single run too")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
     parser.add_argument("--picture", type=Path, help="draw what happens while Redis is away, as SVG")
-    parser.add_argument("--strict", action="store_true", help="end with 1 if a reach is missed")
+    outcome.add_options(parser, "each single run too")
     return parser
 
 

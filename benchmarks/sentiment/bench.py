@@ -1,7 +1,6 @@
 """What the parts of the benchmark share."""
 
 import itertools
-import json
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -74,9 +73,10 @@ class Bench:
         failed = [f"- not measured: {what}" for what in self.report.failed]
         return "\n".join([self.report.markdown(), *(table.markdown() for table in self.tables), *verdicts, *failed, ""])
 
-    def as_json(self) -> str:
+    def details_as_json(self) -> dict[str, Any]:
+        """What there is beside the report."""
         tables = [{"title": table.title, "head": table.head, "rows": table.rows} for table in self.tables]
-        return json.dumps(self.report.as_json() | {"tables": tables, "details": self.details}, indent=1)
+        return {"tables": tables, "details": self.details}
 
 
 def _line(row: Fact) -> str:

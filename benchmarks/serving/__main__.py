@@ -2,9 +2,7 @@
 
 import argparse
 import itertools
-import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import machine
+from benchmarks import machine, outcome
 from benchmarks.client import Client
 from benchmarks.report import NotMeasured, Report
 from benchmarks.serving import wrk
@@ -52,8 +50,7 @@ class Bench:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    # Or what was started would outlive a run that is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    outcome.end_cleanly()
     report = Report(machine.facts())
     chosen = [one for one in CONTESTANTS if not given.only or one.name in given.only]
     usable = [one for one in chosen if _prepare(report, one)]
@@ -78,15 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     peers = [one.name for one in usable if one.environment is not None]
     facts = judged(bench.cells, peers)
     text = _text(report, bench.cells, verdicts(facts))
-    print(f"\n{text}")
     report.facts += facts
-    if given.json:
-        given.json.write_text(json.dumps(report.as_json() | {"cells": bench.cells.as_json()}, indent=1))
-    if given.markdown:
-        given.markdown.write_text(text)
-    if report.missed:
-        print(f"missed: {', '.join(report.missed)}", file=sys.stderr)
-    return 1 if given.strict and report.missed else 0
+    return outcome.tell(given, report, text, {"cells": bench.cells.as_json()})
 
 
 def _prepare(report: Report, contestant: Contestant) -> bool:
@@ -191,9 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=SECONDS, help="that a run takes [%(default)s]")
     parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="SERVER", help=", ".join(names))
     parser.add_argument("--prepare", action="store_true", help="make the environments of the peers, and nothing else")
-    parser.add_argument("--json", type=Path, help="write all figures here, each single run too")
-    parser.add_argument("--markdown", type=Path, help="write the tables here")
-    parser.add_argument("--strict", action="store_true", help="end with 1 if a reach is missed")
+    outcome.add_options(parser, "each single run too")
     return parser
 
 
