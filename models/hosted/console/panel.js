@@ -235,12 +235,7 @@ export async function page({ model }, kit) {
 
   /** @param {() => Promise<any>} change @param {string} done */
   async function attempt(change, done) {
-    try {
-      await change();
-      kit.toast(done, { kind: "good" });
-    } catch (error) {
-      kit.toastError(error);
-    }
+    await kit.attempt(change, done);
     await again();
   }
 

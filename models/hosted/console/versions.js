@@ -213,12 +213,7 @@ export function versionsView(kit, tag, isAdmin, { changed, compare }) {
 
   /** @param {() => Promise<any>} change @param {string} done */
   async function attempt(change, done) {
-    try {
-      await change();
-      kit.toast(done, { kind: "good" });
-    } catch (error) {
-      kit.toastError(error);
-    }
+    await kit.attempt(change, done);
     await changed();
   }
 

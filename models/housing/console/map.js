@@ -198,12 +198,7 @@ function viewOf(element, learned, inputs, { pictureOf, placeText, nearest, field
 
   async function copyLink() {
     remember();
-    try {
-      await navigator.clipboard.writeText(location.href);
-      kit.toast("Link copied", { kind: "good" });
-    } catch {
-      kit.toast("The link is in the address bar", { detail: "This browser does not let the page copy it." });
-    }
+    await kit.copyLink();
   }
 
   addEventListener("hashchange", () => {

@@ -113,15 +113,6 @@ function asking(make, first, view, kit) {
     }
   }
 
-  async function copyLink() {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      kit.toast("Link copied", { kind: "good" });
-    } catch {
-      kit.toast("The link is in the address bar", { detail: "This browser does not let the page copy it." });
-    }
-  }
-
   addEventListener("hashchange", () => {
     const other = askedOf(location.hash);
     if (!other) return;
@@ -130,7 +121,7 @@ function asking(make, first, view, kit) {
   });
   form.set(first);
   answer();
-  const link = h("button", { type: "button", class: "button small", onclick: copyLink }, icon("link"), "Copy link");
+  const link = h("button", { type: "button", class: "button small", onclick: () => kit.copyLink() }, icon("link"), "Copy link");
   const card = (/** @type {string} */ title, /** @type {HTMLElement | null} */ beside, /** @type {HTMLElement} */ body) =>
     h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", null, title), beside), h("div", { class: "card-body" }, body));
   return h("div", { class: "ask" }, card("Question", null, form.element), card("What it would take", h("span", { class: "row" }, state, link), place));

@@ -39,3 +39,28 @@ export function toastError(error) {
   const { title, detail } = readable(error);
   return toast(title, { kind: "bad", detail });
 }
+
+/**
+ * Make a change, and tell how that ended.
+ * @param {() => Promise<unknown>} change
+ * @param {string} done what is told where it was made
+ * @param {"good" | "info"} [kind] `info` where it has only begun
+ */
+export async function attempt(change, done, kind = "good") {
+  try {
+    await change();
+    toast(done, { kind });
+  } catch (error) {
+    toastError(error);
+  }
+}
+
+/** Put the page's address into the clipboard, and say so. */
+export async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    toast("Link copied", { kind: "good" });
+  } catch {
+    toast("The link is in the address bar", { detail: "This browser does not let the page copy it." });
+  }
+}

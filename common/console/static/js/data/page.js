@@ -7,7 +7,7 @@ import { emptyState, errorState, progress, tag } from "../blocks.js";
 import { ask } from "../dialog.js";
 import { byId, fill, h, icon } from "../dom.js";
 import { bytes, integer, NONE, plural } from "../format.js";
-import { toast, toastError } from "../toast.js";
+import { attempt, toast } from "../toast.js";
 import { put } from "../shared/upload.js";
 import { isCsv, showMissing } from "./missing.js";
 import { yearsText } from "./years.js";
@@ -59,12 +59,7 @@ async function remove(set, file, path) {
   const used = set.used_by.length ? ` Models answer from this data set: ${set.used_by.join(", ")}.` : "";
   const text = `${file.name} (${bytes(file.size_bytes)}) is deleted from the share, for everybody. It cannot be brought back.${used}`;
   if (!(await ask({ title: `Delete ${set.name}/${file.name}?`, text, confirm: "Delete", danger: true }))) return;
-  try {
-    await send("DELETE", path);
-    toast(`${file.name} was deleted`, { kind: "good" });
-  } catch (error) {
-    toastError(error);
-  }
+  await attempt(() => send("DELETE", path), `${file.name} was deleted`);
   await show();
 }
 

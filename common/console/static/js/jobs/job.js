@@ -9,7 +9,7 @@ import { dateTime, duration, NONE, percent } from "../format.js";
 import { poll } from "../poll.js";
 import { table } from "../table.js";
 import { tabs } from "../tabs.js";
-import { toast, toastError } from "../toast.js";
+import { attempt } from "../toast.js";
 import { logView } from "../shared/log.js";
 import { secondsBetween } from "../shared/times.js";
 import { inLine } from "../shared/value.js";
@@ -158,12 +158,7 @@ let looking = poll(look, { everyMs: EVERY_MS, onError: failed });
 byId("cancel").addEventListener("click", async () => {
   const text = "What runs is stopped within a second, and what it has done so far is lost. A cancelled job cannot be run again: ask anew.";
   if (!(await ask({ title: "Cancel this job?", text, confirm: "Cancel the job", danger: true }))) return;
-  try {
-    await send("DELETE", `/jobs/${encodeURIComponent(id)}`);
-    toast("The job is being cancelled");
-  } catch (error) {
-    toastError(error);
-  }
+  await attempt(() => send("DELETE", `/jobs/${encodeURIComponent(id)}`), "The job is being cancelled", "info");
   looking.now();
 });
 

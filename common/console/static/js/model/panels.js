@@ -19,7 +19,7 @@ import * as format from "../format.js";
 import { poll } from "../poll.js";
 import { table } from "../table.js";
 import { tabs } from "../tabs.js";
-import { toast, toastError } from "../toast.js";
+import { attempt, copyLink, toast, toastError } from "../toast.js";
 import * as uploads from "../shared/upload.js";
 import { download } from "./download.js";
 import { csvOf } from "./flat.js";
@@ -35,7 +35,7 @@ let drawn = [];
 
 /** What a panel may use. `chart` may be called before its place stands in the page: it is drawn once that is seen. */
 const KIT = {
-  api, blocks, caller, chart: chartOnceSeen, csvOf, curlOf, dialog, dom, download, follow, format, jobIdOf, may, poll,
+  api, attempt, blocks, caller, chart: chartOnceSeen, copyLink, csvOf, curlOf, dialog, dom, download, follow, format, jobIdOf, may, poll,
   pythonOf, rowsOf, styles, table, tabs, toast, toastError, uploads, worldMap,
 };
 

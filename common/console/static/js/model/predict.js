@@ -4,7 +4,7 @@
 import { ApiError, get, isAborted, send } from "../api.js";
 import { emptyState, errorState, skeleton } from "../blocks.js";
 import { fill, h, icon } from "../dom.js";
-import { toast } from "../toast.js";
+import { copyLink, toast } from "../toast.js";
 import { answerView, nothingYet } from "./answer.js";
 import { estimator } from "./estimate.js";
 import { follow, jobIdOf } from "./follow.js";
@@ -36,7 +36,7 @@ export function predictView(model, route, estimatePath) {
   element.addEventListener("submit", (event) => (event.preventDefault(), start(false)));
   queue.addEventListener("click", () => start(true));
   stop.addEventListener("click", () => running?.abort());
-  link.addEventListener("click", copyLink);
+  link.addEventListener("click", linkToInputs);
   element.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
@@ -134,18 +134,13 @@ export function predictView(model, route, estimatePath) {
     return text ? `${route.path}?${text}` : route.path;
   }
 
-  async function copyLink() {
+  async function linkToInputs() {
     const values = form.values({ quiet: true });
     if (!values) return void toast("Something is missing in the form", { kind: "warn" });
     const fragment = fragmentOf(values);
     if (!fragment) return void toast("These inputs are too long for a link", { kind: "warn" });
     remember(values);
-    try {
-      await navigator.clipboard.writeText(location.href);
-      toast("Link copied", { kind: "good" });
-    } catch {
-      toast("The link is in the address bar", { detail: "This browser does not let the page copy it." });
-    }
+    await copyLink();
   }
 
   const given = valuesOf(location.hash);

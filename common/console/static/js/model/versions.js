@@ -8,7 +8,7 @@ import { ask, cancelButton, open } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { ago, bytes, dateTime, NONE, number, plural } from "../format.js";
 import { table } from "../table.js";
-import { toast, toastError } from "../toast.js";
+import { attempt } from "../toast.js";
 
 const ALIAS = "[a-z][a-z0-9\\-]{0,62}";
 const DEFAULT = "default";
@@ -85,7 +85,7 @@ function actionsOf(entry, row, serving, changed) {
 async function letServe(model, version, changed) {
   const text = `From now on version ${version} answers all who name no other. It can be rolled back.`;
   if (!(await ask({ title: `Let version ${version} serve?`, text, confirm: "Let it serve" }))) return;
-  await attempt(() => point(model, DEFAULT, version), `Version ${version} serves`, changed);
+  await attemptAnd(() => point(model, DEFAULT, version), `Version ${version} serves`, changed);
 }
 
 /** @param {string} model @param {number} serving @param {number} before what served before it @param {() => Promise<void>} changed */
@@ -94,7 +94,7 @@ async function rollback(model, serving, before, changed) {
   if (!(await ask({ title: `Roll ${model} back to version ${before}?`, text, confirm: `Roll back to v${before}` }))) return;
   // With what serves now: a click that arrives twice goes back once.
   const path = `/registry/${encodeURIComponent(model)}/aliases/${DEFAULT}/rollback`;
-  await attempt(() => send("POST", path, { current: serving }), `Version ${before} serves again`, changed);
+  await attemptAnd(() => send("POST", path, { current: serving }), `Version ${before} serves again`, changed);
 }
 
 /** @param {string} model @param {number} version @param {() => Promise<void>} changed */
@@ -106,7 +106,7 @@ function nameIt(model, version, changed) {
   dialog.querySelector("form")?.addEventListener("submit", async (event) => {
     event.preventDefault();
     dialog.close("yes");
-    await attempt(() => point(model, field.value, version), `${field.value} is version ${version}`, changed);
+    await attemptAnd(() => point(model, field.value, version), `${field.value} is version ${version}`, changed);
   });
   field.focus();
 }
@@ -117,12 +117,7 @@ function point(model, alias, version) {
 }
 
 /** @param {() => Promise<unknown>} change @param {string} done @param {() => Promise<void>} changed */
-async function attempt(change, done, changed) {
-  try {
-    await change();
-    toast(done, { kind: "good" });
-  } catch (error) {
-    toastError(error);
-  }
+async function attemptAnd(change, done, changed) {
+  await attempt(change, done);
   await changed();
 }

@@ -7,7 +7,7 @@ import { ask, cancelButton, open } from "../dialog.js";
 import { fill, h, icon } from "../dom.js";
 import { ago, dateTime } from "../format.js";
 import { table } from "../table.js";
-import { toast, toastError } from "../toast.js";
+import { attempt } from "../toast.js";
 
 const SCOPES = { predict: "ask models", train: "train them", submit: "run programs on clusters", admin: "everything" };
 const PAGE = 1000;
@@ -43,12 +43,7 @@ export function showKeys(place) {
   async function revoke(key) {
     const text = `Whoever uses ${key.name} (${key.prefix}…) is refused within 5 seconds, in every process. It cannot be undone; a new key has to be made.`;
     if (!(await ask({ title: `Revoke ${key.name}?`, text, confirm: "Revoke", danger: true }))) return;
-    try {
-      await send("DELETE", `/keys/${key.id}`);
-      toast(`${key.name} is revoked`, { kind: "good" });
-    } catch (error) {
-      toastError(error);
-    }
+    await attempt(() => send("DELETE", `/keys/${key.id}`), `${key.name} is revoked`);
     await look();
   }
 

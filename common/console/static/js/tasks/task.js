@@ -10,7 +10,7 @@ import { bytes, dateTime, duration, integer } from "../format.js";
 import { poll } from "../poll.js";
 import { table } from "../table.js";
 import { tabs } from "../tabs.js";
-import { toast, toastError } from "../toast.js";
+import { attempt } from "../toast.js";
 import { secondsBetween } from "../shared/times.js";
 import { inLine } from "../shared/value.js";
 import { followLog } from "./log.js";
@@ -139,12 +139,7 @@ caller()
 
 /** @param {"DELETE" | "POST"} method @param {string} where @param {string} done */
 async function change(method, where, done) {
-  try {
-    await send(method, where);
-    toast(done);
-  } catch (error) {
-    toastError(error);
-  }
+  await attempt(() => send(method, where), done, "info");
   lookAgain();
 }
 
