@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup
 DEV := $(VENV)/.setup-dev
+DOCS := $(VENV)/.setup-docs
 PEERS := $(VENV)/.setup-bench
+HELP := build/site/index.html
 # PYTHON=python3.12 picks another interpreter, when .venv is made.
 
 .DEFAULT_GOAL := help
@@ -27,7 +29,18 @@ $(DEV): requirements-dev.txt $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+# What builds the help alone, with the hashes that requirements-dev.txt has.
+$(DOCS): requirements-dev.txt $(SETUP)
+	@$(BIN)/python -m deployment.supply.extras --package mkdocs-material --here --without requirements.txt >$(VENV)/docs.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/docs.txt
+	@touch $@
+
+$(HELP): $(DOCS) mkdocs.yml $(wildcard docs/*.md docs/site/*)
+	@echo "building the help"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 run: $(SETUP) ## serve Atoll on port 7071 (HOST, PORT, WORKERS, DATASET_PATH, SERVICE_MODEL are settings)
+	@$(MAKE) --no-print-directory $(HELP) || echo "The help could not be built; Atoll is served without it."
 	@exec $(BIN)/python -m common.host
 
 test: $(DEV) ## run the tests, in parallel
@@ -135,7 +148,7 @@ images: $(DEV) ## build both container images, by docker or podman, and run thei
 pictures: docs ## take the pictures of the console anew for the docs (three minutes)
 	$(BIN)/python -m tests.console.pictures $(ARGS)
 
-docs: $(DEV) ## build the docs as pages into build/site, which Atoll serves at /console/help
+docs: $(DOCS) ## build the docs as pages into build/site, which Atoll serves at /console/help (make run does, where they changed)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict $(ARGS)
 
 clean: ## remove the environment and all caches; data sets on the local share stay
