@@ -150,14 +150,22 @@ def run_host(state: Path, *options: str, env: dict[str, str] | None = None) -> s
     return run_python(["-m", "common.host", *options], state, env)
 
 
+def run_cli(
+    state: Path, *arguments: str, env: dict[str, str] | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line, its output in a pipe."""
+    return run_python(["-m", "common.cli", *arguments], state, env, stdin)
+
+
 def run_python(
-    arguments: Sequence[str], state: Path, env: dict[str, str] | None = None
+    arguments: Sequence[str], state: Path, env: dict[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run Python in the checkout with a clean environment."""
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=CHECKOUT,
         env=environment(state, env),
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=_PATIENCE_S,

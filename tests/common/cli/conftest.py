@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.common.client.job_server import gate, job_server
-from tests.support.servers import CHECKOUT, Server, environment
+from tests.support.servers import CHECKOUT, Server, environment, run_cli
 
 __all__ = ["gate", "job_server"]
 
@@ -25,16 +25,7 @@ def atoll(job_server: Server, tmp_path: Path) -> Atoll:
     """Runs the command line against the server, its output in a pipe."""
 
     def run(*arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "common.cli", *arguments],
-            cwd=CHECKOUT,
-            env=environment(tmp_path, {"ATOLL_URL": job_server.url, **env}),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_cli(tmp_path, *arguments, env={"ATOLL_URL": job_server.url, **env}, stdin=stdin)
 
     return run
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from common.client import AsyncClient, AtollClientError, Client
-from tests.support.servers import CHECKOUT, Server, environment, free_port
+from tests.support.servers import CHECKOUT, Server, environment, free_port, run_cli
 
 ADMIN_KEY = "an-admin-key-of-more-than-32-characters"
 KEY = re.compile(r"atl_[0-9a-z]{12}_[A-Za-z0-9_-]{43}")
@@ -36,15 +36,7 @@ def atoll(tmp_path: Path) -> Atoll:
     """Runs the command line with a state folder of its own, its output in a pipe."""
 
     def run(*arguments: str, **env: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "common.cli", *arguments],
-            cwd=CHECKOUT,
-            env=environment(tmp_path, env),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_cli(tmp_path, *arguments, env=env)
 
     return run
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from common.database import Database
 from common.registry.service import Registry
 from common.settings import Settings, StorageSettings
 from common.storage import Blobs, open_share
-from tests.support.servers import CHECKOUT, Server, environment
+from tests.support.servers import Server, run_cli
 
 Run = subprocess.CompletedProcess[str]
 Atoll = Callable[..., Run]
@@ -65,15 +64,7 @@ def model(site: Site) -> str:
 @pytest.fixture
 def atoll(site: Site) -> Atoll:
     def run(*arguments: str, **env: str) -> Run:
-        return subprocess.run(
-            [sys.executable, "-m", "common.cli", "registry", *arguments],
-            cwd=CHECKOUT,
-            env=environment(site.state, {"ATOLL_URL": site.server.url, **env}),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run_cli(site.state, "registry", *arguments, env={"ATOLL_URL": site.server.url, **env})
 
     return run
 

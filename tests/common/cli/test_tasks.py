@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from common.cli.submit import scalar
 from tests.common.cli.conftest import Atoll
 from tests.common.cli.test_remote import answer, client
-from tests.support.servers import CHECKOUT, environment
+from tests.support.servers import run_cli
 
 __all__ = ["client"]
 
@@ -201,15 +200,7 @@ def test_a_parameter_is_a_scalar_of_json_or_else_text(text: str, value: object) 
 def check(tmp_path: Path, text: str, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "clusters.toml"
     file.write_text(text)
-    return subprocess.run(
-        [sys.executable, "-m", "common.cli", "clusters", "check", *arguments],
-        cwd=CHECKOUT,
-        env=environment(tmp_path, {"CLUSTERS_FILE": str(file), **env}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run_cli(tmp_path, "clusters", "check", *arguments, env={"CLUSTERS_FILE": str(file), **env})
 
 
 def test_the_clusters_of_this_machine_are_tried_without_a_server(tmp_path: Path) -> None:
