@@ -40,6 +40,8 @@ _FLUSH_S = 2.0
 _FLUSH_EVERY_S = 1.0
 # What a job that was told to leave gets, when nobody is there any more to wait for it.
 _LEAVE_S = 10.0
+# How long a worker that ends may take, from removing its folders, until its end of the pipe is closed.
+_END_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,13 @@ def main(pipe: Connection, settings: Settings, build: Build, memory_bytes: int, 
     os.environ.clear()
     os.environ.update(environment)
     _settle(memory_bytes)
-    runner = build(settings)
+    try:
+        runner = build(settings)
+    except Exception:
+        if is_abandoned(pipe):
+            # Nobody is there to be told, and what was missing went with the worker, as the folder of its metrics.
+            os._exit(0)
+        raise
     metrics.leave_gauges()
     runner.report_to(lambda job: _tell(pipe, Began(job)))
     inbox: SimpleQueue[Handle | None] = SimpleQueue()
@@ -123,6 +131,17 @@ def main(pipe: Connection, settings: Settings, build: Build, memory_bytes: int, 
             _tell(pipe, Ended(disposition, runner.is_spent))
     # Not by the interpreter: it would wait for threads that the models' code has left behind.
     os._exit(0)
+
+
+def is_abandoned(pipe: Connection) -> bool:
+    """Whether the worker is gone, or goes within two seconds. What it has sent is dropped."""
+    until = time.monotonic() + _END_S
+    try:
+        while pipe.poll(max(0.0, until - time.monotonic())):
+            pipe.recv()
+    except (EOFError, OSError):
+        return True
+    return False
 
 
 def _read(pipe: Connection, runner: Runner, inbox: "SimpleQueue[Handle | None]") -> None:

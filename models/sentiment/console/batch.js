@@ -32,6 +32,7 @@ export async function page(given, kit) {
   /** @type {AbortController | null} */
   let running = null;
   let drawnMs = 0;
+  let due = 0;
 
   const results = resultsOf(kit);
   const trouble = h("div", { class: "sentiment-trouble", role: "alert" });
@@ -96,6 +97,7 @@ export async function page(given, kit) {
   /** Nothing is told yet of this column. @param {HTMLElement} preview */
   function fresh(preview) {
     running?.abort();
+    clearTimeout(due);
     told = sheet.rows.map((/** @type {string[]} */ row, /** @type {number} */ at) => {
       const text = row[sheet.column] ?? "";
       return { at, text, positive: null, problem: text.trim() ? "" : "no text" };
@@ -174,7 +176,10 @@ export async function page(given, kit) {
   /** @param {boolean} isNow @param {number} [atFirst] @param {number} [beganMs] */
   function draw(isNow, atFirst = 0, beganMs = 0) {
     const nowMs = performance.now();
-    if (!isNow && nowMs - drawnMs < DRAWN_MS) return;
+    clearTimeout(due);
+    const restMs = drawnMs + DRAWN_MS - nowMs;
+    // Too early: but what came last is not to wait for what may never come.
+    if (!isNow && restMs > 0) return void (due = setTimeout(() => draw(true, atFirst, beganMs), restMs));
     drawnMs = nowMs;
     const rest = left();
     const share = told.length ? 1 - rest / told.length : 1;
