@@ -53,7 +53,8 @@ def test_a_run_that_would_be_late_gets_the_executors_it_needs(server: Server, tm
     run = server.client.get(f"/scaleout/applications/{EXECUTION_ID}").json()["application"]
     jobs = run["jobs"]
     assert [job["job_id"] for job in jobs] == list(range(JOBS))
-    assert run["start_scale_out"] == 1
+    # One that the listener asked for may be there by then.
+    assert run["start_scale_out"] < EXECUTORS
     assert max(job["end_scale_out"] for job in jobs) == EXECUTORS
     assert any(job.get("predicted_scale_out") == EXECUTORS for job in jobs)
     stages = [stage for job in jobs for stage in job["stages"].values()]
