@@ -22,7 +22,8 @@ $(SETUP): requirements.txt pyproject.toml
 	  || { echo "Atoll needs Python 3.11, 3.12 or 3.13; name one: make setup PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@# As a path, and not as a finder of modules, which every start of Python would pay for.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --config-settings editable_mode=compat --editable .
 	@touch $@
 
 $(DEV): requirements-dev.txt $(SETUP)
