@@ -146,7 +146,7 @@ images: $(DEV) ## build both container images, by docker or podman, and run thei
 	ATOLL_IMAGE=$${ATOLL_IMAGE:-atoll:slim} ATOLL_FUNCTIONS_IMAGE=$${ATOLL_FUNCTIONS_IMAGE:-atoll:functions} \
 	  $(BIN)/python -m pytest -n 0 tests/deployment/test_container.py tests/deployment/test_compose_topology.py tests/deployment/kubernetes/test_verify_redis.py
 
-pictures: docs ## take the pictures of the console anew for the docs (three minutes)
+pictures: $(DEV) docs ## take the pictures of the console anew for the docs (three minutes)
 	$(BIN)/python -m tests.console.pictures $(ARGS)
 
 docs: $(DOCS) ## build the docs as pages into build/site, which Atoll serves at /console/help (make run does, where they changed)
