@@ -1,16 +1,15 @@
 """`/jobs`: what is queued, what runs, what became of it."""
 
-import re
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
-from pydantic import PlainValidator, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import Conflict, Gone, Invalid
-from common.http.conditional import ASK_AGAIN, is_unchanged, not_modified, tag_of
+from common.errors import Conflict, Gone
+from common.http.conditional import ASK_AGAIN, Listing, answer_listing, is_unchanged, not_modified
+from common.http.moments import ISO, Moment, check_order
 from common.http.openapi import problem_answer
 from common.jobs.callbacks.definitions import CallbackInfo
 from common.jobs.definitions import JobInfo, JobPage, JobSummary, LogLineInfo
@@ -23,32 +22,12 @@ from common.security.authenticate import principal_of
 
 router = APIRouter(prefix="/jobs", tags=["Jobs"])
 
-_LOST_PLUS = re.compile(r":\d\d(\.\d+)? \d\d:\d\d$")
-
 _INVALID: dict[int | str, dict[str, Any]] = {422: problem_answer("A parameter is wrong.")}
 _UNKNOWN: dict[int | str, dict[str, Any]] = _INVALID | {404: problem_answer("No such job.")}
 _CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_answer("Not in this state.")}
 _CHANGED = _UNKNOWN | _CONFLICT
 
 MAX_PAGE = 500
-
-_ISO = "ISO 8601 with its zone, e.g. 2026-01-31T12:00:00Z."
-
-
-def _moment(given: object) -> datetime:
-    text = str(given).strip()
-    # A plus that was not written as %2B arrives as a space.
-    text = f"{text[:-6]}+{text[-5:]}" if _LOST_PLUS.search(text) else text
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise ValueError(f"is no time with its zone; send {_ISO[:-1]} (write a + as %2B)")
-    return found
-
-
-Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 @router.get(
@@ -65,30 +44,27 @@ async def list_jobs(
     owner: Annotated[
         str | None, Query(max_length=256, description="Who asked for it; others than you take `admin`.")
     ] = None,
-    created_after: Annotated[Moment | None, Query(description=f"At that time or later. {_ISO}")] = None,
-    created_before: Annotated[Moment | None, Query(description=f"Before that time. {_ISO}")] = None,
+    created_after: Annotated[Moment | None, Query(description=f"At that time or later. {ISO}")] = None,
+    created_before: Annotated[Moment | None, Query(description=f"Before that time. {ISO}")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next` of the page before.")] = None,
     if_none_match: Annotated[str | None, Header(max_length=400)] = None,
 ) -> Response:
     """Your own; all with the scope `admin`. Poll it with `If-None-Match`: an unchanged page costs an empty 304."""
     owner = ownership.listed(principal_of(request), owner)
-    if created_after is not None and created_before is not None and created_before <= created_after:
-        given = created_before.isoformat()
-        raise Invalid.field("created_before", "is not later than created_after", given, where="query")
+    check_order(created_after, created_before)
     wanted = JobFilter(state or (), kind, model, owner, None, created_after, created_before)
 
-    def read() -> Response:
-        store = jobs_of(request).store
-        if if_none_match is not None:
-            etag = tag_of(store.marks(wanted, cursor, limit))
-            if is_unchanged(if_none_match, etag):
-                return not_modified(etag, ASK_AGAIN)
-        page = store.list(wanted, cursor, limit)
-        body = JobPage(jobs=[JobSummary.of(job) for job in page.jobs], next=page.cursor).model_dump_json()
-        return Response(body, headers={**ASK_AGAIN, "ETag": tag_of(page.marks)}, media_type="application/json")
+    # Each in the thread: the first one may open the database.
+    def marks() -> Sequence[Sequence[object]]:
+        return jobs_of(request).store.marks(wanted, cursor, limit)
 
-    return await run_in_threadpool(read)
+    def read() -> Listing:
+        page = jobs_of(request).store.list(wanted, cursor, limit)
+        body = JobPage(jobs=[JobSummary.of(job) for job in page.jobs], next=page.cursor).model_dump_json()
+        return Listing(body, page.marks)
+
+    return await run_in_threadpool(answer_listing, if_none_match, marks, read)
 
 
 @router.get(

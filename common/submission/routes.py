@@ -1,16 +1,16 @@
 """`/tasks`: users' programs on clusters: submit, look at, cancel, begin anew."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from common.errors import Invalid
-from common.http.conditional import ASK_AGAIN, is_unchanged, not_modified, tag_of
+from common.http.conditional import ASK_AGAIN, Listing, answer_listing, is_unchanged, not_modified
+from common.http.moments import Moment, check_order
 from common.http.openapi import problem_answer
 from common.jobs.http import max_open
-from common.jobs.routes import Moment
 from common.security import ownership
 from common.security.authenticate import principal_of
 from common.submission import accepting
@@ -140,22 +140,19 @@ async def list_tasks(
 ) -> Response:
     """Your own; all with the scope `admin`. Poll it with `If-None-Match`: an unchanged page costs an empty 304."""
     owner = ownership.listed(principal_of(request), owner)
-    if created_after is not None and created_before is not None and created_before <= created_after:
-        given = created_before.isoformat()
-        raise Invalid.field("created_before", "is not later than created_after", given, where="query")
+    check_order(created_after, created_before)
     wanted = TaskFilter(tuple(state or ()), cluster, owner, created_after, created_before)
 
-    def read() -> Response:
-        store = tasks_of(request).store
-        if if_none_match is not None:
-            etag = tag_of(store.marks(wanted, cursor, limit))
-            if is_unchanged(if_none_match, etag):
-                return not_modified(etag, ASK_AGAIN)
-        page = store.list(wanted, cursor, limit)
-        body = TaskPageInfo(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.cursor).model_dump_json()
-        return Response(body, headers={**ASK_AGAIN, "ETag": tag_of(page.marks)}, media_type="application/json")
+    # Each in the thread: the first one may open the database.
+    def marks() -> Sequence[Sequence[object]]:
+        return tasks_of(request).store.marks(wanted, cursor, limit)
 
-    return await run_in_threadpool(read)
+    def read() -> Listing:
+        page = tasks_of(request).store.list(wanted, cursor, limit)
+        body = TaskPageInfo(tasks=[TaskSummary.of(task) for task in page.tasks], next=page.cursor).model_dump_json()
+        return Listing(body, page.marks)
+
+    return await run_in_threadpool(answer_listing, if_none_match, marks, read)
 
 
 @router.get(

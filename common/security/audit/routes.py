@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
+from common.http.moments import ISO, Moment
 from common.http.openapi import problem_answer
-from common.jobs.routes import Moment
 from common.security.audit.definitions import AuditPage
 
 router = APIRouter(tags=["Security"])
@@ -15,7 +15,6 @@ _INVALID: dict[int | str, dict[str, Any]] = {
     422: problem_answer("A parameter is wrong."),
     424: problem_answer("The database is away."),
 }
-_ISO = "ISO 8601 with its zone, e.g. 2026-01-31T12:00:00Z."
 
 
 @router.get("/audit", summary="Audit log: who did what, newest first", responses=_INVALID)
@@ -26,8 +25,8 @@ async def list_records(
         str | None, Query(max_length=64, description="`key.created`, or its beginning, `key`, for all of keys.")
     ] = None,
     outcome: Annotated[str | None, Query(max_length=32, description="`done`, `refused` or `failed`.")] = None,
-    after: Annotated[Moment | None, Query(description=f"At that time or later. {_ISO}")] = None,
-    before: Annotated[Moment | None, Query(description=f"Before that time. {_ISO}")] = None,
+    after: Annotated[Moment | None, Query(description=f"At that time or later. {ISO}")] = None,
+    before: Annotated[Moment | None, Query(description=f"Before that time. {ISO}")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before.")] = None,
 ) -> AuditPage:
