@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -141,8 +140,13 @@ def test_a_file_that_cannot_be_is_refused_with_what_to_choose_instead(
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One that takes short texts alone, and few requests a second."""
-    limits = {"MAX_TEXT_CHARS": "60", "RATE_LIMIT_PER_S": "2", "RATE_LIMIT_BURST": "120", "SERVICE_MODEL": "sentiment"}
+    """One that takes short texts alone, and a request in five seconds once its burst is used up."""
+    limits = {
+        "MAX_TEXT_CHARS": "60",
+        "RATE_LIMIT_PER_S": "0.2",
+        "RATE_LIMIT_BURST": "120",
+        "SERVICE_MODEL": "sentiment",
+    }
     server = Server(tmp_path_factory.mktemp("strict"), env=limits)
     yield server
     server.stop()
@@ -169,22 +173,15 @@ def test_a_server_that_asks_to_wait_is_waited_for(visit: Visit, strict: Server) 
     choose(page, "lines.txt", "A wonderful film.\nAn awful film.")
     start = page.get_by_role("button", name="Classify 2 texts")
     expect(start).to_be_visible()
-    used_up = Event()
 
-    # Until the page has asked: what is used up comes back by and by.
-    def use_up() -> None:
-        while not used_up.is_set():
-            strict.get("/models")
+    def is_used_up() -> bool:
+        answer = strict.get("/models")
+        return answer.status_code == 429 and int(answer.headers["Retry-After"]) == 5
 
-    using = Thread(target=use_up)
-    using.start()
-    try:
-        with page.expect_response(lambda answer: answer.status == 429):
-            wait_for(lambda: strict.get("/models").status_code == 429, "the limit")
-            start.click()
-    finally:
-        used_up.set()
-        using.join()
+    # Just now: so that what the page asks within the next seconds is refused.
+    wait_for(is_used_up, "the limit")
+    with page.expect_response(lambda answer: answer.status == 429):
+        start.click()
     expect(page.get_by_text(re.compile("Going on in"))).to_be_visible()
     expect(page.get_by_role("button", name="All are classified")).to_be_visible()
 

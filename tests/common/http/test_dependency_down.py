@@ -1,7 +1,9 @@
 """The database goes away and comes back: what callers are told meanwhile."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -81,6 +83,14 @@ def test_a_mistake_in_a_statement_is_no_dependency_that_is_down() -> None:
     with sa.create_engine("sqlite://").connect() as connection, pytest.raises(OperationalError) as caught:
         connection.exec_driver_sql("SELECT * FROM nowhere")
     assert dependency_down(caught.value) is None
+    assert dependency_down(ValueError()) is None
+
+
+def test_an_error_while_another_thread_imports_the_database_is_no_dependency_that_is_down(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As `sys.modules` has a module while it is executed.
+    monkeypatch.setitem(sys.modules, "sqlalchemy.exc", ModuleType("sqlalchemy.exc"))
     assert dependency_down(ValueError()) is None
 
 
