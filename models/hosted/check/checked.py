@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from common.settings import ModelSettings
 from models.hosted.formats.card import Card, NanPolicy
+
+if TYPE_CHECKING:
+    from common.settings import ModelSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Limits:
     files: int = 1000
 
     @classmethod
-    def of(cls, settings: ModelSettings) -> Self:
+    def of(cls, settings: "ModelSettings") -> Self:
         return cls(
             settings.check_memory_bytes, int(settings.check_s + 0.5) or 1, 2 * settings.check_s, settings.unpacked_bytes
         )

@@ -13,7 +13,6 @@ from typing import Any
 import orjson
 
 from common.errors import Invalid, Unavailable
-from common.settings import get_settings
 from common.telemetry.logs import get_logger
 from models.hosted.check.checked import Asked, Checked, Limits
 from models.hosted.formats.card import CARD, Card
@@ -44,6 +43,9 @@ def check(path: Path, filename: str, limits: Limits | None = None, asked: Asked 
     Unavailable
         The process could not be started.
     """
+    # Not above: the process that it starts imports this module too, and needs no settings.
+    from common.settings import get_settings
+
     limits, asked = limits or Limits.of(get_settings().models), asked or Asked()
     refuse_pickle(path, filename)
     folder = Path(tempfile.mkdtemp(prefix="atoll-check-"))

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -282,3 +283,9 @@ def test_a_refused_model_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Invalid):
         checked(unknown_operator(tmp_path / "m.onnx"))
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_the_process_that_checks_brings_no_web_framework() -> None:
+    code = "import sys, models.hosted.check.child; print({'fastapi', 'uvicorn', 'sqlalchemy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
