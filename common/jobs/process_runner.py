@@ -77,18 +77,20 @@ class ProcessRunner:
         self._attempts: list[_Attempt] = []
         self._lock = threading.Lock()
         self._is_closed = False
+        self._is_used = False
         # Otherwise the interpreter, before it ends, waits for processes that wait for it.
         atexit.register(self.close)
 
-    def warm(self) -> None:
-        """Make a process before the first job needs it. Blocks for as long as that takes."""
-        self._give_back(self._nursery.make())
+    def prepare(self) -> None:
+        """Make a process before the first job needs it, unless that has come. Blocks for as long as that takes."""
+        if not self._is_used:
+            self._warm()
 
     def close(self) -> None:
         """End all processes; jobs that run are found missing, unless they were put back before."""
+        self._is_closed = True
         self._nursery.close()
         with self._lock:
-            self._is_closed = True
             children = self._idle + [attempt.child for attempt in self._attempts]
             self._idle = []
         for child in children:
@@ -118,7 +120,7 @@ class ProcessRunner:
             self._give_back(child)
         elif attempt.stop is not Event.INTERRUPT:
             # The next job should not have to wait for its process.
-            threading.Thread(target=self._replace, name="job-process", daemon=True).start()
+            threading.Thread(target=self._warm, name="job-process", daemon=True).start()
         if ended is None:
             return self._bury(attempt)
         if attempt.job is not None:
@@ -146,6 +148,7 @@ class ProcessRunner:
 
     def _take(self) -> Child:
         with self._lock:
+            self._is_used = True
             while self._idle:
                 # The one used last: its memory is warm, and the others' may be needed by nobody any more.
                 child = self._idle.pop()
@@ -153,11 +156,12 @@ class ProcessRunner:
                     return child
         return self._nursery.make()
 
-    def _replace(self) -> None:
+    def _warm(self) -> None:
         try:
-            self.warm()
+            self._give_back(self._nursery.make())
         except OSError as exc:
-            log.warning("no process can be made", error=str(exc))
+            if not self._is_closed:
+                log.warning("no process can be made", error=str(exc))
 
     def _give_back(self, child: Child) -> None:
         if not child.is_alive:

@@ -36,6 +36,7 @@ from common.telemetry.logs import get_logger
 log = get_logger("atoll.jobs")
 
 _RESTART_S = 2.0
+_PREPARE_AFTER_S = 5.0
 
 
 @dataclass(eq=False)
@@ -116,7 +117,7 @@ class JobSystem:
         if self.settings.jobs.isolation == "process" and self._isolated is None:
             self._isolated = ProcessRunner(self.runner, self.store, self.settings, self.clock, serving_runner)
             self.service.handler = self.handler
-            self._isolated.warm()
+            threading.Thread(target=self._prepare, args=(self._isolated,), name="job-process", daemon=True).start()
 
     def worker(self, names: Sequence[str] | None = None, concurrency: int | None = None) -> Worker:
         """A worker for the queues named, by default for all that this process can run but those of submissions."""
@@ -156,6 +157,11 @@ class JobSystem:
         self.callbacks.stop()
         self.queue.close()
         self.database.close()
+
+    def _prepare(self, isolated: ProcessRunner) -> None:
+        # Not while everything else starts: it takes a core for a second, which a first job then takes as well.
+        if not self._stopping.wait(_PREPARE_AFTER_S):
+            isolated.prepare()
 
     def _work(self, make: Callable[[], Worker]) -> None:
         worker = make()
