@@ -65,7 +65,7 @@ class Traffic:
 @contextlib.contextmanager
 def opened() -> Iterator[Browser]:
     """Raises `NotMeasured` where Chromium is not installed."""
-    found = chromium.program()
+    found = chromium.whole_browser() or chromium.program()
     if found is None:
         raise NotMeasured("Chromium is not installed: `apt install chromium` brings it")
     with sync_playwright() as playwright:

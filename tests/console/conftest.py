@@ -60,7 +60,7 @@ def chromium() -> Iterator[Browser]:
     """One for all tests of this folder. Not longer: while it is there, no other event loop can run in this thread."""
     found = program()
     if found is None:
-        missing("Chromium is not installed: `apt install chromium` brings it")
+        missing("Chromium is not installed: `apt install chromium-headless-shell` brings it")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser

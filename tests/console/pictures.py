@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.console.conftest import PHONE, WIDE
-from tests.support.chromium import ARGUMENTS
+from tests.support.chromium import ARGUMENTS, program
 from tests.support.onnx_models import add
 from tests.support.servers import CHECKOUT, Server, wait_for
 
@@ -192,7 +191,7 @@ def with_checkout() -> dict[str, str]:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program(), args=ARGUMENTS)
         yield browser
         browser.close()
 

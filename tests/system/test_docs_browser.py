@@ -1,7 +1,6 @@
 """`/docs` in a real browser, under the policy that it is sent with."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.backends import missing
+from tests.support.chromium import program
 from tests.support.plugins import write_plugin
 from tests.support.servers import Server
 
 
 @pytest.fixture(scope="module")
 def browser() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = program()
     if found is None:
-        missing("Chromium is not installed: `apt install chromium` brings it")
+        missing("Chromium is not installed: `apt install chromium-headless-shell` brings it")
     return found
 
 
