@@ -25,6 +25,9 @@ from common.version import VERSION
 FACTORY = "common.host.asgi:app"
 # Long enough for an imputation under way to end; Kubernetes kills after 30 s by default.
 DRAIN_S = 25
+# Longer than load balancers and clients keep a connection that is idle (nginx and AWS 60 s): where they are the ones
+# who close it, no request is on its way just then.
+_KEEP_ALIVE_S = 75
 
 
 def serve(
@@ -55,6 +58,7 @@ def serve(
         "access_log": False,
         "server_header": False,
         "timeout_graceful_shutdown": DRAIN_S,
+        "timeout_keep_alive": _KEEP_ALIVE_S,
         "ssl_context_factory": uvicorn_context if is_tls else None,
     }
     port = _check_address(http.host, http.port)

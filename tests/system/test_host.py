@@ -1,6 +1,7 @@
 """The local host as a person runs it."""
 
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,17 @@ def test_a_connection_is_kept_for_the_next_request(sample_server: Server) -> Non
             response = client.get("/health/live")
             streams.append(response.extensions["network_stream"].get_extra_info("socket").getsockname())
     assert streams[0] == streams[1]
+
+
+def test_a_connection_that_rests_is_not_closed_before_proxies_close_theirs(sample_server: Server) -> None:
+    sockets = []
+    patient = httpx.Limits(keepalive_expiry=None)
+    with httpx.Client(base_url=sample_server.url, trust_env=False, limits=patient) as client:
+        for pause_s in (6, 0):
+            response = client.get("/health/live")
+            sockets.append(response.extensions["network_stream"].get_extra_info("socket").getsockname())
+            time.sleep(pause_s)
+    assert sockets[0] == sockets[1]
 
 
 def test_what_is_no_http_is_answered_400_and_harms_nobody(sample_server: Server) -> None:
