@@ -37,5 +37,8 @@ def test_it_is_silent_where_its_worker_has_ended(ends: tuple[Connection, Connect
 
 def test_it_is_silent_where_its_worker_is_about_to_end(ends: tuple[Connection, Connection]) -> None:
     worker, process = ends
-    threading.Timer(0.1, worker.close).start()
+    ending = threading.Timer(0.1, worker.close)
+    ending.start()
     assert child.is_abandoned(process)
+    # The other end hears of it while this one is still at it.
+    ending.join()

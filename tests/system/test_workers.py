@@ -65,6 +65,7 @@ def test_any_process_answers_for_the_requests_of_all(server: Server) -> None:
     processes(server, 2)
     for _ in range(COUNTED):
         assert ask(server, "/params").status_code == 200
+    wait_for(lambda: requests(server) == COUNTED, "all to be counted")
     assert {requests(server) for _ in range(10)} == {COUNTED}
 
 
@@ -77,6 +78,8 @@ def test_counts_survive_a_process_that_is_killed(server: Server) -> None:
     before = processes(server, 2)
     for _ in range(COUNTED):
         ask(server, "/params")
+    # A request is counted once it is answered.
+    wait_for(lambda: requests(server) == COUNTED, "all to be counted")
     os.kill(min(before), signal.SIGKILL)
     # The other one goes on, and a new one comes.
     wait_for(lambda: ask(server, "/slow/process").json() not in before, "a new process")
