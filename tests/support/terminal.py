@@ -1,5 +1,6 @@
 """Somebody who follows a page of the docs: a checkout of their own, a server, and a terminal for commands."""
 
+import contextlib
 import json
 import re
 import shlex
@@ -18,6 +19,8 @@ _HERE = re.compile(r"(?:http://(?:127\.0\.0\.1|localhost):7071|\blocalhost:7071|
 _ID = re.compile(r"\b[0-9a-z]{27}\b")
 # Behind the beginning of a block that is left out as a whole.
 WHOLE = " …"
+# Of Ctrl-C: what a command gets to hear it, and how often it is pressed.
+_HEARD_S, _PRESSES = 15.0, 3
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
@@ -96,8 +99,7 @@ class Terminal:
                 f"{shown!r} of {command}",
                 lambda: None if process.poll() is None else log.read_text(encoding="utf-8"),
             )
-            process.send_signal(signal.SIGINT)
-            process.wait(40)
+            _interrupt(process)
         finally:
             process.kill()
             process.wait()
@@ -183,3 +185,13 @@ def follow(
 def command_of(line: str) -> str:
     """A line without the remark at its end."""
     return re.split(r"\s{2,}#", line)[0].strip()
+
+
+def _interrupt(process: "subprocess.Popen[bytes]") -> None:
+    """Ctrl-C, and again where it is not heard: Python drops what its own callbacks raise, as after imports."""
+    for _ in range(_PRESSES):
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_HEARD_S)
+            return
+    raise AssertionError(f"{process.args!r} goes on after Ctrl-C")
