@@ -159,7 +159,7 @@ class JobSystem:
         self.database.close()
 
     def _prepare(self, isolated: ProcessRunner) -> None:
-        # Not while everything else starts: it takes a core for a second, which a first job then takes as well.
+        # Not while everything else starts: it keeps a core busy for a second. A job that comes sooner makes its own.
         if not self._stopping.wait(_PREPARE_AFTER_S):
             isolated.prepare()
 

@@ -1,6 +1,6 @@
 """The inference runtime: a bounded pool for CPU work, results kept by content, equal requests computed once.
 
-A plugin's route calls `answer` (below) and gets all three. One that predicts items (texts, rows) declares
+A plugin's route calls `answer` and gets all three. One that predicts items (texts, rows) declares
 `predict_batch` and calls `answer_items`: each item is looked up and kept for itself, and what has to be computed is run
 in common batches.
 
