@@ -121,7 +121,8 @@ def _import(name: str, importer: Importer) -> PluginRecord:
 
 
 def _declared(module: ModuleType) -> tuple[APIRouter, Plugin]:
-    router = getattr(module, "router", None)
+    # A package that makes it on first use (PEP 562) is asked plainly: what goes wrong in doing so is told as it is.
+    router = module.router if "__getattr__" in vars(module) else getattr(module, "router", None)
     if not isinstance(router, APIRouter):
         raise TypeError("its package has no `router: APIRouter`")
     plugin = getattr(module, "plugin", None) or Plugin()

@@ -141,8 +141,9 @@ def test_a_plugin_folder_may_be_on_the_import_path_too(tmp_path: Path, monkeypat
         ("x = 1", "no `router: APIRouter`"),
         ("router = 'mine'", "no `router: APIRouter`"),
         ("from fastapi import APIRouter\nrouter = APIRouter()\nplugin = {'title': 'x'}", "not a common.plugins.Plugin"),
+        ("def __getattr__(name):\n    import json\n    return json.absent", "module 'json' has no attribute 'absent'"),
     ],
-    ids=["missing library", "error", "exit", "syntax", "no router", "no APIRouter", "no Plugin"],
+    ids=["missing library", "error", "exit", "syntax", "no router", "no APIRouter", "no Plugin", "error on first use"],
 )
 def test_a_plugin_that_cannot_be_imported_is_unavailable_with_the_reason(
     tmp_path: Path, source: str, reason: str
