@@ -6,7 +6,7 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ class Terminal:
     def run_until(self, command: str, shown: str) -> None:
         """Run what goes on until it is ended, and end it as Ctrl-C does once it has shown a line with the pattern."""
         log = self.folder / "background.log"
-        with log.open("wb") as told:
+        with log.open("wb") as told, _hearing_ctrl_c():
             process = subprocess.Popen(
                 shlex.split(self.text(command)),
                 cwd=self.folder,
@@ -185,6 +185,16 @@ def follow(
 def command_of(line: str) -> str:
     """A line without the remark at its end."""
     return re.split(r"\s{2,}#", line)[0].strip()
+
+
+@contextlib.contextmanager
+def _hearing_ctrl_c() -> Iterator[None]:
+    """Programs that are started hear it, also where a script runs the tests with `&`: such a shell has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _interrupt(process: "subprocess.Popen[bytes]") -> None:
