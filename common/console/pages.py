@@ -38,9 +38,9 @@ PAGES: tuple[Page, ...] = (
     Page(
         "/console/models/{name}", "model.html", "Model", "model/page.js", styles=("model",), section="/console/models"
     ),
-    Page("/console/jobs", "jobs.html", "Jobs", "jobs/page.js", nav="Jobs", icon="jobs", styles=("work",)),
+    Page("/console/jobs", "jobs.html", "Jobs", "jobs/page.js", nav="Jobs", icon="jobs", styles=("work", "lists")),
     Page("/console/jobs/{job_id}", "job.html", "Job", "jobs/job.js", styles=("work",), section="/console/jobs"),
-    Page("/console/tasks", "tasks.html", "Tasks", "tasks/page.js", nav="Tasks", icon="tasks", styles=("work",)),
+    Page("/console/tasks", "tasks.html", "Tasks", "tasks/page.js", nav="Tasks", icon="tasks", styles=("work", "lists")),
     Page("/console/tasks/new", "task_new.html", "New task", "tasks/new.js", styles=("work",), section="/console/tasks"),
     Page("/console/tasks/{task_id}", "task.html", "Task", "tasks/task.js", styles=("work",), section="/console/tasks"),
     Page("/console/clusters", "clusters.html", "Clusters", "clusters/page.js", "Clusters", "clusters", "", ("work",)),

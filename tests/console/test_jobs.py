@@ -192,6 +192,14 @@ def test_what_matters_is_told_from_ranks(visit: Visit, server: Server) -> None:
     assert called(page, "jobs/search.js", f"bestSoFar({trials}, true)") == [[n, 0] for n in range(4)]
 
 
+def test_on_a_phone_all_of_a_job_is_seen_without_scrolling_sideways(visit: Visit, server: Server, trained: str) -> None:
+    page = visit(server, "/console/jobs?kind=training", phone=True)
+    row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{trained}']"))
+    row.scroll_into_view_if_needed()
+    for cell in row.locator("td").all():
+        expect(cell).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_jobs_are_open_to_people_with_disabilities(
