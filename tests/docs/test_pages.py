@@ -1,6 +1,7 @@
 """Every command of pages of the docs, run in their order in one checkout against one server; but for `left_out.py`."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -246,7 +247,9 @@ def test_scaleout(terminal: Terminal) -> None:
         assert sorted(given["recommendation"]) == sorted(shown["recommendation"])
         assert (given["model"], given["runs"]) == (shown["model"], shown["runs"])
 
-    terminal.said["/var/log/spark-events"] = str(SPARK_LOGS)
+    # A copy: what was imported of a folder that is watched is kept in that folder.
+    spark_logs = shutil.copytree(SPARK_LOGS, terminal.folder / "spark-events")
+    terminal.said["/var/log/spark-events"] = str(spark_logs)
     follow(
         terminal,
         "scaleout.md",
